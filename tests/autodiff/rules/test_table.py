@@ -1,0 +1,120 @@
+"""Every primitive of the table, in both modes, to third order: derived from the records."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+from tests.autodiff.checks import check_modes
+from tests.oracles import normal_like, subsets
+from tinygrad_ugan import jvp, vjp
+from tinygrad_ugan.autodiff.primitive import Operand
+from tinygrad_ugan.autodiff.rules import PRIMITIVES
+from tinygrad_ugan.nn import activations
+
+ALL = (*PRIMITIVES, *activations.PRIMITIVES)
+CASES = [
+    pytest.param(primitive, sample, id=f"{primitive.name}-{i}")
+    for primitive in ALL
+    for i, sample in enumerate(primitive.samples)
+]
+
+
+def realise(sample, rng):
+    """Draw the operands of a sample call; return the places of those, and all arguments."""
+    places = [i for i, arg in enumerate(sample.args) if isinstance(arg, Operand)]
+    args = [
+        rng.uniform(a.domain.low, a.domain.high, a.shape)[()] if isinstance(a, Operand) else a
+        for a in sample.args
+    ]
+    return places, args
+
+
+def restrict(primitive, sample, args, chosen):
+    """The primitive as a function of the chosen operands alone."""
+
+    def f(*operands):
+        full = list(args)
+        for i, x in zip(chosen, operands, strict=True):
+            full[i] = x
+        return primitive(*full, **sample.params)
+
+    return f, tuple(args[i] for i in chosen)
+
+
+@pytest.mark.parametrize("primitive", ALL, ids=lambda p: p.name)
+def test_has_samples(primitive):
+    assert primitive.samples
+    assert any(isinstance(arg, Operand) for s in primitive.samples for arg in s.args)
+
+
+@pytest.mark.parametrize(("primitive", "sample"), CASES)
+def test_both_modes_to_third_order(primitive, sample):
+    rng = np.random.default_rng(zlib.crc32(primitive.name.encode()))
+    places, args = realise(sample, rng)
+    for chosen in subsets(places):
+        f, operands = restrict(primitive, sample, args, chosen)
+        check_modes(f, operands, rng, order=3)
+
+
+@pytest.mark.parametrize(
+    ("primitive", "sample"),
+    [case for case in CASES if case.values[0].name != "astype"],  # whose point is another dtype
+)
+def test_float32_stays_float32_and_agrees_with_float64(primitive, sample):
+    rng = np.random.default_rng(zlib.crc32(primitive.name.encode()))
+    places, args = realise(sample, rng)
+    f, operands = restrict(primitive, sample, args, places)
+    singles = tuple(np.float32(x) for x in operands)
+
+    cotangent = normal_like(rng, f(*operands))
+    out, pullback = vjp(f, *singles)
+    pulled = pullback(np.float32(cotangent))
+    _, pushed = jvp(f, singles, singles)
+    assert {np.asarray(x).dtype for x in (out, pushed, *pulled)} == {np.dtype(np.float32)}
+
+    exact = vjp(f, *operands)[1](cotangent)
+    for x, y in zip(pulled, exact, strict=True):
+        # a few roundings of float32, eps 1.2e-7, in terms of size up to 30
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("primitive", ALL, ids=lambda p: p.name)
+def test_mixed_precision_gives_every_argument_its_own_dtype(primitive):
+    sample = primitive.samples[0]
+    rng = np.random.default_rng(0)
+    places, args = realise(sample, rng)
+    if len(places) < 2:
+        return
+    f, operands = restrict(primitive, sample, args, places)
+    mixed = (np.float32(operands[0]), *operands[1:])
+    out, pullback = vjp(f, *mixed)
+    assert [g.dtype for g in pullback(np.ones_like(out))] == [x.dtype for x in mixed]
+
+
+def test_sharing_at_ties():
+    ones = np.ones(2)
+    for function in (np.maximum, np.minimum):
+        _, pullback = vjp(function, ones, ones)
+        assert [g.tolist() for g in pullback(ones)] == [[0.5, 0.5], [0.5, 0.5]]
+    for function in (np.max, np.min):
+        assert vjp(function, np.ones(4))[1](1.0)[0].tolist() == [0.25] * 4
+
+
+def test_conventions_at_kinks():
+    def slope(f):
+        return float(vjp(f, 0.0)[1](1.0)[0])
+
+    assert slope(np.absolute) == 0
+    assert slope(activations.relu) == 0
+    assert slope(activations.leaky_relu) == activations.LEAKY_SLOPE
+    assert slope(activations.elu) == 1
+    assert slope(lambda x: x**0) == 0
+    assert slope(lambda x: np.where(x > 0, 1 / np.where(x > 0, x, 1), 0.0)) == 0
+
+
+def test_logaddexp_is_finite_far_out():
+    for x in (-1e300, -800.0, 800.0, 1e300):
+        value, pullback = vjp(lambda x: np.logaddexp(x, 0), x)
+        assert value == max(x, 0)
+        assert pullback(1.0)[0] == (x > 0)

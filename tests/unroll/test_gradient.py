@@ -1,0 +1,211 @@
+"""Every method against every other, against differences, and against closed forms."""
+
+import numpy as np
+import optree
+import pytest
+from hypothesis import given
+
+import tinygrad_ugan as ug
+from tests.oracles import directional_derivative, dot, normal_like, relative_error
+from tests.unroll.strategies import mlp_problems
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
+
+EXACT = ("tape", "adjoint")
+
+
+def compute(problem, method):
+    game, theta_g, theta_d, batch, steps, lr = problem
+    return ug.unroll.value_and_grad(
+        game, theta_g, theta_d, batch, steps=steps, lr=lr, method=method
+    )
+
+
+def unroll(problem, theta_g):
+    """f_K and theta_K by definition, in a loop of its own that needs first derivatives only."""
+    game, _, theta, batch, steps, lr = problem
+    batches = batch if isinstance(batch, list) else [batch] * (steps + 1)
+    for eta, b in zip(np.broadcast_to(lr, steps), batches, strict=False):
+        g = ug.grad(game.inner, argnums=1)(theta_g, theta, b)
+        theta = optree.tree_map(lambda t, d, eta=eta: t + eta * d, theta, g)
+    return game.outer(theta_g, theta, batches[-1]), theta
+
+
+@given(mlp_problems())
+def test_exact_methods_agree_with_each_other_and_with_differences(problem):
+    value, gradient = compute(problem, "tape")
+    for method in EXACT:
+        other_value, other = compute(problem, method)
+        assert other_value == pytest.approx(value, rel=1e-12)
+        assert relative_error(other, gradient) < 1e-10
+    assert value == pytest.approx(float(unroll(problem, problem.theta_g)[0]), rel=1e-12)
+
+    v = normal_like(np.random.default_rng(0), problem.theta_g)
+    numeric = directional_derivative(lambda g: unroll(problem, g)[0], problem.theta_g, v)
+    size = np.sqrt(dot(gradient, gradient) * dot(v, v))
+    # rounding in f_K, of order 1e-15 |f_K|, is divided by steps of about 1e-2
+    assert abs(dot(gradient, v) - numeric) <= 1e-6 * size + 1e-11 * (1 + abs(value))
+
+
+@given(mlp_problems())
+def test_detached_is_the_direct_term_alone(problem):
+    value, gradient = compute(problem, "detached")
+    assert value == pytest.approx(compute(problem, "tape")[0], rel=1e-12)
+    last = problem.batch[-1] if isinstance(problem.batch, list) else problem.batch
+    direct = ug.grad(problem.game.outer)(problem.theta_g, unroll(problem, problem.theta_g)[1], last)
+    assert relative_error(gradient, direct) < 1e-12
+
+
+@given(mlp_problems())
+def test_detached_differs_from_the_total(problem):
+    _, total = compute(problem, "adjoint")
+    _, direct = compute(problem, "detached")
+    if problem.steps == 0:
+        assert relative_error(total, direct) < 1e-12
+    else:
+        assert relative_error(total, direct) > 1e-7
+
+
+def test_bilinear_game_in_closed_form():
+    """V = x y: y_K = y + K eta x, f_K = x y + K eta x^2, d f_K/dx = y + 2 K eta x."""
+    game = ug.unroll.Game(lambda x, y, batch: x * y)
+    x, y, K, eta = 1.25, -0.5, 7, 0.125
+    for method in EXACT:
+        value, gradient = ug.unroll.value_and_grad(game, x, y, None, steps=K, lr=eta, method=method)
+        assert value == pytest.approx(x * y + K * eta * x**2, rel=1e-15)
+        assert gradient == pytest.approx(y + 2 * K * eta * x, rel=1e-15)
+    _, direct = ug.unroll.value_and_grad(game, x, y, None, steps=K, lr=eta, method="detached")
+    assert direct == pytest.approx(y + K * eta * x, rel=1e-15)
+
+
+def test_fresh_batches_and_step_sizes_in_closed_form():
+    """V = b x y: y_K = y + x sum(eta_k b_k), f_K = b_K x y_K."""
+    game = ug.unroll.Game(lambda x, y, b: b["b"] * x * y)
+    batches = [{"b": np.float64(b)} for b in (1.0, -2.0, 0.5, 3.0)]
+    rates, x, y = [0.1, 0.2, 0.4], 1.5, 0.75
+    moved = 0.1 * 1.0 - 0.2 * 2.0 + 0.4 * 0.5
+    for method in EXACT:
+        value, gradient = ug.unroll.value_and_grad(
+            game, x, y, batches, steps=3, lr=rates, method=method
+        )
+        assert value == pytest.approx(3 * x * (y + x * moved), rel=1e-14)
+        assert gradient == pytest.approx(3 * (y + 2 * x * moved), rel=1e-14)
+
+
+def test_the_paper_objective_differs_from_the_outer_objective():
+    """inner = x y - y^2 / 2 with outer = y: y_{k+1} = (1 - eta) y_k + eta x."""
+    game = ug.unroll.Game(lambda x, y, _: x * y - y**2 / 2, outer=lambda x, y, _: y)
+    for method, slope in (("tape", 1 - 0.9**4), ("adjoint", 1 - 0.9**4), ("detached", 0.0)):
+        _, gradient = ug.unroll.value_and_grad(game, 2.0, 0.0, None, steps=4, lr=0.1, method=method)
+        assert gradient == pytest.approx(slope, rel=1e-14)
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_a_thousand_steps_on_a_tiny_game(method):
+    game = ug.unroll.Game(lambda x, y, _: x * y - y**2 / 2, outer=lambda x, y, _: y)
+    _, gradient = ug.unroll.value_and_grad(game, 2.0, 0.0, None, steps=1000, lr=0.01, method=method)
+    assert gradient == pytest.approx(1 - 0.99**1000, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ug.unroll.METHODS)
+def test_float32_stays_float32_and_is_close_to_float64(method, rng):
+    game = ug.gan.Game(ug.nn.MLP((4, 16, 2)), ug.nn.MLP((2, 16, 1)))
+    theta = game.generator.init(rng, np.float64), game.discriminator.init(rng, np.float64)
+    batch = ug.gan.Batch(rng.standard_normal((32, 2)), rng.standard_normal((32, 4)))
+    single = optree.tree_map(np.float32, (*theta, batch))
+
+    options = {"steps": 5, "lr": 0.1, "method": method}
+    value, gradient = ug.unroll.value_and_grad(game, *theta, batch, **options)
+    value32, gradient32 = ug.unroll.value_and_grad(game, *single, **options)
+    assert {x.dtype for x in optree.tree_leaves((value32, gradient32))} == {np.dtype(np.float32)}
+    # float32 rounds to 6e-8; sums over 32 rows and 5 steps leave about 1e-6
+    assert value32 == pytest.approx(value, rel=1e-5)
+    assert relative_error(gradient32, gradient) < 1e-5
+
+
+def test_running_through_the_samples_changes_nothing(rng):
+    """The same objectives without `generate`: the generator then runs K + 1 times."""
+    gan = ug.gan.Game(ug.nn.MLP((3, 4, 2)), ug.nn.MLP((2, 4, 1)), loss="nonsaturating")
+    plain = ug.unroll.Game(gan.inner, gan.outer)
+    assert isinstance(gan, ug.unroll.SampleGame)
+    assert not isinstance(plain, ug.unroll.SampleGame)
+    theta = gan.generator.init(rng, np.float64), gan.discriminator.init(rng, np.float64)
+    batch = ug.gan.Batch(rng.standard_normal((5, 2)), rng.standard_normal((5, 3)))
+    for method in ug.unroll.METHODS:
+        options = {"steps": 3, "lr": 0.2, "method": method}
+        expected = ug.unroll.value_and_grad(plain, *theta, batch, **options)
+        through_samples = ug.unroll.value_and_grad(gan, *theta, batch, **options)
+        assert relative_error(through_samples, expected) < 1e-13
+
+
+def test_auto_is_exact_and_arguments_stay_untouched(rng):
+    game = ug.gan.Game(ug.nn.MLP((3, 2)), ug.nn.MLP((2, 4, 1)))
+    theta = game.generator.init(rng), game.discriminator.init(rng)
+    batch = ug.gan.Batch(np.ones((5, 2), np.float32), np.ones((5, 3), np.float32))
+    before = [leaf.copy() for leaf in optree.tree_leaves((theta, batch))]
+    auto = ug.unroll.value_and_grad(game, *theta, batch, steps=2, lr=0.1)
+    exact = ug.unroll.value_and_grad(game, *theta, batch, steps=2, lr=0.1, method="adjoint")
+    assert relative_error(auto, exact) == 0
+    after = optree.tree_leaves((theta, batch))
+    assert all((a == b).all() for a, b in zip(before, after, strict=True))
+
+
+GAME = ug.gan.Game(ug.nn.MLP((3, 2)), ug.nn.MLP((2, 1)))
+THETA_G, THETA_D = (n.init(np.random.default_rng(0)) for n in (GAME.generator, GAME.discriminator))
+BATCH = ug.gan.Batch(np.ones((5, 2), np.float32), np.ones((5, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"steps": -1}, ArgumentError, "steps: expected a whole number >= 0, got -1"),
+        ({"steps": 1.5}, ArgumentTypeError, "steps: expected a whole number >= 0, got 1.5"),
+        ({"steps": True}, ArgumentTypeError, "steps"),
+        ({"lr": [0.1, 0.2]}, ArgumentError, r"lr: expected one number, or 3 .*got shape \(2,\)"),
+        ({"lr": "fast"}, ArgumentTypeError, "lr: expected a number.*'fast'"),
+        ({"lr": float("inf")}, NonFiniteError, "lr.*finite"),
+        ({"batch": [BATCH, BATCH]}, ArgumentError, r"batch: expected .*steps \+ 1 = 4, got 2"),
+        ({"method": "adjiont"}, ArgumentError, "method: .*did you mean 'adjoint'"),
+        (
+            {"batch": BATCH._replace(noise=np.full((5, 3), np.nan))},
+            NonFiniteError,
+            "batch.noise: expected finite",
+        ),
+        (
+            {"batch": [BATCH, BATCH, BATCH._replace(real=np.full((5, 2), np.inf)), BATCH]},
+            NonFiniteError,
+            r"batch\[2\].real: expected finite",
+        ),
+        (
+            {"theta_d": [{"w": np.ones((2, 1), int), "b": np.ones(1)}]},
+            ArgumentTypeError,
+            r"theta_d\[0\]\['w'\]: expected floating-point parameters, got dtype int64",
+        ),
+        (
+            {"theta_g": [{"w": np.ones((3, 2)), "b": np.full(2, np.nan)}]},
+            NonFiniteError,
+            "theta_g: expected finite",
+        ),
+        (
+            {"theta_g": [{"w": np.ones((4, 2)), "b": np.ones(2)}]},
+            ArgumentError,
+            r"params: .*\(4, 2\)",
+        ),
+        ({"batch": BATCH._replace(real=np.ones((5, 9)))}, ArgumentError, r"x: .*\(5, 9\)"),
+        (
+            {"game": ug.unroll.Game(lambda g, d, b: d[0]["w"])},
+            ArgumentError,
+            r"<lambda>.*scalar.*shape \(2, 1\)",
+        ),
+        (
+            {"game": ug.unroll.Game(lambda g, d, b: np.sum(d[0]["w"] ** 4)), "lr": 1e30},
+            NonFiniteError,
+            "theta_d: .*after step 2 of 3.*smaller lr",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_bad_input_names_the_argument(changes, error, words):
+    arguments = {"game": GAME, "theta_g": THETA_G, "theta_d": THETA_D, "batch": BATCH}
+    arguments |= {"steps": 3, "lr": 0.1} | changes
+    with pytest.raises(error, match=words):
+        ug.unroll.value_and_grad(**arguments)

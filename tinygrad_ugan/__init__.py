@@ -1,0 +1,39 @@
+"""Exact gradients through unrolled GANs, on a small differentiation engine for NumPy.
+
+>>> import numpy as np
+>>> import tinygrad_ugan as ug
+>>> ug.grad(lambda x: np.sum(np.tanh(x)))(np.zeros(2))
+array([1., 1.])
+"""
+
+from tinygrad_ugan import autodiff, gan, nn, optim, unroll
+from tinygrad_ugan.autodiff import (
+    Tensor,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "autodiff",
+    "gan",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "nn",
+    "optim",
+    "stop_gradient",
+    "unroll",
+    "value_and_grad",
+    "vjp",
+]

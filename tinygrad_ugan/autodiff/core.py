@@ -1,0 +1,177 @@
+"""Reverse and forward mode in one page: levels, tracers, the tape, the backward pass.
+
+**Tracers.** To differentiate ``f(x)`` we call ``f`` with a `Tracer` in place of ``x``. A tracer
+holds a value and, beside it, a node: what the derivative needs to know about how that value came
+to be. Every primitive operation that meets a tracer computes its value and makes a new node.
+
+**Levels.** Derivatives nest: inside ``grad(f)`` the function may itself call ``grad``. Each
+transform opens a level of its own, a number greater than that of every level opened before it, and
+its tracers carry that number. A primitive called on tracers of several levels unwraps the highest
+one, calls itself on what is beneath (arrays, or tracers of an outer level) and records one node.
+What a rule sees therefore always belongs to the levels below, so that no derivative can leak into
+another (no perturbation confusion), nesting goes to any order, and the innermost arithmetic runs
+on bare arrays. Numbers are never given back: nothing has to be undone when a function raises, and
+threads and generators cannot disturb each other.
+
+**The tape.** In reverse mode a node is a `Node`: its parents and its pullback, which maps the
+cotangent of the result to the cotangents of the parents. In forward mode it is a `Tangent`: the
+derivative itself, carried along.
+
+Nothing here knows of NumPy; plain Python floats will do.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any, Protocol
+
+_level_numbers = itertools.count(1)
+_node_numbers = itertools.count()
+
+
+def new_level() -> int:
+    """Open a level: a number greater than all numbers given out before."""
+    return next(_level_numbers)
+
+
+class Tracer:
+    """A value of the level below, the level it is traced at, and its node."""
+
+    __slots__ = ("level", "node", "value")
+
+    def __init__(self, value: Any, level: int, node: Node | Tangent) -> None:
+        self.value = value
+        self.level = level
+        self.node = node
+
+
+class Rule(Protocol):
+    """What `bind` needs to know of a primitive; `primitive.Primitive` is one."""
+
+    @property
+    def implementation(self) -> Callable[..., Any]:
+        """What runs where nothing is traced."""
+
+    @property
+    def jvp(self) -> Callable[..., Any]:
+        """``jvp(traced, ans, args, params, tangents) -> tangent``."""
+
+    @property
+    def vjp(self) -> Callable[..., Sequence[Any]]:
+        """``vjp(traced, ans, args, params, cotangent) -> cotangents``, None where there is none."""
+
+
+def bind(primitive: Rule, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Apply a primitive, recording it at the highest level among its arguments."""
+    level = 0
+    for arg in args:
+        if isinstance(arg, Tracer) and arg.level > level:
+            level, tracer = arg.level, arg
+    if level == 0:
+        return primitive.implementation(*args, **params)
+
+    values, traced, nodes = list(args), [], []
+    for i, arg in enumerate(args):
+        if isinstance(arg, Tracer) and arg.level == level:
+            values[i] = arg.value
+            traced.append(i)
+            nodes.append(arg.node)
+    ans = bind(primitive, values, params)
+    node = tracer.node.record(primitive, nodes, traced, ans, values, params)
+    return tracer.__class__(ans, level, node)
+
+
+class Node:
+    """One operation on the tape of reverse mode: its parents and its pullback.
+
+    The index grows with time, so that a node's parents always have smaller ones; sorting by it is
+    all the topological order that the backward pass needs.
+    """
+
+    __slots__ = ("index", "parents", "pullback")
+
+    def __init__(
+        self, parents: Sequence[Node] = (), pullback: Callable[[Any], Sequence[Any]] | None = None
+    ) -> None:
+        self.index = next(_node_numbers)
+        self.parents = parents
+        self.pullback = pullback
+
+    @staticmethod
+    def record(
+        primitive: Rule,
+        parents: Sequence[Any],
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Node:
+        """Put an operation on the tape; `traced` holds the places of `parents` among `args`."""
+        return Node(parents, partial(primitive.vjp, traced, ans, args, params))
+
+
+class Tangent:
+    """The node of forward mode: the derivative along the direction that `jvp` was given."""
+
+    __slots__ = ("tangent",)
+
+    def __init__(self, tangent: Any) -> None:
+        self.tangent = tangent
+
+    @staticmethod
+    def record(
+        primitive: Rule,
+        parents: Sequence[Any],
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Tangent:
+        """Push the parents' tangents through an operation."""
+        tangents = [parent.tangent for parent in parents]
+        return Tangent(primitive.jvp(traced, ans, args, params, tangents))
+
+
+def tape(nodes: Iterable[Node]) -> list[Node]:
+    """All nodes that `nodes` were computed from, themselves included, the newest first."""
+    seen = set(nodes)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("index"), reverse=True)
+
+
+def backward(tape: Iterable[Node], cotangents: dict[Node, Any]) -> dict[Node, Any]:
+    """Pull cotangents back along the tape, dropping each as soon as it has been used.
+
+    Parameters
+    ----------
+    tape : iterable of Node
+        The newest first, as `tape` gives it.
+    cotangents : dict
+        The cotangents of the outputs. It is used up.
+
+    Returns
+    -------
+    dict
+        The cotangents of the leaves (nodes without a pullback) that the outputs depend on.
+    """
+    leaves = {}
+    for node in tape:
+        cotangent = cotangents.pop(node, None)
+        if cotangent is None:
+            continue
+        if node.pullback is None:
+            leaves[node] = cotangent
+            continue
+        for parent, part in zip(node.parents, node.pullback(cotangent), strict=True):
+            if part is not None:
+                known = cotangents.get(parent)
+                cotangents[parent] = part if known is None else known + part
+    return leaves

@@ -1,0 +1,288 @@
+"""The primitive: one record that serves the implementation, both modes, the tests and the docs.
+
+A primitive is declared by what it is mathematically, and both modes follow:
+
+============== ==================================== =======================================
+kind           declared by                          examples
+============== ==================================== =======================================
+`elementwise`  its partial derivatives              exp, multiply, maximum
+`linear`       its transpose (in the first operand) sum, reshape, indexing
+`bilinear`     its two transposes                   matmul
+`general`      an explicit jvp and vjp              max, where, concatenate
+============== ==================================== =======================================
+
+Rules are written with NumPy's own functions and operators. These differentiate, so that a rule is
+its own higher-order rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.core import Tracer, bind
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """An open interval on which a function is smooth; samples are drawn from within it."""
+
+    low: float
+    high: float
+
+
+#: The samples of functions that are smooth everywhere stay where float64 differences are accurate.
+REAL = Domain(-3.0, 3.0)
+POSITIVE = Domain(0.2, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """Stands for a random array in a sample call, drawn from `domain`."""
+
+    shape: tuple[int, ...]
+    domain: Domain = REAL
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One example call of a primitive: `Operand` in place of the arrays to differentiate."""
+
+    args: tuple[Any, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def sample(*args: Any, **params: Any) -> Sample:
+    """Write a `Sample` like the call itself: ``sample(Operand((3, 4)), axis=0)``."""
+    return Sample(args, params)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitive:
+    """An operation that the engine knows how to differentiate.
+
+    Attributes
+    ----------
+    name : str
+        As users know it, such as ``"tanh"``.
+    kind : str
+        ``"elementwise"``, ``"linear"``, ``"bilinear"`` or ``"general"``.
+    function : callable
+        The NumPy function that dispatches to this primitive, or the implementation itself.
+    implementation : callable
+        What runs on bare arrays.
+    jvp : callable
+        ``jvp(traced, ans, args, params, tangents) -> tangent of ans``; `traced` holds the places
+        of the differentiated arguments and `tangents` their tangents.
+    vjp : callable
+        ``vjp(traced, ans, args, params, cotangent) -> cotangents`` of the traced arguments, None
+        where there is no dependence.
+    samples : tuple of Sample
+        Calls inside the domain of smoothness; the test-suite checks the rule on each.
+    convention : str
+        What is returned at points where the function has no derivative.
+    """
+
+    name: str
+    kind: str
+    function: Callable[..., Any]
+    implementation: Callable[..., Any]
+    jvp: Callable[..., Any]
+    vjp: Callable[..., Sequence[Any]]
+    samples: tuple[Sample, ...]
+    convention: str = ""
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Apply the operation to arrays, numbers and tensors."""
+        return bind(self, args, params)
+
+
+def elementwise(
+    function: Callable[..., Any],
+    *partials: Callable[..., Any] | int,
+    implementation: Callable[..., Any] | None = None,
+    domain: Domain | Sequence[Domain] = REAL,
+    convention: str = "",
+) -> Primitive:
+    """Declare a function applied element by element, with broadcasting.
+
+    Parameters
+    ----------
+    function : callable
+        A NumPy ufunc, or any function with its manners.
+    *partials : callable or int
+        One for each argument: the partial derivative as an expression in ``(ans, *args)``, or the
+        integer 1 or -1 where it is that constant.
+    implementation : callable, optional
+        What runs on bare arrays, where that is not `function` itself.
+    domain : Domain or sequence of Domain
+        Where the function is smooth, for all arguments or one by one.
+    convention : str, optional
+        See `Primitive`.
+    """
+
+    def jvp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    ) -> Any:
+        total = None
+        for i, tangent in zip(traced, tangents, strict=True):
+            term = _times(tangent, partials[i], ans, args)
+            total = term if total is None else total + term
+        return broadcast_like(total, ans)
+
+    def vjp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    ) -> Sequence[Any]:
+        return [unbroadcast(_times(cotangent, partials[i], ans, args), args[i]) for i in traced]
+
+    domains = [domain] * len(partials) if isinstance(domain, Domain) else list(domain)
+    return Primitive(
+        name=_name(function),
+        kind="elementwise",
+        function=function,
+        implementation=implementation or function,
+        jvp=jvp,
+        vjp=vjp,
+        samples=_broadcasting_samples(domains),
+        convention=convention,
+    )
+
+
+def linear(
+    function: Callable[..., Any], transpose: Callable[..., Any], samples: Sequence[Sample]
+) -> Primitive:
+    """Declare a function that is linear in its first argument; the others are parameters.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(x, *rest, **params)``.
+    transpose : callable
+        ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map.
+    samples : sequence of Sample
+        See `Primitive`.
+    """
+
+    def jvp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    ) -> Any:
+        return primitive(tangents[0], *args[1:], **params)
+
+    def vjp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    ) -> Sequence[Any]:
+        return [transpose(cotangent, *args, **params)]
+
+    primitive = Primitive(_name(function), "linear", function, function, jvp, vjp, tuple(samples))
+    return primitive
+
+
+def bilinear(
+    function: Callable[..., Any],
+    transpose_left: Callable[..., Any],
+    transpose_right: Callable[..., Any],
+    samples: Sequence[Sample],
+) -> Primitive:
+    """Declare a function that is linear in each of its two arguments.
+
+    The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`).
+    """
+    transposes = (transpose_left, transpose_right)
+
+    def jvp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    ) -> Any:
+        x, y = args
+        terms = [
+            primitive(tangent, y, **params) if i == 0 else primitive(x, tangent, **params)
+            for i, tangent in zip(traced, tangents, strict=True)
+        ]
+        return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+    def vjp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    ) -> Sequence[Any]:
+        return [match_dtype(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
+
+    primitive = Primitive(_name(function), "bilinear", function, function, jvp, vjp, tuple(samples))
+    return primitive
+
+
+def general(
+    function: Callable[..., Any],
+    jvp: Callable[..., Any],
+    vjp: Callable[..., Sequence[Any]],
+    samples: Sequence[Sample],
+    convention: str = "",
+) -> Primitive:
+    """Declare a function by an explicit jvp and vjp, with the signatures given in `Primitive`."""
+    return Primitive(
+        _name(function), "general", function, function, jvp, vjp, tuple(samples), convention
+    )
+
+
+def unbroadcast(cotangent: Any, x: Any) -> Any:
+    """Undo broadcasting: sum `cotangent` over the axes along which `x` was repeated."""
+    shape = shape_of(x)
+    if shape_of(cotangent) != shape:
+        extra = len(cotangent.shape) - len(shape)
+        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != cotangent.shape[i + extra]]
+        cotangent = np.sum(cotangent, axis=(*range(extra), *repeated))
+        if shape_of(cotangent) != shape:
+            cotangent = np.reshape(cotangent, shape)
+    return match_dtype(cotangent, x)
+
+
+def broadcast_like(tangent: Any, ans: Any) -> Any:
+    """Give a tangent the shape and dtype of the value it belongs to."""
+    shape = shape_of(ans)
+    if shape_of(tangent) != shape:
+        tangent = np.broadcast_to(tangent, shape)
+    return match_dtype(tangent, ans)
+
+
+def match_dtype(derivative: Any, x: Any) -> Any:
+    """Cast a derivative to the dtype of `x`, where operands of two dtypes were mixed."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or derivative.dtype == dtype:
+        return derivative
+    return derivative.astype(dtype)
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of an array, a tensor or a Python number."""
+    return getattr(x, "shape", ())
+
+
+def strip(x: Any) -> Any:
+    """The bare value beneath all levels."""
+    while isinstance(x, Tracer):
+        x = x.value
+    return x
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return function.__name__.lstrip("_")
+
+
+def _times(derivative: Any, partial: Callable[..., Any] | int, ans: Any, args: Any) -> Any:
+    if isinstance(partial, int):
+        return derivative if partial == 1 else -derivative
+    return derivative * partial(ans, *args)
+
+
+def _broadcasting_samples(domains: Sequence[Domain]) -> tuple[Sample, ...]:
+    """Calls whose operands broadcast against each other in every way that NumPy knows."""
+    shapes: list[list[tuple[int, ...]]] = [
+        [(), (), ()],
+        [(3,), (3,), (3,)],
+        [(2, 3), (3,), (2, 1)],
+        [(), (4,), (1,)],
+        [(2, 1, 3), (4, 1), (1, 1, 1)],
+    ]
+    return tuple(
+        Sample(tuple(Operand(s, d) for s, d in zip(row, domains, strict=False))) for row in shapes
+    )

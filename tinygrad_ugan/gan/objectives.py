@@ -1,0 +1,75 @@
+r"""What the two players want, as functions of logits.
+
+With logits r of the real and s of the generated batch, D(x) = sigmoid(logit). The discriminator
+ascends `inner`, the generator descends `outer`. Every logarithm is taken of a sigmoid through
+``log sigmoid(r) = -log(1 + exp(-r))``, which is finite for every finite logit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Objective = Callable[[Any, Any], Any]
+
+
+class Loss(NamedTuple):
+    """The objectives of both players, functions of the logits ``(r, s)``."""
+
+    inner: Objective
+    outer: Objective
+
+
+def log_sigmoid(logits: Any) -> Any:
+    """``log sigmoid(x)``, finite for every finite x."""
+    return -np.logaddexp(-logits, 0)
+
+
+def _cross_entropy(r: Any, s: Any) -> Any:
+    """``mean(log D(x)) + mean(log(1 - D(G(z))))``, Goodfellow et al. (2014), equation 1."""
+    return np.mean(log_sigmoid(r)) + np.mean(log_sigmoid(-s))
+
+
+def _nonsaturating(r: Any, s: Any) -> Any:
+    return -np.mean(log_sigmoid(s))
+
+
+def _max_likelihood(r: Any, s: Any) -> Any:
+    """Goodfellow (2016), tutorial, exercise 7.3: the gradient of KL(data || model) if D = D*."""
+    return -np.mean(np.exp(s)) / 2
+
+
+def _wasserstein(r: Any, s: Any) -> Any:
+    return np.mean(r) - np.mean(s)
+
+
+def _least_squares_inner(r: Any, s: Any) -> Any:
+    return -np.mean((r - 1) ** 2) / 2 - np.mean(s**2) / 2
+
+
+def _least_squares_outer(r: Any, s: Any) -> Any:
+    return np.mean((s - 1) ** 2) / 2
+
+
+def _hinge_inner(r: Any, s: Any) -> Any:
+    return -np.mean(np.maximum(0, 1 - r)) - np.mean(np.maximum(0, 1 + s))
+
+
+def _hinge_outer(r: Any, s: Any) -> Any:
+    return -np.mean(s)
+
+
+LOSSES: MappingProxyType[str, Loss] = MappingProxyType(
+    {
+        "minimax": Loss(_cross_entropy, _cross_entropy),
+        "nonsaturating": Loss(_cross_entropy, _nonsaturating),
+        "max_likelihood": Loss(_cross_entropy, _max_likelihood),
+        "wasserstein": Loss(_wasserstein, _wasserstein),
+        "least_squares": Loss(_least_squares_inner, _least_squares_outer),
+        "hinge": Loss(_hinge_inner, _hinge_outer),
+    }
+)
+"""The losses by the names that `Game` takes."""

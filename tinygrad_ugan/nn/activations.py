@@ -1,0 +1,73 @@
+"""Activation functions, each a primitive of its own: one pass over the array, one short rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import POSITIVE, elementwise
+
+LEAKY_SLOPE = 0.01
+"""Slope of the leaky ReLU below zero, as in JAX and PyTorch."""
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+def _leaky_relu(x: Any) -> Any:
+    return np.where(x > 0, x, LEAKY_SLOPE * x)
+
+
+def _elu(x: Any) -> Any:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _sigmoid(x: Any) -> Any:
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+# fmt: off
+relu = elementwise(_relu, lambda ans, x: x > 0, domain=POSITIVE, convention="0 at 0")
+leaky_relu = elementwise(_leaky_relu, lambda ans, x: np.where(x > 0, x.dtype.type(1), LEAKY_SLOPE),
+                         domain=POSITIVE, convention="0.01 at 0")
+elu = elementwise(_elu, lambda ans, x: np.where(x > 0, 1, ans + 1), domain=POSITIVE,
+                  convention="the first derivative is continuous; the second at 0 is 1")
+sigmoid = elementwise(_sigmoid, lambda ans, x: ans * (1 - ans))
+# fmt: on
+
+
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``, finite for every finite x.
+
+    Examples
+    --------
+    >>> float(softplus(1000.0))
+    1000.0
+    """
+    return np.logaddexp(x, 0)
+
+
+def identity(x: Any) -> Any:
+    """Return `x`."""
+    return x
+
+
+PRIMITIVES = (relu, leaky_relu, elu, sigmoid)
+
+ACTIVATIONS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "tanh": np.tanh,
+        "relu": relu,
+        "softplus": softplus,
+        "leaky_relu": leaky_relu,
+        "elu": elu,
+        "sigmoid": sigmoid,
+        "identity": identity,
+    }
+)
+"""The activations by the names that `MLP` takes."""

@@ -1,0 +1,113 @@
+"""The multilayer perceptron as a pure function of its parameters."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.nn.activations import ACTIVATIONS
+from tinygrad_ugan.nn.initializers import Initializer, Orthogonal
+
+Params = list[dict[str, NDArray]]
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Multilayer perceptron ``h_{l+1} = act(h_l w_l + b_l)`` whose last layer is linear.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Widths, from the input to the output.
+    activation : str
+        One of "tanh", "relu", "softplus", "leaky_relu", "elu", "sigmoid", "identity".
+    input_scale : float
+        The input is multiplied by it; the discriminator of Metz et al. (2016) sees ``x / 4``.
+    initializer : Initializer
+        Draws the weights; biases start at zero.
+
+    Raises
+    ------
+    ArgumentError
+        If `sizes` does not hold two or more positive integers, or there is no such activation.
+
+    Examples
+    --------
+    >>> mlp = MLP(sizes=(2, 16, 1))
+    >>> params = mlp.init(np.random.default_rng(0))
+    >>> mlp(params, np.ones((5, 2), np.float32)).shape
+    (5, 1)
+    """
+
+    sizes: tuple[int, ...] = (2, 128, 128, 1)
+    activation: str = "tanh"
+    input_scale: float = 1.0
+    initializer: Initializer = field(default_factory=Orthogonal)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        whole = all(isinstance(n, int | np.integer) and n > 0 for n in self.sizes)
+        if len(self.sizes) < 2 or not whole:
+            raise ArgumentError("sizes", self.sizes, "two or more positive integers")
+        check_choice("activation", self.activation, ACTIVATIONS)
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Params:
+        """Draw initial parameters.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        dtype : dtype
+            float32 for training, float64 for checking.
+
+        Returns
+        -------
+        list of dict
+            ``{"w": (n_in, n_out), "b": (n_out,)}`` for every layer.
+        """
+        return [
+            {"w": self.initializer(rng, (n_in, n_out), dtype), "b": np.zeros(n_out, dtype)}
+            for n_in, n_out in itertools.pairwise(self.sizes)
+        ]
+
+    def __call__(self, params: Params, x: Any) -> Any:
+        """Apply the network.
+
+        Parameters
+        ----------
+        params : list of dict
+            As from `init`.
+        x : array, shape (batch, sizes[0])
+            Input rows.
+
+        Returns
+        -------
+        array, shape (batch, sizes[-1])
+
+        Raises
+        ------
+        ArgumentError
+            If a shape does not fit the sizes.
+        """
+        self._check(params, x)
+        activation = ACTIVATIONS[self.activation]
+        h = x if self.input_scale == 1.0 else x * self.input_scale
+        for layer in params[:-1]:
+            h = activation(h @ layer["w"] + layer["b"])
+        return h @ params[-1]["w"] + params[-1]["b"]
+
+    def _check(self, params: Params, x: Any) -> None:
+        shape = shape_of(x)
+        if len(shape) != 2 or shape[1] != self.sizes[0]:
+            raise ArgumentError("x", f"shape {shape}", f"shape (batch, {self.sizes[0]})")
+        given = [(shape_of(layer["w"]), shape_of(layer["b"])) for layer in params]
+        expected = [((m, n), (n,)) for m, n in itertools.pairwise(self.sizes)]
+        if given != expected:
+            raise ArgumentError("params", f"shapes (w, b) {given}", f"{expected}")

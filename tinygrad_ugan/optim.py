@@ -1,0 +1,153 @@
+"""Optimisers as pairs of pure functions over pytrees, in the manner of optax.
+
+``state = optimizer.init(params)``, then ``updates, state = optimizer.update(grads, state,
+params)`` and ``params = apply_updates(params, updates)``. All of them descend; to ascend, hand in
+the negative gradient. Every update can itself be differentiated, at a zero gradient too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+
+from tinygrad_ugan.errors import ArgumentError
+
+PyTree = Any
+
+
+def apply_updates(params: PyTree, updates: PyTree, scale: float = 1.0) -> PyTree:
+    """Return ``params + scale * updates``, leaf by leaf; a schedule may lower `scale` over time."""
+    return optree.tree_map(lambda p, u: p + scale * u, params, updates)
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent, ``theta <- theta - lr g``.
+
+    Examples
+    --------
+    >>> sgd = SGD(lr=0.5)
+    >>> updates, _ = sgd.update({"w": np.array([2.0])}, sgd.init(None), None)
+    >>> updates
+    {'w': array([-1.])}
+    """
+
+    lr: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_positive("lr", self.lr)
+
+    def init(self, params: PyTree) -> tuple[()]:
+        """Return the state before the first step: none."""
+        return ()
+
+    def update(self, grads: PyTree, state: tuple[()], params: PyTree) -> tuple[PyTree, tuple[()]]:
+        """Return ``(updates, state)``."""
+        return optree.tree_map(lambda g: -self.lr * g, grads), state
+
+
+class MomentumState(NamedTuple):
+    """The running sum of gradients."""
+
+    velocity: PyTree
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Heavy-ball momentum, ``v <- momentum v + g;  theta <- theta - lr v`` (Polyak 1964)."""
+
+    lr: float = 0.01
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_positive("lr", self.lr)
+        _check_fraction("momentum", self.momentum)
+
+    def init(self, params: PyTree) -> MomentumState:
+        """Return the state before the first step."""
+        return MomentumState(optree.tree_map(np.zeros_like, params))
+
+    def update(
+        self, grads: PyTree, state: MomentumState, params: PyTree
+    ) -> tuple[PyTree, MomentumState]:
+        """Return ``(updates, state)``."""
+        velocity = optree.tree_map(lambda v, g: self.momentum * v + g, state.velocity, grads)
+        return optree.tree_map(lambda v: -self.lr * v, velocity), MomentumState(velocity)
+
+
+class AdamState(NamedTuple):
+    """Number of steps taken, and the running means of g and g^2."""
+
+    steps: int
+    mean: PyTree
+    square: PyTree
+
+
+@dataclass(frozen=True)
+class Adam:
+    r"""Adam (Kingma and Ba 2014, arXiv 1412.6980), algorithm 1.
+
+    ``m <- beta1 m + (1 - beta1) g``, ``v <- beta2 v + (1 - beta2) g^2``, and with
+    ``m^ = m / (1 - beta1^t)``, ``v^ = v / (1 - beta2^t)``:
+
+    ``theta <- theta - lr m^ / sqrt(v^ + eps^2)``.
+
+    The paper writes ``sqrt(v^) + eps``, whose derivative is infinite at ``v^ = 0``. With epsilon
+    inside the root the update is smooth at a zero gradient; the two differ by less than a factor
+    sqrt(2) where ``sqrt(v^)`` is as small as eps, and by a relative eps / sqrt(v^) elsewhere.
+
+    Examples
+    --------
+    >>> adam = Adam(lr=0.1)
+    >>> updates, state = adam.update(np.array([3.0]), adam.init(np.array([0.0])), None)
+    >>> updates, state.steps
+    (array([-0.1]), 1)
+    """
+
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check_positive("lr", self.lr)
+        _check_positive("eps", self.eps)
+        _check_fraction("beta1", self.beta1)
+        _check_fraction("beta2", self.beta2)
+
+    def init(self, params: PyTree) -> AdamState:
+        """Return the state before the first step."""
+        zeros = optree.tree_map(np.zeros_like, params)
+        return AdamState(0, zeros, optree.tree_map(np.zeros_like, params))
+
+    def update(self, grads: PyTree, state: AdamState, params: PyTree) -> tuple[PyTree, AdamState]:
+        """Return ``(updates, state)``."""
+        steps = state.steps + 1
+        mean = optree.tree_map(
+            lambda m, g: self.beta1 * m + (1 - self.beta1) * g, state.mean, grads
+        )
+        square = optree.tree_map(
+            lambda v, g: self.beta2 * v + (1 - self.beta2) * (g * g), state.square, grads
+        )
+        step = -self.lr / (1 - self.beta1**steps)
+        scale = 1 / (1 - self.beta2**steps)
+        updates = optree.tree_map(
+            lambda m, v: step * m / np.sqrt(scale * v + self.eps**2), mean, square
+        )
+        return updates, AdamState(steps, mean, square)
+
+
+Optimizer = SGD | Momentum | Adam
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise ArgumentError(name, value, "a positive number")
+
+
+def _check_fraction(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ArgumentError(name, value, "a number in [0, 1)")

@@ -1,0 +1,73 @@
+"""Games: what each player wants, as functions of both players' parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+PyTree = Any
+Objective = Callable[[PyTree, PyTree, Any], Any]
+
+
+class AnyGame(Protocol):
+    """What the methods of this room need of a game."""
+
+    @property
+    def inner(self) -> Objective:
+        """``inner(theta_g, theta_d, batch)``, a scalar that the discriminator ascends."""
+        ...
+
+    @property
+    def outer(self) -> Objective:
+        """``outer(theta_g, theta_d, batch)``, a scalar that the generator descends."""
+        ...
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game of any two scalar functions.
+
+    Parameters
+    ----------
+    inner : callable
+        ``inner(theta_g, theta_d, batch)``, which the discriminator ascends.
+    outer : callable, optional
+        ``outer(theta_g, theta_d, batch)``, which the generator descends; `inner` if not given, as
+        in the paper.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bilinear = Game(lambda theta_g, theta_d, batch: theta_g * theta_d)
+    >>> bilinear.outer(2.0, 3.0, None)
+    6.0
+    """
+
+    inner: Objective
+    outer: Any = None
+
+    def __post_init__(self) -> None:
+        if self.outer is None:
+            object.__setattr__(self, "outer", self.inner)
+
+
+@runtime_checkable
+class SampleGame(Protocol):
+    """A game whose players meet only through samples that the generator makes of a batch.
+
+    If the same batch serves every step, the samples x = generate(theta_g, batch) do too, and by
+    the chain rule d f_K/d theta_G = (dx/d theta_G)^T d f_K/dx: the generator runs once.
+    """
+
+    def generate(self, theta_g: PyTree, batch: Any) -> PyTree:
+        """Return the samples."""
+        ...
+
+    def inner_on(self, samples: PyTree, theta_d: PyTree, batch: Any) -> Any:
+        """``inner`` as a function of the samples."""
+        ...
+
+    def outer_on(self, samples: PyTree, theta_d: PyTree, batch: Any) -> Any:
+        """``outer`` as a function of the samples."""
+        ...
