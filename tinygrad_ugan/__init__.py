@@ -6,7 +6,7 @@
 array([1., 1.])
 """
 
-from tinygrad_ugan import autodiff, gan, nn, optim, unroll
+from tinygrad_ugan import autodiff, data, gan, nn, optim, unroll, viz
 from tinygrad_ugan.autodiff import (
     Tensor,
     grad,
@@ -24,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Tensor",
     "autodiff",
+    "data",
     "gan",
     "grad",
     "hessian",
@@ -35,5 +36,6 @@ __all__ = [
     "stop_gradient",
     "unroll",
     "value_and_grad",
+    "viz",
     "vjp",
 ]

@@ -1,0 +1,51 @@
+# Needs only Python >= 3.11 and make; everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(shell find tinygrad_ugan -name '*.py')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test deep lint format clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: runs/demo/table.txt ## Train K = 0 and K = 10 side by side; draw and compare them
+	@cat $<
+	@echo "picture: runs/demo/samples-seed0.png"
+
+test: .venv/test ## Run the tests, the doctests and the README
+	$(BIN)/python -m pytest
+
+deep: .venv/test ## Run the tests with many more random examples
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600
+
+lint: .venv/lint ## Check style, types and the layering of the imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/lint ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the virtual environment and all caches; runs/ stays
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+runs/demo/table.txt: $(SOURCES) | .venv/package
+	$(BIN)/ugan compare --out runs/demo
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python >= 3.11 is needed: make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# Stamps: a file newer than setup.cfg says that the extra is installed.
+.venv/package: setup.cfg pyproject.toml | .venv/pyvenv.cfg
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/test .venv/lint: .venv/%: setup.cfg pyproject.toml | .venv/pyvenv.cfg
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@ .venv/package

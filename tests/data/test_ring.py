@@ -1,0 +1,30 @@
+import numpy as np
+
+from tinygrad_ugan import data
+
+
+def test_centres_are_distinct_and_evenly_spaced():
+    centers = data.ring_centers(8, 2.0)
+    np.testing.assert_allclose(np.hypot(*centers.T), 2.0)
+    gaps = np.linalg.norm(centers - np.roll(centers, 1, axis=0), axis=1)
+    np.testing.assert_allclose(gaps, 4 * np.sin(np.pi / 8))  # none of them zero
+
+
+def test_moments_and_shares(rng):
+    n = 40_000
+    x = data.ring(n, modes=5, radius=1.5, std=0.1, rng=rng)
+    centers = data.ring_centers(5, 1.5)
+    nearest = np.linalg.norm(x[:, None] - centers, axis=2).argmin(axis=1)
+    shares = np.bincount(nearest) / n
+    np.testing.assert_allclose(shares, 0.2, atol=4 * np.sqrt(0.16 / n))  # 4 standard errors
+    np.testing.assert_allclose((x - centers[nearest]).std(), 0.1, rtol=4 / np.sqrt(4 * n))
+
+
+def test_same_seed_same_bits_in_every_dtype():
+    one, two, single = (
+        data.ring(9, rng=np.random.default_rng(3), dtype=dtype)
+        for dtype in (np.float64, np.float64, np.float32)
+    )
+    assert one.tobytes() == two.tobytes()
+    assert single.dtype == np.float32
+    assert (single == one.astype(np.float32)).all()

@@ -1,0 +1,5 @@
+"""Pictures: arrays and records in, matplotlib figures out. It imports nothing of ours."""
+
+from tinygrad_ugan.viz.ring import curves, density, samples_over_time
+
+__all__ = ["curves", "density", "samples_over_time"]

@@ -1,0 +1,117 @@
+"""Pictures of two-dimensional generators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def density(
+    samples: NDArray, *, extent: float, cells: int = 160, bandwidth: float = 0.06
+) -> NDArray[np.float64]:
+    """Gaussian kernel density estimate on a square grid.
+
+    Parameters
+    ----------
+    samples : array, shape (n, 2)
+    extent : float
+        The grid covers [-extent, extent] in both directions.
+    cells : int
+        Grid points along each axis.
+    bandwidth : float
+        Standard deviation of the kernel, in the units of the samples.
+
+    Returns
+    -------
+    ndarray, shape (cells, cells)
+        The density at ``[row, column] = [y, x]``.
+
+    Examples
+    --------
+    >>> p = density(np.zeros((1, 2)), extent=1.0, cells=201)
+    >>> round(float(p.sum() * 0.01**2), 3)
+    1.0
+    """
+    grid = np.linspace(-extent, extent, cells)
+    kernels = np.exp(-0.5 * ((grid - samples[:, :, None]) / bandwidth) ** 2)
+    along_x, along_y = kernels[:, 0], kernels[:, 1]
+    return along_y.T @ along_x / (2 * np.pi * bandwidth**2 * len(samples))
+
+
+def samples_over_time(
+    runs: Mapping[str, tuple[Sequence[int], NDArray]], target: NDArray, *, extent: float
+) -> Figure:
+    """Draw a row of densities for each run, one column a moment, and the data in the last column.
+
+    This is figure 2 of Metz et al. (2016).
+
+    Parameters
+    ----------
+    runs : mapping
+        From a label to the training steps and the samples at them, shape (times, n, 2).
+    target : array, shape (n, 2)
+        Samples of the data.
+    extent : float
+        Half the width of each panel, in the units of the samples.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    columns = max(len(steps) for steps, _ in runs.values()) + 1
+    figure = Figure(figsize=(1.35 * columns, 1.5 * len(runs) + 0.3), layout="constrained")
+    axes = figure.subplots(len(runs), columns, squeeze=False)
+    for row, (label, (steps, samples)) in zip(axes, runs.items(), strict=True):
+        row[0].set_ylabel(label, fontsize=11)
+        for axis, step, points in zip(row, steps, samples, strict=False):
+            _panel(axis, points, extent, f"step {step:,}")
+        _panel(row[-1], target, extent, "data")
+        for axis in row[len(steps) : -1]:  # a run that ended early
+            axis.set_axis_off()
+    return figure
+
+
+def _panel(axis: Axes, points: NDArray, extent: float, title: str) -> None:
+    # The square root keeps thin regions visible beside sharp peaks.
+    shades = np.sqrt(density(points, extent=extent))
+    box = (-extent, extent, -extent, extent)
+    axis.imshow(shades, origin="lower", extent=box, cmap="Greens", interpolation="bilinear")
+    axis.set_title(title, fontsize=9)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def curves(tables: Mapping[str, Mapping[str, NDArray]], panels: Mapping[str, str]) -> Figure:
+    """Draw columns of metrics tables against the training step.
+
+    Parameters
+    ----------
+    tables : mapping
+        From a label to the columns of its table, one of them "step".
+    panels : mapping
+        From the column that a panel shows to the title of the panel.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.6 * len(panels), 2.8), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (name, title) in zip(axes, panels.items(), strict=True):
+        for label, table in tables.items():
+            axis.plot(table["step"], table[name], label=label, linewidth=1.2)
+        axis.set(title=title, xlabel="training step")
+        axis.grid(alpha=0.3)
+    axes[0].legend(frameon=False)
+    return figure
