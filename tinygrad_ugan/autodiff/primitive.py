@@ -11,6 +11,8 @@ kind           declared by                          examples
 `general`      an explicit jvp and vjp              max, where, concatenate
 ============== ==================================== =======================================
 
+A `Composite` has no rule: it is written in terms of primitives, and its derivatives follow.
+
 Rules are written with NumPy's own functions and operators. These differentiate, so that a rule is
 its own higher-order rule.
 """
@@ -98,6 +100,32 @@ class Primitive:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors."""
         return bind(self, args, params)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composite:
+    """A NumPy function written in terms of others. The fields are those of `Primitive`."""
+
+    name: str
+    function: Callable[..., Any]
+    implementation: Callable[..., Any]
+    samples: tuple[Sample, ...]
+    convention: str = ""
+    kind: str = "composite"
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Apply the function to arrays, numbers and tensors."""
+        return self.implementation(*args, **params)
+
+
+def composite(
+    function: Callable[..., Any],
+    implementation: Callable[..., Any],
+    samples: Sequence[Sample],
+    convention: str = "",
+) -> Composite:
+    """Declare a NumPy function by an implementation in terms of functions of the table."""
+    return Composite(_name(function), function, implementation, tuple(samples), convention)
 
 
 def elementwise(

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.primitive import shape_of, strip
-from tinygrad_ugan.autodiff.rules import COMPOSITES, CONSTANTS, TABLE
+from tinygrad_ugan.autodiff.rules import CONSTANTS, TABLE
 from tinygrad_ugan.autodiff.rules.shape import astype, getitem
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -91,9 +91,9 @@ class Tensor(Tracer):
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
         _refuse_out(function.__name__, kwargs)
-        handler = TABLE.get(function) or COMPOSITES.get(function)
-        if handler is not None:
-            return handler(*args, **kwargs)
+        record = TABLE.get(function)
+        if record is not None:
+            return record(*args, **kwargs)
         if function in CONSTANTS:
             return function(*map(strip, args), **{k: strip(v) for k, v in kwargs.items()})
         raise _no_rule(function.__name__)

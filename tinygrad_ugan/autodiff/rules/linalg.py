@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, bilinear, sample, shape_of, unbroadcast
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    bilinear,
+    composite,
+    sample,
+    shape_of,
+    unbroadcast,
+)
 
 
 def _matmul_left(g: Any, x: Any, y: Any) -> Any:
@@ -51,8 +58,6 @@ matmul = bilinear(
     [sample(Operand(left), Operand(right)) for left, right in _SHAPES],
 )
 
-RULES = (matmul,)
-
 
 def _dot(a: Any, b: Any) -> Any:
     """``np.dot`` in terms of the matrix product: b's axes behind its last but one come last."""
@@ -65,4 +70,9 @@ def _dot(a: Any, b: Any) -> Any:
     return np.reshape(np.matmul(a, columns), shape_of(a)[:-1] + shape_of(b)[:-2] + shape_of(b)[-1:])
 
 
-COMPOSITES: dict[Any, Any] = {np.dot: _dot}
+_DOT_SHAPES = [((3,), (3,)), ((2, 3), (3,)), ((4, 2, 3), (3, 5)), ((2, 3), (4, 3, 5)), ((), (2,))]
+
+RULES = (
+    matmul,
+    composite(np.dot, _dot, [sample(Operand(a), Operand(b)) for a, b in _DOT_SHAPES]),
+)

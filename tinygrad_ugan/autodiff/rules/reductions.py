@@ -85,6 +85,4 @@ RULES = (
     general(np.min, _extreme_jvp, _extreme_vjp, _SAMPLES, convention=_TIES),
 )
 
-COMPOSITES: dict[Any, Any] = {}
-
 CONSTANTS = (np.argmax, np.argmin, np.any, np.all, np.count_nonzero)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
+    composite,
     general,
     linear,
     match_dtype,
@@ -149,8 +150,6 @@ concatenate = general(
     ],
 )
 
-RULES = (*_RESHAPING, *_PERMUTING, astype, getitem, scatter_add, concatenate)
-
 
 def _concatenate_arrays(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     if axis is None:
@@ -166,12 +165,20 @@ def _ravel(a: Any, order: str = "C") -> Any:
     return np.reshape(a, -1, order)
 
 
-COMPOSITES = {
-    np.concatenate: _concatenate_arrays,
-    np.stack: _stack,
-    np.ravel: _ravel,
-    np.copy: np.positive,
-}
+_PAIR = [Operand((2, 3)), Operand((2, 3))]
+
+_COMPOSITES = (
+    composite(
+        np.concatenate,
+        _concatenate_arrays,
+        [sample(_PAIR), sample(_PAIR, axis=1), sample(_PAIR, axis=None)],
+    ),
+    composite(np.stack, _stack, [sample(_PAIR), sample(_PAIR, axis=-1)]),
+    composite(np.ravel, _ravel, [sample(_A), sample(_A, "F")]),
+    composite(np.copy, lambda a: np.positive(a), [sample(_A)]),
+)
+
+RULES = (*_RESHAPING, *_PERMUTING, astype, getitem, scatter_add, concatenate, *_COMPOSITES)
 
 CONSTANTS = (
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.argsort),
