@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 
 from tinygrad_ugan import gan, nn
+from tinygrad_ugan.optim import SGD, Adam, Momentum
 
 # The objectives that are smooth everywhere, so that differences can judge them.
 SMOOTH_LOSSES = ("minimax", "nonsaturating", "max_likelihood", "wasserstein", "least_squares")
@@ -18,13 +19,19 @@ class Problem(NamedTuple):
     theta_g: Any
     theta_d: Any
     batch: Any
-    steps: int
-    lr: Any
+    options: dict[str, Any]
+
+    @property
+    def steps(self):
+        return self.options["steps"]
 
 
 @st.composite
-def mlp_problems(draw, max_steps=5):
-    """MLP games in float64: depth 1-3, widths 1-8, batch 1-6, K 0-5, one or fresh batches."""
+def mlp_problems(draw, max_steps=5, optimizers=False):
+    """MLP games in float64: depth 1-3, widths 1-8, batch 1-6, K 0-5, one or fresh batches,
+
+    with one step size, a schedule, or (`optimizers`) an optimiser.
+    """
     width = st.integers(1, 8)
     noise, data, batch = draw(width), draw(width), draw(st.integers(1, 6))
     networks = [
@@ -42,13 +49,16 @@ def mlp_problems(draw, max_steps=5):
         gan.Batch(rng.standard_normal((batch, data)), rng.standard_normal((batch, noise)))
         for _ in range(steps + 1)
     ]
-    rates = rng.uniform(0.05, 0.3, steps)
+    dynamics = [{"lr": 0.2}, {"lr": rng.uniform(0.05, 0.3, steps)}]
+    if optimizers:
+        # A gradient that should vanish is noise of 1e-17; Adam multiplies it by lr / eps.
+        adam = Adam(0.05, 0.5, 0.9, eps=1e-2)
+        dynamics += [{"optimizer": o} for o in (SGD(0.1), Momentum(0.1, 0.5), adam)]
     return Problem(
         game,
         *(with_biases(network.init(rng, np.float64), rng) for network in networks),
         batches if draw(st.booleans()) else batches[0],
-        steps,
-        rates if draw(st.booleans()) else 0.2,
+        {"steps": steps} | draw(st.sampled_from(dynamics)),
     )
 
 

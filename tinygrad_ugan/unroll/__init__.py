@@ -1,6 +1,30 @@
 """The heart: games, and the gradient of a generator's objective through K discriminator steps."""
 
+from tinygrad_ugan.unroll import games
+from tinygrad_ugan.unroll.field import field, game_jacobian
+from tinygrad_ugan.unroll.forward import response_jacobian
 from tinygrad_ugan.unroll.game import Game, SampleGame
 from tinygrad_ugan.unroll.gradient import METHODS, value_and_grad
+from tinygrad_ugan.unroll.implicit import Implicit, NotConvergedError, implicit_grad
+from tinygrad_ugan.unroll.stability import Diagnosis, diagnose
+from tinygrad_ugan.unroll.terms import Terms, Trajectory, decompose, trajectory
 
-__all__ = ["METHODS", "Game", "SampleGame", "value_and_grad"]
+__all__ = [
+    "METHODS",
+    "Diagnosis",
+    "Game",
+    "Implicit",
+    "NotConvergedError",
+    "SampleGame",
+    "Terms",
+    "Trajectory",
+    "decompose",
+    "diagnose",
+    "field",
+    "game_jacobian",
+    "games",
+    "implicit_grad",
+    "response_jacobian",
+    "trajectory",
+    "value_and_grad",
+]

@@ -1,6 +1,6 @@
 """The exact gradient by the adjoint recursion.
 
-In the symbols of the README, with theta_0 ... theta_K known::
+With theta_0 ... theta_K known, and lambda_k = d f_K / d theta_k::
 
     lambda_K = d outer / d theta_D   at (theta_G, theta_K)
     total    = d outer / d theta_G                                 the DIRECT term
@@ -8,46 +8,100 @@ In the symbols of the README, with theta_0 ... theta_K known::
         c_k      = eta_k d<g_k, lambda_{k+1}> / d theta_G          mixed second derivative
         lambda_k = lambda_{k+1} + eta_k H_k lambda_{k+1}           Hessian-vector product
         total   += c_k                                             the INDIRECT term, step by step
+
+An optimiser in place of plain ascent changes one thing: what stands beside g_k is not eta_k
+lambda_{k+1} but the adjoint of g_k, pulled back through the optimiser's update (`Rule.pull_back`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import optree
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.unroll.dynamics import ascend, axpy
-from tinygrad_ugan.unroll.game import AnyGame
+from tinygrad_ugan.unroll.dynamics import State, add
+from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.unroll.snapshots import reversed_states
 
 PyTree = Any
 
 
-def adjoint(
-    game: AnyGame, theta_g: PyTree, theta_d: PyTree, batches: Sequence[Any], etas: Sequence[float]
-) -> tuple[Any, PyTree]:
-    """Value and exact gradient of f_K. Only the K + 1 states theta_k are kept, never a tape of
-    more than one step.
+class Backstep(NamedTuple):
+    """What one step of the recursion yields.
+
+    Attributes
+    ----------
+    k : int
+    theta, g : pytree
+        theta_k and g_k.
+    c : pytree like theta_G
+        What step k contributes to the indirect term.
+    lam_next, lam : pytree
+        lambda_{k+1} and lambda_k.
     """
-    thetas = ascend(game, theta_g, theta_d, batches, etas)
-    outer = autodiff.value_and_grad(game.outer, argnums=(0, 1))
-    value, (total, lam) = outer(theta_g, thetas[-1], batches[-1])
-    for k in reversed(range(len(etas))):
-        mixed, curvature = second_order(game, theta_g, thetas[k], batches[k], lam)
-        total = axpy(etas[k], mixed, total)
-        lam = axpy(etas[k], curvature, lam)
+
+    k: int
+    theta: PyTree
+    g: PyTree
+    c: PyTree
+    lam_next: PyTree
+    lam: PyTree
+
+
+def adjoint(problem: Problem, snapshots: int | None = None) -> tuple[Any, PyTree]:
+    """Value and exact gradient of f_K.
+
+    Only the states theta_0 ... theta_K are kept, or `snapshots` of them, and never a tape of more
+    than one step.
+    """
+    states = reversed_states(problem, snapshots)
+    value, total, lam, final = outer_gradients(problem, states)
+    for back in backsteps(problem, states, lam, final):
+        total = add(total, back.c)
     return value, total
 
 
+def outer_gradients(
+    problem: Problem, states: Iterator[tuple[int, State]]
+) -> tuple[Any, PyTree, PyTree, State]:
+    """Take s_K from `states`; return f_K, the direct term, lambda_K and s_K."""
+    _, final = next(states)
+    outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
+    value, (direct, lam) = outer(problem.theta_g, final.theta)
+    return value, direct, lam, final
+
+
+def backsteps(
+    problem: Problem, states: Iterator[tuple[int, State]], lam: PyTree, final: State
+) -> Iterator[Backstep]:
+    """Run the recursion for k = K-1 .. 0 over the states s_{K-1} ... s_0."""
+    after = State(lam, optree.tree_map(lambda m: 0 * m, final.memory))
+    for k, state in states:
+        g_bar, before = problem.rule.pull_back(k, _gradient(problem, k, state), state, after)
+        g, mixed, curvature = second_order(problem, k, state.theta, g_bar)
+        before = State(add(before.theta, curvature), before.memory)
+        yield Backstep(k, state.theta, g, mixed, after.theta, before.theta)
+        after = before
+
+
 def second_order(
-    game: AnyGame, theta_g: PyTree, theta_k: PyTree, batch: Any, lam: PyTree
-) -> tuple[PyTree, PyTree]:
-    """Return ``d<g, lam>/d theta_G`` and ``d<g, lam>/d theta_D = H lam``.
+    problem: Problem, k: int, theta: PyTree, v: PyTree
+) -> tuple[PyTree, PyTree, PyTree]:
+    """Return g_k, ``d<g_k, v>/d theta_G`` and ``d<g_k, v>/d theta_D = H_k v``.
 
     Second derivatives commute: both are the rate of change of a first derivative of `inner` as
-    theta_D moves along `lam`, so that one sweep of forward mode over reverse mode gives them.
+    theta_D moves along v, so that one sweep of forward mode over reverse mode gives them.
     """
 
     def gradients(theta: PyTree) -> tuple[PyTree, PyTree]:
-        return autodiff.grad(game.inner, argnums=(0, 1))(theta_g, theta, batch)
+        inner = autodiff.grad(problem.game.inner, argnums=(0, 1))
+        return inner(problem.theta_g, theta, problem.batches[k])
 
-    return autodiff.jvp(gradients, (theta_k,), (lam,))[1]
+    (_, g), (mixed, curvature) = autodiff.jvp(gradients, (theta,), (v,))
+    return g, mixed, curvature
+
+
+def _gradient(problem: Problem, k: int, state: State) -> Any:
+    return lambda: problem.gradient(k, problem.theta_g, state.theta)

@@ -1,16 +1,127 @@
-"""The discriminator's K steps: theta_{k+1} = theta_k + eta_k g_k, g_k = d inner / d theta_D."""
+"""How the discriminator moves: one inner step of plain ascent, or of an optimiser.
+
+A rule takes the gradient g_k of `inner` with respect to theta_D and moves theta_k to theta_{k+1};
+what an optimiser remembers from step to step travels along as its state. Going back, `pull_back`
+turns the adjoint of what came out of the step into the adjoints of what went in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import optree
+from numpy.typing import NDArray
 
-from tinygrad_ugan.autodiff import grad
-from tinygrad_ugan.unroll.game import AnyGame
+from tinygrad_ugan import autodiff
+from tinygrad_ugan.optim import Optimizer, apply_updates
 
 PyTree = Any
+
+
+class State(NamedTuple):
+    """Where the discriminator is: its parameters, and what its optimiser remembers."""
+
+    theta: PyTree
+    memory: PyTree
+
+
+class Rule(Protocol):
+    """One inner step, forwards and backwards."""
+
+    def start(self, theta: PyTree) -> State:
+        """Return the state before the first step."""
+
+    def advance(self, k: int, g: PyTree, state: State) -> State:
+        """Return the state after step k, whose gradient is g."""
+
+    def pull_back(
+        self, k: int, gradient: Callable[[], PyTree], state: State, adjoint: State
+    ) -> tuple[PyTree, State]:
+        """Return the adjoints of g_k and of the state before step k, given that after it."""
+
+    def after(self, k: int) -> Rule:
+        """Return the rule for the steps from k on."""
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Plain gradient ascent, ``theta_{k+1} = theta_k + eta_k g_k``."""
+
+    etas: Sequence[float]
+
+    def start(self, theta: PyTree) -> State:
+        """Return the state before the first step: nothing is remembered."""
+        return State(theta, ())
+
+    def advance(self, k: int, g: PyTree, state: State) -> State:
+        """Return the state after step k."""
+        return State(axpy(self.etas[k], g, state.theta), ())
+
+    def pull_back(
+        self, k: int, gradient: Callable[[], PyTree], state: State, adjoint: State
+    ) -> tuple[PyTree, State]:
+        """The step is linear: eta_k lambda_{k+1} belongs to g_k, lambda_{k+1} to theta_k."""
+        eta = self.etas[k]
+        return optree.tree_map(lambda lam: eta * lam, adjoint.theta), adjoint
+
+    def after(self, k: int) -> Ascent:
+        """Return the rule for the steps from k on."""
+        return Ascent(self.etas[k:])
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """Ascent by an optimiser, which is handed -g because it descends."""
+
+    optimizer: Optimizer
+
+    def start(self, theta: PyTree) -> State:
+        """Return the state before the first step."""
+        return State(theta, self.optimizer.init(theta))
+
+    def advance(self, k: int, g: PyTree, state: State) -> State:
+        """Return the state after step k."""
+        descent = optree.tree_map(np.negative, g)
+        updates, memory = self.optimizer.update(descent, state.memory, state.theta)
+        return State(apply_updates(state.theta, updates), memory)
+
+    def pull_back(
+        self, k: int, gradient: Callable[[], PyTree], state: State, adjoint: State
+    ) -> tuple[PyTree, State]:
+        """Differentiate the optimiser's update at g_k, through what it remembers."""
+        floats, rebuild = split_floats(state)
+        wanted, _ = split_floats(adjoint)
+
+        def advance(g: PyTree, floats: list[Any]) -> list[Any]:
+            return split_floats(self.advance(k, g, rebuild(floats)))[0]
+
+        _, pullback = autodiff.vjp(advance, gradient(), floats)
+        g_bar, before = pullback(wanted)
+        return g_bar, rebuild(before)
+
+    def after(self, k: int) -> Optimized:
+        """Return the rule for the steps from k on: the count of steps is in the state."""
+        return self
+
+
+def split_floats(tree: PyTree) -> tuple[list[Any], Callable[[list[Any]], PyTree]]:
+    """The floating-point leaves of a tree, and a function that puts others in their place.
+
+    An optimiser's count of steps is an integer, a constant to differentiation.
+    """
+    leaves, treedef = optree.tree_flatten(tree)
+    places = [i for i, leaf in enumerate(leaves) if not isinstance(leaf, int)]
+
+    def rebuild(floats: list[Any]) -> PyTree:
+        full = list(leaves)
+        for i, leaf in zip(places, floats, strict=True):
+            full[i] = leaf
+        return optree.tree_unflatten(treedef, full)
+
+    return [leaves[i] for i in places], rebuild
 
 
 def axpy(a: float, x: PyTree, y: PyTree) -> PyTree:
@@ -18,16 +129,25 @@ def axpy(a: float, x: PyTree, y: PyTree) -> PyTree:
     return optree.tree_map(lambda x, y: a * x + y, x, y)
 
 
-def ascend(
-    game: AnyGame, theta_g: PyTree, theta_d: PyTree, batches: Sequence[Any], etas: Sequence[float]
-) -> list[PyTree]:
-    """Take the inner steps and return theta_0 ... theta_K.
+def add(x: PyTree, y: PyTree) -> PyTree:
+    """Return ``x + y``, leaf by leaf."""
+    return optree.tree_map(lambda x, y: x + y, x, y)
 
-    It is differentiable as it stands; step k uses ``batches[k]`` and ``etas[k]``.
-    """
-    inner_gradient = grad(game.inner, argnums=1)
-    thetas = [theta_d]
-    for eta, batch in zip(etas, batches, strict=False):
-        g = inner_gradient(theta_g, thetas[-1], batch)
-        thetas.append(axpy(eta, g, thetas[-1]))
-    return thetas
+
+def inner_product(x: PyTree, y: PyTree) -> Any:
+    """Return <x, y>, summed over all leaves."""
+    products = optree.tree_map(lambda x, y: np.sum(x * y), x, y)
+    return sum(optree.tree_leaves(products))
+
+
+def ravel(tree: PyTree) -> tuple[NDArray, Callable[[NDArray], PyTree]]:
+    """Lay the leaves end to end in one vector; return it and the way back."""
+    leaves, treedef = optree.tree_flatten(tree)
+    ends = np.cumsum([np.size(leaf) for leaf in leaves])
+
+    def unravel(vector: NDArray) -> PyTree:
+        parts = [vector[end - np.size(x) : end] for end, x in zip(ends, leaves, strict=True)]
+        shaped = [np.reshape(p, np.shape(x))[()] for p, x in zip(parts, leaves, strict=True)]
+        return optree.tree_unflatten(treedef, shaped)
+
+    return np.concatenate([np.ravel(leaf) for leaf in leaves]), unravel

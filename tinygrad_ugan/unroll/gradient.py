@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import optree
 
-from tinygrad_ugan import autodiff
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, check_choice
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
+from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.unroll.adjoint import adjoint
 from tinygrad_ugan.unroll.detached import detached
-from tinygrad_ugan.unroll.dynamics import ascend
-from tinygrad_ugan.unroll.game import AnyGame, Game, SampleGame
+from tinygrad_ugan.unroll.forward import forward
+from tinygrad_ugan.unroll.game import AnyGame
+from tinygrad_ugan.unroll.implicit import implicit
+from tinygrad_ugan.unroll.problem import (
+    explain_non_finite,
+    is_finite,
+    make_problem,
+    through_samples,
+)
 from tinygrad_ugan.unroll.tape import tape
 
 PyTree = Any
 
 METHODS: MappingProxyType[str, Callable[..., tuple[Any, PyTree]]] = MappingProxyType(
-    {"tape": tape, "adjoint": adjoint, "detached": detached}
+    {
+        "tape": tape,
+        "adjoint": adjoint,
+        "forward": forward,
+        "detached": detached,
+        "implicit": implicit,
+    }
 )
+_WITH_SNAPSHOTS = ("tape", "adjoint")
 
 
 def value_and_grad(
@@ -32,15 +44,18 @@ def value_and_grad(
     batch: Any,
     *,
     steps: int,
-    lr: float | Sequence[float],
+    lr: float | Sequence[float] | None = None,
+    optimizer: Optimizer | None = None,
     method: str = "auto",
+    truncate: int | None = None,
+    snapshots: int | None = None,
 ) -> tuple[Any, PyTree]:
     """Value and gradient of the generator's objective after K unrolled discriminator steps.
 
     f_K(theta_G) = outer(theta_G, theta_K, b_K), where theta_0 = theta_D and
     theta_{k+1} = theta_k + eta_k d inner(theta_G, theta_k, b_k) / d theta_D: equations 5 to 8 of
     Metz et al. (2016), arXiv 1611.02163. The gradient is the total derivative with respect to
-    theta_G, through every step, unless `method` says otherwise.
+    theta_G, through every step, unless `method` or `truncate` says otherwise.
 
     Parameters
     ----------
@@ -55,9 +70,19 @@ def value_and_grad(
         K. With 0 this is the ordinary GAN gradient.
     lr : float or sequence of `steps` floats
         The inner step sizes eta_k.
-    method : {"auto", "adjoint", "tape", "detached"}
-        "adjoint" and "tape" are exact and agree to rounding; "adjoint" (which "auto" takes) needs
-        less memory. "detached" treats theta_K as a constant: the direct term alone.
+    optimizer : optim.SGD, optim.Momentum or optim.Adam
+        Takes the inner steps, in place of plain ascent by `lr`; it starts afresh each time, and is
+        differentiated through, with what it remembers.
+    method : {"auto", "adjoint", "tape", "forward", "detached", "implicit"}
+        "adjoint" (which "auto" takes), "tape" and "forward" are exact and agree to rounding.
+        "forward" is for small generators: it takes a sweep for every element of theta_G.
+        "detached" treats theta_K as a constant: the direct term alone. "implicit" treats theta_K as
+        the discriminator's optimum: see `implicit_grad`.
+    truncate : int, optional
+        Differentiate through the last `truncate` steps only; all by default, with 0 none.
+    snapshots : int, optional
+        Keep only so many of the states theta_0 ... theta_K, and compute the others again when they
+        are needed ("adjoint" and "tape"): the same bits, less memory, more time.
 
     Returns
     -------
@@ -71,7 +96,8 @@ def value_and_grad(
     ArgumentError, ArgumentTypeError
         If an argument makes no sense; the message names it.
     NonFiniteError
-        If `batch` holds a NaN or an infinity, or the unrolled game produces one.
+        If `batch` holds a NaN or an infinity, or the unrolled game produces one; the message names
+        the step.
 
     Examples
     --------
@@ -88,124 +114,37 @@ def value_and_grad(
     >>> float(direct)
     4.0
     """
-    steps = _check_steps(steps)
-    etas = _step_sizes(lr, steps)
-    batches = _batches(batch, steps)
     check_choice("method", method, ("auto", *METHODS))
-    _check_params("theta_g", theta_g)
-    _check_params("theta_d", theta_d)
-    compute = METHODS["adjoint" if method == "auto" else method]
-
-    if isinstance(game, SampleGame) and _is_shared(batches):
-        value, gradient = _through_samples(compute, game, theta_g, theta_d, batches, etas)
+    method = "adjoint" if method == "auto" else method
+    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    options = _check_snapshots(method, snapshots)
+    held = 0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
+    if method == "forward":  # one sweep for every element: of theta_G, not of the samples
+        value, gradient = forward(problem.after(held))
     else:
-        value, gradient = compute(game, theta_g, theta_d, batches, etas)
-    if not _is_finite((value, gradient)):
-        _explain_non_finite(game, theta_g, theta_d, batches, etas)
+        reduced, pull_back = through_samples(problem)
+        value, cotangent = METHODS[method](reduced.after(held), **options)
+        gradient = pull_back(cotangent)
+    if not is_finite((value, gradient)):
+        raise explain_non_finite(problem)
     return value, gradient
 
 
-def _through_samples(
-    compute: Callable[..., tuple[Any, PyTree]],
-    game: Any,
-    theta_g: PyTree,
-    theta_d: PyTree,
-    batches: Sequence[Any],
-    etas: Sequence[float],
-) -> tuple[Any, PyTree]:
-    """Unroll as a function of the generated samples, then apply the chain rule once."""
-    generate = functools.partial(game.generate, batch=batches[0])
-    samples, pullback = autodiff.vjp(generate, theta_g)
-    on_samples = Game(game.inner_on, game.outer_on)
-    value, cotangent = compute(on_samples, samples, theta_d, batches, etas)
-    return value, pullback(cotangent)[0]
+def _check_truncate(truncate: Any, steps: int) -> int:
+    if isinstance(truncate, bool) or not isinstance(truncate, int | np.integer):
+        raise ArgumentTypeError("truncate", repr(truncate), f"a whole number from 0 to {steps}")
+    if not 0 <= truncate <= steps:
+        raise ArgumentError("truncate", truncate, f"a whole number from 0 to steps = {steps}")
+    return int(truncate)
 
 
-def _check_steps(steps: Any) -> int:
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
-        raise ArgumentTypeError("steps", repr(steps), "a whole number >= 0")
-    if steps < 0:
-        raise ArgumentError("steps", steps, "a whole number >= 0")
-    return int(steps)
-
-
-def _step_sizes(lr: Any, steps: int) -> list[float]:
-    try:
-        etas = np.asarray(lr, float)
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError("lr", repr(lr), "a number or a sequence of numbers") from error
-    if etas.ndim == 0:
-        etas = np.full(steps, etas)
-    if etas.shape != (steps,):
-        raise ArgumentError("lr", f"shape {etas.shape}", f"one number, or {steps} (one a step)")
-    if not np.all(np.isfinite(etas)):
-        raise NonFiniteError("lr", repr(lr), "finite numbers")
-    return etas.tolist()
-
-
-def _batches(batch: Any, steps: int) -> list[Any]:
-    """The batches b_0 ... b_K."""
-    fresh = isinstance(batch, list) or type(batch) is tuple
-    if fresh and len(batch) != steps + 1:
-        raise ArgumentError(
-            "batch",
-            f"{len(batch)} batches",
-            f"one batch, or steps + 1 = {steps + 1}",
-            "a single batch that is a list or tuple is to be given as a named tuple or a dict",
-        )
-    for path, leaf in zip(optree.tree_paths(batch), optree.tree_leaves(batch), strict=True):
-        if _is_floating(leaf) and not _is_finite(leaf):
-            place = _place("batch", batch, path)
-            raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
-    return list(batch) if fresh else [batch] * (steps + 1)
-
-
-def _is_shared(batches: Sequence[Any]) -> bool:
-    return all(batch is batches[0] for batch in batches)
-
-
-def _check_params(name: str, params: PyTree) -> None:
-    for path, leaf in zip(optree.tree_paths(params), optree.tree_leaves(params), strict=True):
-        if not _is_floating(leaf):
-            raise ArgumentTypeError(
-                _place(name, params, path),
-                f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
-                "floating-point parameters",
-                "convert them with .astype(np.float32) or .astype(np.float64)",
-            )
-
-
-def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
-    """Write the way to a leaf as one would in Python: ``theta_d[0]['w']``, ``batch.real``."""
-    for key in path:
-        fields = getattr(tree, "_fields", None)
-        name += f".{fields[key]}" if fields else f"[{key!r}]"
-        tree = tree[key]
-    return name
-
-
-def _is_floating(leaf: Any) -> bool:
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
-
-
-def _is_finite(tree: PyTree) -> bool:
-    return all(np.all(np.isfinite(leaf)) for leaf in optree.tree_leaves(tree))
-
-
-def _explain_non_finite(
-    game: AnyGame, theta_g: PyTree, theta_d: PyTree, batches: Sequence[Any], etas: Sequence[float]
-) -> None:
-    """Find the first inner step that leaves the finite numbers, and raise naming it."""
-    for name, params in (("theta_g", theta_g), ("theta_d", theta_d)):
-        if not _is_finite(params):
-            raise NonFiniteError(name, "a NaN or infinity", "finite parameters")
-    thetas = ascend(game, theta_g, theta_d, batches, etas)
-    for k, theta in enumerate(thetas):
-        if not _is_finite(theta):
-            raise NonFiniteError(
-                "theta_d",
-                f"a NaN or infinity after step {k} of {len(etas)}",
-                "an inner ascent that stays finite",
-                "try a smaller lr or fewer steps",
-            )
-    raise NonFiniteError("game", "a NaN or infinity in its value or gradient", "finite numbers")
+def _check_snapshots(method: str, snapshots: Any) -> dict[str, int]:
+    if snapshots is None:
+        return {}
+    if isinstance(snapshots, bool) or not isinstance(snapshots, int | np.integer):
+        raise ArgumentTypeError("snapshots", repr(snapshots), "a whole number >= 1")
+    if snapshots < 1:
+        raise ArgumentError("snapshots", snapshots, "a whole number >= 1")
+    if method not in _WITH_SNAPSHOTS:
+        raise ArgumentError("snapshots", f"method {method!r}", f"one of {_WITH_SNAPSHOTS}")
+    return {"snapshots": int(snapshots)}

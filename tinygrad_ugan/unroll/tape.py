@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+import optree
+
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.unroll.dynamics import ascend
-from tinygrad_ugan.unroll.game import AnyGame
+from tinygrad_ugan.unroll.dynamics import add, split_floats
+from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.unroll.snapshots import reversed_states
 
 PyTree = Any
 
 
-def tape(
-    game: AnyGame, theta_g: PyTree, theta_d: PyTree, batches: Sequence[Any], etas: Sequence[float]
-) -> tuple[Any, PyTree]:
-    """Value and exact gradient of f_K. The tape holds all K steps: memory grows with K."""
+def tape(problem: Problem, snapshots: int | None = None) -> tuple[Any, PyTree]:
+    """Value and exact gradient of f_K.
 
-    def f_K(theta_g: PyTree) -> Any:
-        theta_K = ascend(game, theta_g, theta_d, batches, etas)[-1]
-        return game.outer(theta_g, theta_K, batches[-1])
+    The tape holds all K steps: memory grows with K. With `snapshots` it holds one step at a time,
+    recorded again from a state that was kept; the result is the same to the bit.
+    """
+    if snapshots is None:
+        return autodiff.value_and_grad(problem.value)(problem.theta_g)
+    return _step_by_step(problem, snapshots)
 
-    return autodiff.value_and_grad(f_K)(theta_g)
+
+def _step_by_step(problem: Problem, snapshots: int) -> tuple[Any, PyTree]:
+    states = reversed_states(problem, snapshots)
+    _, final = next(states)
+    outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
+    value, (total, lam) = outer(problem.theta_g, final.theta)
+    memory, _ = split_floats(final.memory)
+    adjoint = [*optree.tree_leaves(lam), *(0 * m for m in memory)]
+    for k, state in states:
+        floats, rebuild = split_floats(state)
+
+        def step(theta_g: PyTree, floats: list[Any], k: int = k, rebuild: Any = rebuild) -> Any:
+            return split_floats(problem.step(k, theta_g, rebuild(floats)))[0]
+
+        _, pullback = autodiff.vjp(step, problem.theta_g, floats)
+        c_k, adjoint = pullback(adjoint)
+        total = add(total, c_k)
+    return value, total

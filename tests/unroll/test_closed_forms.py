@@ -1,0 +1,62 @@
+"""Every method on every solved game, against pen and paper."""
+
+import numpy as np
+import pytest
+
+import tinygrad_ugan as ug
+from tinygrad_ugan.unroll import games
+
+SOLVED = {
+    "bilinear": games.bilinear(),
+    "bilinear 2 x 3": games.bilinear([[1.0, -0.5, 0.2], [0.3, 0.8, -1.1]]),
+    "quadratic": games.quadratic(),
+    "quadratic, to a target": games.quadratic(target=(0.3, -0.7)),
+    "Dirac-GAN": games.dirac_gan(),
+    "Gaussian mean": games.gaussian_mean(),
+}
+solved = pytest.mark.parametrize("example", SOLVED.values(), ids=SOLVED)
+RTOL = 1e-12  # twenty steps of a few roundings each
+
+
+@solved
+@pytest.mark.parametrize("steps", [0, 1, 2, 5, 20])
+@pytest.mark.parametrize("lr", [0.05, 0.3])
+def test_every_method(example, steps, lr):
+    arguments = (example.game, example.theta_g, example.theta_d, example.batch)
+    expected = example.solve(example.theta_g, example.theta_d, steps, lr)
+    scale = np.max(np.abs(expected.gradient)) + 1
+    for method in ("tape", "adjoint", "forward", "detached"):
+        value, gradient = ug.unroll.value_and_grad(*arguments, steps=steps, lr=lr, method=method)
+        right = expected.direct if method == "detached" else expected.gradient
+        np.testing.assert_allclose(value, expected.value, rtol=RTOL)
+        np.testing.assert_allclose(gradient, right, rtol=RTOL, atol=1e-14 * scale)
+
+
+@solved
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_response_and_trajectory(example, mode):
+    arguments = (example.game, example.theta_g, example.theta_d, example.batch)
+    expected = example.solve(example.theta_g, example.theta_d, 6, 0.2)
+    response = ug.unroll.response_jacobian(*arguments, steps=6, lr=0.2, mode=mode)
+    assert response.shape == expected.response.shape
+    np.testing.assert_allclose(response, expected.response, rtol=RTOL, atol=1e-14)
+
+    path = ug.unroll.trajectory(*arguments, steps=6, lr=0.2)
+    for k, theta in enumerate(path.thetas):
+        at_k = example.solve(example.theta_g, example.theta_d, k, 0.2).theta_d
+        np.testing.assert_allclose(theta, at_k, rtol=RTOL)
+        inner = example.game.inner(example.theta_g, theta, example.batch)
+        assert path.inner_values[k] == pytest.approx(inner, rel=1e-14)
+
+
+@solved
+def test_schedules_agree_with_their_pieces(example):
+    """Two steps of one size, then three of another, are two solutions one after the other."""
+    x, y = example.theta_g, example.theta_d
+    middle = example.solve(x, y, 2, 0.1)
+    end = example.solve(x, middle.theta_d, 3, 0.25)
+    path = ug.unroll.trajectory(
+        example.game, x, y, example.batch, steps=5, lr=[0.1, 0.1, 0.25, 0.25, 0.25]
+    )
+    np.testing.assert_allclose(path.thetas[2], middle.theta_d, rtol=RTOL)
+    np.testing.assert_allclose(path.thetas[-1], end.theta_d, rtol=RTOL)

@@ -1,0 +1,250 @@
+"""The unrolled program: a game, a starting point, K steps, and the batches that they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import optree
+
+from tinygrad_ugan import autodiff
+from tinygrad_ugan.autodiff import Tensor
+from tinygrad_ugan.autodiff.core import Node, new_level
+from tinygrad_ugan.autodiff.primitive import linear
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
+from tinygrad_ugan.optim import SGD, Adam, Momentum
+from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule, State
+from tinygrad_ugan.unroll.game import AnyGame, Game, SampleGame
+
+PyTree = Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """f_K(theta_G) = outer(theta_G, theta_K, b_K) with everything that it depends on.
+
+    Attributes
+    ----------
+    game : AnyGame
+    theta_g : pytree
+    state : State
+        theta_0, and what the inner optimiser remembers.
+    batches : sequence
+        b_0 ... b_K.
+    rule : Rule
+        How theta_k moves.
+    """
+
+    game: AnyGame
+    theta_g: PyTree
+    state: State
+    batches: Sequence[Any]
+    rule: Rule
+
+    @property
+    def steps(self) -> int:
+        """K."""
+        return len(self.batches) - 1
+
+    def gradient(self, k: int, theta_g: PyTree, theta: PyTree) -> PyTree:
+        """g_k = d inner / d theta_D at (theta_G, theta).
+
+        Raises
+        ------
+        ArgumentError
+            If `inner` does not depend on theta_D at all: unrolling it would do nothing.
+        """
+        g = autodiff.grad(self.game.inner, argnums=1)(theta_g, theta, self.batches[k])
+        if not any(np.any(leaf) for leaf in optree.tree_leaves(g)):  # cheap; and seldom so
+            self._check_dependence(k, theta_g, theta)
+        return g
+
+    def _check_dependence(self, k: int, theta_g: PyTree, theta: PyTree) -> None:
+        level = new_level()
+        traced = optree.tree_map(lambda x: Tensor(x, level, Node()), theta)
+        out = self.game.inner(theta_g, traced, self.batches[k])
+        if not (isinstance(out, Tensor) and out.level == level):
+            raise ArgumentError("game.inner", "one that does not", "an objective that uses theta_d")
+
+    def step(self, k: int, theta_g: PyTree, state: State) -> State:
+        """Take inner step k."""
+        return self.rule.advance(k, self.gradient(k, theta_g, state.theta), state)
+
+    def states(self) -> Iterator[State]:
+        """The states s_0 ... s_K, one after the other."""
+        state = self.state
+        yield state
+        for k in range(self.steps):
+            state = self.step(k, self.theta_g, state)
+            yield state
+
+    def outer(self, theta_g: PyTree, theta_K: PyTree) -> Any:
+        """The outer objective on the last batch."""
+        return self.game.outer(theta_g, theta_K, self.batches[-1])
+
+    def at(self, theta_g: PyTree, theta_d: PyTree) -> Problem:
+        """The same program from another point."""
+        return replace(self, theta_g=theta_g, state=self.rule.start(theta_d))
+
+    def after(self, k: int) -> Problem:
+        """The same program once its first k steps have been taken, and are held constant."""
+        if k == 0:
+            return self
+        *_, state = (s for s, _ in zip(self.states(), range(k + 1), strict=False))
+        return replace(self, state=state, batches=self.batches[k:], rule=self.rule.after(k))
+
+    def final(self, theta_g: PyTree) -> PyTree:
+        """theta_K as a function of theta_G, for the engine to differentiate.
+
+        Each step sees theta_G under a name of its own. So all that a step contributes to a
+        cotangent is added up first, in the same order whether the steps are differentiated in one
+        sweep or one by one.
+        """
+        state = self.state
+        for k in range(self.steps):
+            state = self.step(k, optree.tree_map(alias, theta_g), state)
+        return state.theta
+
+    def value(self, theta_g: PyTree) -> Any:
+        """f_K as a function of theta_G, for the engine to differentiate."""
+        return self.outer(theta_g, self.final(theta_g))
+
+
+def _alias(x: Any) -> Any:
+    return x
+
+
+alias = linear(_alias, lambda g, x: g, samples=[])
+
+
+def through_samples(problem: Problem) -> tuple[Problem, Callable[[PyTree], PyTree]]:
+    """Rewrite f_K as a function of the generated samples, where one batch serves every step.
+
+    Returns the new problem, whose "theta_g" are the samples, and the pullback from a gradient with
+    respect to the samples to one with respect to theta_G. Where there is nothing to gain, the
+    problem stays as it is and the pullback does nothing.
+    """
+    game, batch = problem.game, problem.batches[0]
+    if not isinstance(game, SampleGame) or any(b is not batch for b in problem.batches):
+        return problem, lambda gradient: gradient
+    samples, pullback = autodiff.vjp(lambda g: game.generate(g, batch), problem.theta_g)
+    reduced = replace(problem, game=Game(game.inner_on, game.outer_on), theta_g=samples)
+    return reduced, lambda cotangent: pullback(cotangent)[0]
+
+
+def make_problem(
+    game: AnyGame,
+    theta_g: PyTree,
+    theta_d: PyTree,
+    batch: Any,
+    *,
+    steps: int,
+    lr: float | Sequence[float] | None,
+    optimizer: SGD | Momentum | Adam | None = None,
+) -> Problem:
+    """Check the arguments that all functions of this room share; the errors name them."""
+    steps = _check_steps(steps)
+    rule = _rule(lr, optimizer, steps)
+    _check_params("theta_g", theta_g)
+    _check_params("theta_d", theta_d)
+    batches = _batches(batch, steps)
+    return Problem(game, theta_g, rule.start(theta_d), batches, rule)
+
+
+def _check_steps(steps: Any) -> int:
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
+        raise ArgumentTypeError("steps", repr(steps), "a whole number >= 0")
+    if steps < 0:
+        raise ArgumentError("steps", steps, "a whole number >= 0")
+    return int(steps)
+
+
+def _rule(lr: Any, optimizer: Any, steps: int) -> Rule:
+    if (lr is None) == (optimizer is None):
+        given = "neither" if lr is None else "both"
+        raise ArgumentError("lr", given, "either lr or optimizer")
+    if optimizer is None:
+        return Ascent(_step_sizes(lr, steps))
+    if not isinstance(optimizer, SGD | Momentum | Adam):
+        raise ArgumentTypeError(
+            "optimizer", repr(optimizer), "an optimiser of ug.optim: SGD, Momentum or Adam"
+        )
+    return Optimized(optimizer)
+
+
+def _step_sizes(lr: Any, steps: int) -> list[float]:
+    try:
+        etas = np.asarray(lr, float)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError("lr", repr(lr), "a number or a sequence of numbers") from error
+    if etas.ndim == 0:
+        etas = np.full(steps, etas)
+    if etas.shape != (steps,):
+        raise ArgumentError("lr", f"shape {etas.shape}", f"one number, or {steps} (one a step)")
+    if not np.all(np.isfinite(etas)):
+        raise NonFiniteError("lr", repr(lr), "finite numbers")
+    return etas.tolist()
+
+
+def _batches(batch: Any, steps: int) -> list[Any]:
+    """The batches b_0 ... b_K."""
+    fresh = isinstance(batch, list) or type(batch) is tuple
+    if fresh and len(batch) != steps + 1:
+        raise ArgumentError(
+            "batch",
+            f"{len(batch)} batches",
+            f"one batch, or steps + 1 = {steps + 1}",
+            "a single batch that is a list or tuple is to be given as a named tuple or a dict",
+        )
+    for path, leaf in zip(optree.tree_paths(batch), optree.tree_leaves(batch), strict=True):
+        if _is_floating(leaf) and not is_finite(leaf):
+            place = _place("batch", batch, path)
+            raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
+    return list(batch) if fresh else [batch] * (steps + 1)
+
+
+def _check_params(name: str, params: PyTree) -> None:
+    for path, leaf in zip(optree.tree_paths(params), optree.tree_leaves(params), strict=True):
+        if not _is_floating(leaf):
+            raise ArgumentTypeError(
+                _place(name, params, path),
+                f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
+                "floating-point parameters",
+                "convert them with .astype(np.float32) or .astype(np.float64)",
+            )
+
+
+def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
+    """Write the way to a leaf as one would in Python: ``theta_d[0]['w']``, ``batch.real``."""
+    for key in path:
+        fields = getattr(tree, "_fields", None)
+        name += f".{fields[key]}" if fields else f"[{key!r}]"
+        tree = tree[key]
+    return name
+
+
+def _is_floating(leaf: Any) -> bool:
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
+
+
+def is_finite(tree: PyTree) -> bool:
+    """Whether no leaf holds a NaN or an infinity."""
+    return all(np.all(np.isfinite(leaf)) for leaf in optree.tree_leaves(tree))
+
+
+def explain_non_finite(problem: Problem) -> NonFiniteError:
+    """Find the first inner step that leaves the finite numbers; the error names it."""
+    for name, params in (("theta_g", problem.theta_g), ("theta_d", problem.state.theta)):
+        if not is_finite(params):
+            return NonFiniteError(name, "a NaN or infinity", "finite parameters")
+    for k, state in enumerate(problem.states()):
+        if not is_finite(state.theta):
+            return NonFiniteError(
+                "theta_d",
+                f"a NaN or infinity after step {k} of {problem.steps}",
+                "an inner ascent that stays finite",
+                "try a smaller lr or fewer steps",
+            )
+    return NonFiniteError("game", "a NaN or infinity in its value or gradient", "finite numbers")
