@@ -1,0 +1,21 @@
+"""Every Python block of the README runs, in order, as one reader would type them."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_code_blocks_run(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) >= 2
+    namespace = {}
+    for block in blocks:
+        exec(block, namespace)
+    assert re.match(r"f_K = -1\.\d{4}, \|indirect\| / \|direct\| = \d", capsys.readouterr().out)
+
+
+def test_the_links_lead_somewhere():
+    targets = re.findall(r"\]\(([^)h#][^)]*)\)", README)
+    assert targets
+    assert all((Path(__file__).parents[1] / target).exists() for target in targets)
