@@ -12,8 +12,8 @@ The exact gradient of the generator's objective after K unrolled discriminator s
 
 The first term, the *direct* one, holds the discriminator :math:`\theta_K` constant. It is all that
 most public code computes. The others, the *indirect* terms, tell how the generator changes the
-steps that the discriminator will take. Here they are for a GAN at its initial weights, on the ring of
-Gaussians. The bars add up to the length of the gradient.
+steps that the discriminator will take. Here they are for a GAN at its initial weights, on the ring
+of Gaussians. The bars add up to the length of the gradient.
 
 The lesson: no step may be left out. Each contributes about alike, and together, at these weights,
 the indirect terms are about a seventh of the direct one and turn the gradient by 7 degrees.
