@@ -39,9 +39,7 @@ figure = terms.plot()
 # The parts are exact: they add up to the gradient that reverse mode finds straight through the
 # unrolled program, which knows nothing of terms.
 
-_, exact = ug.unroll.value_and_grad(
-    game, theta_g, theta_d, batch, steps=10, lr=0.1, method="tape"
-)
+_, exact = ug.unroll.value_and_grad(game, theta_g, theta_d, batch, steps=10, lr=0.1, method="tape")
 difference = max(
     np.abs(a[name] - b[name]).max() for a, b in zip(terms.total, exact, strict=True) for name in a
 )

@@ -25,9 +25,7 @@ v = optree.tree_map(lambda x: rng.standard_normal(x.shape), theta_g)
 
 
 def unrolled(theta_g, method="adjoint"):
-    return ug.unroll.value_and_grad(
-        game, theta_g, theta_d, batch, steps=5, lr=0.5, method=method
-    )
+    return ug.unroll.value_and_grad(game, theta_g, theta_d, batch, steps=5, lr=0.5, method=method)
 
 
 def along(gradient):
