@@ -14,7 +14,8 @@ import numpy as np
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.primitive import shape_of, strip
 from tinygrad_ugan.autodiff.rules import CONSTANTS, TABLE
-from tinygrad_ugan.autodiff.rules.shape import astype, getitem
+from tinygrad_ugan.autodiff.rules.indexing import getitem
+from tinygrad_ugan.autodiff.rules.shape import astype
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
