@@ -51,17 +51,21 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
     return a
 
 
+def _floating(x: Any) -> Any:
+    x = as_array(x)
+    return x if x.dtype.kind == "f" else x.astype(float)
+
+
 def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = as_array(f)
-    if f.dtype.kind != "f":
-        f = f.astype(float)
+    f = _floating(f)
     every = range(len(shape_of(f)))
     axes = tuple(every) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    spacings = [as_array(x) for x in varargs] or [1]
-    if len(spacings) == 1:
+    spacings = [x if shape_of(x) == () else _floating(x) for x in map(as_array, varargs)] or [1]
+    if len(spacings) == 1 and shape_of(spacings[0]) == ():
         spacings *= len(axes)
-    if len(spacings) != len(axes):
-        raise ArgumentError("varargs", f"{len(spacings)} spacings", f"one or {len(axes)}")
+    shapes, full = [shape_of(x) for x in spacings], [(shape_of(f)[i],) for i in axes]
+    if len(shapes) != len(full) or any(s not in ((), n) for s, n in zip(shapes, full, strict=True)):
+        raise ArgumentError("varargs", f"shapes {shapes}", f"numbers, or shapes {full}")
     if edge_order not in (1, 2):
         raise ArgumentError("edge_order", edge_order, "1 or 2")
     results = tuple(

@@ -158,7 +158,7 @@ def _svd_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
     right, left = (t @ _mT(vT)) * inverse, (_mT(t) @ u) * inverse
     of_u = of_u + right - u @ (_mT(u) @ right)
     of_v = of_v + left - _mT(vT) @ (vT @ left)
-    return of_u, _diagonal(inner), _mT(of_v)
+    return of_u, _diagonal(inner) * np.sign(s), _mT(of_v)
 
 
 def _svd_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
@@ -167,6 +167,7 @@ def _svd_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
     gaps = _inverse_where_nonzero((rows - columns) * (rows + columns))
     turn_u, turn_v = _mT(u) @ of_u, vT @ _mT(of_vT)
     inner = gaps * (turn_u - _mT(turn_u)) * rows + columns * (gaps * (turn_v - _mT(turn_v)))
+    of_s = of_s * np.sign(s)
     inverse = _inverse_where_nonzero(rows)
     right, left = of_u * inverse, _mT(of_vT) * inverse
     right, left = right - u @ (_mT(u) @ right), left - _mT(vT) @ (vT @ left)
@@ -269,7 +270,8 @@ RULES = (
             *(Sample((x, False), {}, _fix_singular_vectors) for x in (_TALL, _SQUARE, _WIDE)),
             Sample((_SQUARE,), {}, _fix_singular_vectors),
         ],
-        convention="vectors of equal singular values do not turn into each other",
+        convention="0 for a singular value that is 0; vectors of equal singular values do not turn "
+        "into each other",
     ),
     composite(np.linalg.qr, _qr, [sample(_TALL), sample(_SQUARE), sample(_TALL, mode="r")]),
 )

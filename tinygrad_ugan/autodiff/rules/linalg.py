@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -205,34 +205,38 @@ def _root(total: Any, degree: float) -> Any:
     return np.where(total == 0, 0, root)
 
 
-def _vector_norm(x: Any, ord: Any, axis: int) -> Any:  # noqa: A002
-    if isinstance(ord, str):
-        raise ArgumentError("ord", repr(ord), "a number for a vector")
-    if ord == 2:
+def _vector_norm(x: Any, order: Any, axis: int) -> Any:
+    if isinstance(order, str):
+        raise ArgumentError("ord", repr(order), "a number for a vector")
+    if order == 2:
         return _root(np.sum(x * x, axis, keepdims=True), 2)
-    if ord == 0:
+    if order == 0:
         return np.sum(x != 0, axis, keepdims=True).astype(x.dtype)
     size = np.absolute(x)
-    if ord == 1:
+    if order == 1:
         return np.sum(size, axis, keepdims=True)
-    if abs(ord) == np.inf:
-        return (np.max if ord > 0 else np.min)(size, axis, keepdims=True)
-    return _root(np.sum(size**ord, axis, keepdims=True), ord)
+    if abs(order) == np.inf:
+        return _extreme(order)(size, axis, keepdims=True)
+    return _root(np.sum(size**order, axis, keepdims=True), order)
 
 
-def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:  # noqa: A002
-    if ord in ("fro", "f"):
+def _matrix_norm(x: Any, order: Any, row: int, column: int) -> Any:
+    if order in ("fro", "f"):
         return _root(np.sum(x * x, (row, column), keepdims=True), 2)
-    if ord in ("nuc", 2, -2):
+    if order in ("nuc", 2, -2):
         s = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
-        reduction = {"nuc": np.sum, 2: np.max, -2: np.min}[ord]
-        return np.expand_dims(reduction(s, axis=-1), (row, column))
-    if ord not in (1, -1, np.inf, -np.inf):
-        raise ArgumentError("ord", repr(ord), "one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf")
-    if abs(ord) == np.inf:
+        norm = np.sum(s, -1) if order == "nuc" else _extreme(order)(s, -1)
+        return np.expand_dims(norm, (row, column))
+    if order not in (1, -1, np.inf, -np.inf):
+        raise ArgumentError("ord", repr(order), "one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf")
+    if abs(order) == np.inf:
         row, column = column, row
     sums = np.sum(np.absolute(x), row, keepdims=True)
-    return (np.max if ord > 0 else np.min)(sums, column, keepdims=True)
+    return _extreme(order)(sums, column, keepdims=True)
+
+
+def _extreme(order: float) -> Callable[..., Any]:
+    return np.max if order > 0 else np.min
 
 
 _TALL = Operand((4, 3), structure=spread)

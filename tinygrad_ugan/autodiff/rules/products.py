@@ -127,9 +127,9 @@ def _einsum(*operands: Any, optimize: Any = False) -> Any:
         chosen = [terms[i] for i in places]
         terms = [term for i, term in enumerate(terms) if i not in places]
         while len(chosen) > 1:
-            first, second, *chosen = chosen
+            (x, of_x), (y, of_y), *chosen = chosen
             keep = {*output, *_labels_of(chosen + terms)}
-            chosen = [_contract(*first, *second, keep), *chosen]
+            chosen = [_contract(x, of_x, y, of_y, keep), *chosen]
         terms += chosen
     ((result, labels),) = terms
     return _permuted(result, labels, output)
@@ -203,8 +203,8 @@ def _without_repeats(x: Any, labels: Labels, longest: dict[Hashable, int]) -> tu
             raise ArgumentError("operands", f"shape {x.shape}", f"equal lengths of axes {c!r}")
         x = np.diagonal(x, 0, first, second)
         labels = [k for i, k in enumerate(labels) if i not in (first, second)] + [c]
-    kept = [c for c, n in zip(labels, shape_of(x), strict=True) if n == longest[c]]
     size = _size(x, labels)
+    kept = [c for c in labels if size[c] != 1 or longest[c] == 1]
     return _reshaped(x, tuple(size[c] for c in kept)), kept
 
 
@@ -222,8 +222,8 @@ def _path(terms: Sequence[tuple[Any, Labels]], output: Labels, optimize: Any) ->
     operands: list[Any] = []
     for x, labels in terms:
         operands += [np.broadcast_to(0.0, shape_of(x)), [number[c] for c in labels]]
-    output = [number[c] for c in output]
-    return np.einsum_path(*operands, output, optimize=optimize or "greedy")[0][1:]
+    operands.append([number[c] for c in output])
+    return np.einsum_path(*operands, optimize=optimize or "greedy")[0][1:]
 
 
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
