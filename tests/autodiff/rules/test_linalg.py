@@ -1,42 +1,12 @@
-"""What the table's samples cannot say of products and decompositions: containers, edges, errors."""
+"""Closed forms and edges of linear algebra, beside what the table's samples check."""
 
 import numpy as np
 import pytest
 
 import tinygrad_ugan as ug
-from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
 TALL = np.vstack([A, A[:1] + 1])
-
-
-def traced(f, x):
-    """What f returns inside of a differentiated function."""
-    seen = []
-    ug.jvp(lambda x: seen.append(f(x)) or 0.0, (x,), (x,))
-    return seen[0]
-
-
-@pytest.mark.parametrize(
-    "f",
-    [
-        np.linalg.eigh,
-        np.linalg.slogdet,
-        np.linalg.qr,
-        np.linalg.svd,
-        lambda a: np.linalg.lstsq(a, np.ones(3), rcond=None),
-        lambda a: np.split(a, 3),
-        lambda a: np.hsplit(a, 3),
-        lambda a: np.meshgrid(a[0], a[1]),
-        lambda a: np.broadcast_arrays(a, a[0]),
-        lambda a: np.atleast_2d(a, a[0, 0]),
-        np.gradient,
-    ],
-)
-def test_several_results_come_in_the_container_that_numpy_uses(f):
-    result, expected = traced(f, A), f(A)
-    assert type(result) is type(expected)
-    assert [np.shape(x) for x in result] == [np.shape(x) for x in expected]
 
 
 def test_derivative_of_a_triangle_reader_is_symmetric(rng):
@@ -97,70 +67,9 @@ def test_second_derivative_of_an_eigenvalue_is_that_of_perturbation_theory():
     assert np.sum(hvp * t) == pytest.approx(expected, rel=1e-12)
 
 
-def test_lstsq_differentiates_all_that_is_smooth(rng):
-    b = rng.standard_normal((4, 2))
-    x, residuals, rank, s = traced(lambda a: np.linalg.lstsq(a, b, rcond=None), TALL)
-    for ours, theirs in zip(
-        (x.value, residuals.value, rank, s.value), np.linalg.lstsq(TALL, b), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
-    assert np.linalg.lstsq(A, b[:3])[1].shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("f", "message"),
-    [
-        (np.linalg.svd, "full_matrices=False"),
-        (lambda a: np.linalg.qr(a, mode="complete"), "mode='complete'"),
-        (lambda a: np.linalg.qr(a.T), "3 rows and 4 columns"),
-        (lambda a: np.pad(a, 1, "linear_ramp"), "mode='linear_ramp'"),
-        (lambda a: np.pad(a, 1, "reflect", reflect_type="odd"), "reflect_type='odd'"),
-        (lambda a: np.interp(a, [0.0, 1], [0.0, 1], period=2.0), "period="),
-        (lambda a: np.reshape(a, -1, order="A"), "order='A'"),
-    ],
-)
-def test_what_has_no_rule_says_so_at_the_call(f, message):
-    with pytest.raises(NotDifferentiableError, match=message):
-        traced(f, TALL)
-
-
-@pytest.mark.parametrize(
-    ("f", "argument"),
-    [
-        (lambda a: np.einsum("ij,jk->ik", a, a), "operands"),
-        (lambda a: np.einsum("ii", a), "operands"),
-        (lambda a: np.einsum("ij->k", a), "subscripts"),
-        (lambda a: np.einsum("ij->ii", a), "subscripts"),
-        (lambda a: np.einsum("...i->i", a), "subscripts"),
-        (lambda a: np.einsum("i", a), "subscripts"),
-        (lambda a: np.einsum("ij,jk", a), "subscripts"),
-        (lambda a: np.tensordot(a, a, 1), "operands"),
-        (lambda a: np.cross(a[:, :1], a[:, :1]), "length 3"),
-        (lambda a: np.linalg.norm(a, 3), "ord"),
-        (lambda a: np.linalg.norm(a[0], "fro"), "ord"),
-        (lambda a: np.linalg.norm(a[None], 2), "axis"),
-        (lambda a: np.gradient(a, 1.0, 2.0, 3.0), "varargs"),
-        (lambda a: np.gradient(a, np.arange(3.0)), "varargs"),
-        (lambda a: np.gradient(a, np.arange(2.0), axis=0), "varargs"),
-        (lambda a: np.gradient(a, edge_order=3), "edge_order"),
-        (lambda a: np.gradient(a[:1]), "f: "),
-        (lambda a: np.diff(a, -1), "n: "),
-    ],
-)
-def test_what_numpy_refuses_is_refused_with_the_argument_named(f, argument):
-    with pytest.raises(ArgumentError, match=argument):
-        traced(f, TALL)
-    with pytest.raises((ValueError, TypeError)):
-        f(TALL)
-
-
-def test_equal_elements_are_sorted_stably_in_the_derivative():
-    weights = np.array([1.0, 2.0, 3.0])
-    (gradient,) = ug.vjp(lambda x: np.sort(x, kind="stable"), np.array([1.0, 0.0, 1.0]))[1](weights)
-    assert gradient.tolist() == [2.0, 1.0, 3.0]
-
-
-def test_interpolation_at_a_point_takes_the_slope_on_the_right():
-    xp, fp = np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 3.0])
-    slope = ug.grad(lambda x: np.interp(x, xp, fp))
-    assert [float(slope(x)) for x in (-1.0, 0.0, 1.0, 2.0, 3.0)] == [0, 1, 2, 2, 0]
+def test_the_residuals_of_lstsq_have_no_gradient_through_the_solution(rng):
+    """At the minimum of |b - a x|^2 its derivative in b is 2 (b - a x)."""
+    b = rng.standard_normal(4)
+    gradient = ug.grad(lambda b: np.linalg.lstsq(TALL, b, rcond=None)[1][0])(b)
+    x = np.linalg.lstsq(TALL, b)[0]
+    np.testing.assert_allclose(gradient, 2 * (b - TALL @ x), rtol=1e-11)

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import Operand, Sample, composite, general, sample, shape_of
 from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.errors import NotDifferentiableError, check_choice
 
 EighResult = type(np.linalg.eigh(np.eye(1)))
@@ -21,12 +22,8 @@ SVDResult = type(np.linalg.svd(np.eye(1)))
 QRResult = type(np.linalg.qr(np.eye(1)))
 
 
-def _mT(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
 def _symmetric(x: Any) -> Any:
-    return (x + _mT(x)) / 2
+    return (x + mT(x)) / 2
 
 
 def _diagonal(x: Any) -> Any:
@@ -95,14 +92,14 @@ def _cholesky_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
     halfway = np.linalg.solve(ans, _symmetric(tangents[0]))
-    return ans @ _lower(np.linalg.solve(ans, _mT(halfway)))
+    return ans @ _lower(np.linalg.solve(ans, mT(halfway)))
 
 
 def _cholesky_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    halfway = np.linalg.solve(_mT(ans), _lower(_mT(ans) @ cotangent))
-    return [_symmetric(np.linalg.solve(_mT(ans), _mT(halfway)))]
+    halfway = np.linalg.solve(mT(ans), _lower(mT(ans) @ cotangent))
+    return [_symmetric(np.linalg.solve(mT(ans), mT(halfway)))]
 
 
 def _cholesky_lower(a: Any) -> Any:
@@ -117,19 +114,19 @@ cholesky = general(
 
 
 def _cholesky(a: Any, *, upper: bool = False) -> Any:
-    return _mT(cholesky(_mT(a))) if upper else cholesky(a)
+    return mT(cholesky(mT(a))) if upper else cholesky(a)
 
 
 def _eigh_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
     w, v = results
-    inner = _mT(v) @ _symmetric(t) @ v
+    inner = mT(v) @ _symmetric(t) @ v
     return _diagonal(inner), v @ (_inverse_gaps(w) * inner)
 
 
 def _eigh_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
     (w, v), (of_w, of_v) = results, cotangents
     scaled = v * of_w[..., None, :]
-    return _symmetric((scaled + v @ (_inverse_gaps(w) * (_mT(v) @ of_v))) @ _mT(v))
+    return _symmetric((scaled + v @ (_inverse_gaps(w) * (mT(v) @ of_v))) @ mT(v))
 
 
 def _inverse_gaps(w: Any) -> Any:
@@ -144,34 +141,34 @@ _eigh_of_lower = _with_several_results(
 
 def _eigh(a: Any, UPLO: str = "L") -> Any:
     check_choice("UPLO", UPLO.upper(), ("L", "U"))
-    return EighResult(*_eigh_of_lower(a if UPLO.upper() == "L" else _mT(a)))
+    return EighResult(*_eigh_of_lower(a if UPLO.upper() == "L" else mT(a)))
 
 
 def _svd_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
     u, s, vT = results
-    inner = _mT(u) @ t @ _mT(vT)
+    inner = mT(u) @ t @ mT(vT)
     rows, columns = s[..., None, :], s[..., :, None]
     gaps = _inverse_where_nonzero((rows - columns) * (rows + columns))
-    of_u = u @ (gaps * (inner * rows + columns * _mT(inner)))
-    of_v = _mT(vT) @ (gaps * (columns * inner + _mT(inner) * rows))
+    of_u = u @ (gaps * (inner * rows + columns * mT(inner)))
+    of_v = mT(vT) @ (gaps * (columns * inner + mT(inner) * rows))
     inverse = _inverse_where_nonzero(rows)
-    right, left = (t @ _mT(vT)) * inverse, (_mT(t) @ u) * inverse
-    of_u = of_u + right - u @ (_mT(u) @ right)
-    of_v = of_v + left - _mT(vT) @ (vT @ left)
-    return of_u, _diagonal(inner) * np.sign(s), _mT(of_v)
+    right, left = (t @ mT(vT)) * inverse, (mT(t) @ u) * inverse
+    of_u = of_u + right - u @ (mT(u) @ right)
+    of_v = of_v + left - mT(vT) @ (vT @ left)
+    return of_u, _diagonal(inner) * np.sign(s), mT(of_v)
 
 
 def _svd_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
     (u, s, vT), (of_u, of_s, of_vT) = results, cotangents
     rows, columns = s[..., None, :], s[..., :, None]
     gaps = _inverse_where_nonzero((rows - columns) * (rows + columns))
-    turn_u, turn_v = _mT(u) @ of_u, vT @ _mT(of_vT)
-    inner = gaps * (turn_u - _mT(turn_u)) * rows + columns * (gaps * (turn_v - _mT(turn_v)))
+    turn_u, turn_v = mT(u) @ of_u, vT @ mT(of_vT)
+    inner = gaps * (turn_u - mT(turn_u)) * rows + columns * (gaps * (turn_v - mT(turn_v)))
     of_s = of_s * np.sign(s)
     inverse = _inverse_where_nonzero(rows)
-    right, left = of_u * inverse, _mT(of_vT) * inverse
-    right, left = right - u @ (_mT(u) @ right), left - _mT(vT) @ (vT @ left)
-    return (u @ inner + u * of_s[..., None, :] + right) @ vT + u @ _mT(left)
+    right, left = of_u * inverse, mT(of_vT) * inverse
+    right, left = right - u @ (mT(u) @ right), left - mT(vT) @ (vT @ left)
+    return (u @ inner + u * of_s[..., None, :] + right) @ vT + u @ mT(left)
 
 
 _svd_reduced = _with_several_results(
@@ -196,17 +193,17 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 def _qr_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
     q, r = results
-    scaled = _mT(np.linalg.solve(_mT(r), _mT(t)))
-    inner = _mT(q) @ scaled
-    upper = 2 * _mT(_lower(_symmetric(inner)))
+    scaled = mT(np.linalg.solve(mT(r), mT(t)))
+    inner = mT(q) @ scaled
+    upper = 2 * mT(_lower(_symmetric(inner)))
     return scaled - q @ upper, upper @ r
 
 
 def _qr_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
     (q, r), (of_q, of_r) = results, cotangents
-    inner = r @ _mT(of_r) - _mT(of_q) @ q
+    inner = r @ mT(of_r) - mT(of_q) @ q
     below = _lower(inner)
-    return _mT(np.linalg.solve(r, _mT(of_q + q @ (below + _mT(below)))))
+    return mT(np.linalg.solve(r, mT(of_q + q @ (below + mT(below)))))
 
 
 _qr_tall = _with_several_results(np.linalg.qr, lambda m, n: ((m, n), (n, n)), _qr_push, _qr_pull)

@@ -39,6 +39,8 @@ def _scatter_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
     zeros = np.zeros(shape, x.dtype)
     if _is_free_of_repeats(key):
         zeros[key] = x
+    elif len(shape) == 1:
+        np.add.at(zeros, key, x)
     else:  # NumPy is fastest at this along one axis
         np.add.at(zeros.reshape(-1), _labels(shape)[key].reshape(-1), np.reshape(x, -1))
     return zeros
@@ -129,8 +131,8 @@ def selection(function: Callable[..., Any], samples: Sequence[Sample]) -> Primit
 
     def transpose(g: Any, x: Any, *args: Any, **params: Any) -> Any:
         shape = shape_of(x)
-        origin = function(_labels(shape), *args, **params)
-        return np.reshape(scatter_add(g, origin, (math.prod(shape),)), shape)
+        origin = np.reshape(function(_labels(shape), *args, **params), -1)
+        return np.reshape(scatter_add(np.reshape(g, -1), origin, (math.prod(shape),)), shape)
 
     return linear(function, transpose, samples)
 

@@ -19,6 +19,7 @@ from tinygrad_ugan.autodiff.primitive import (
     strip,
     unbroadcast,
 )
+from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.errors import ArgumentError
 
 SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
@@ -30,10 +31,6 @@ def spread(x: Any) -> Any:
     return x / 10 + np.eye(rows, columns, dtype=x.dtype) * np.arange(2, 2 * columns + 2, 2, x.dtype)
 
 
-def _mT(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
 def _inv_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
@@ -43,7 +40,7 @@ def _inv_jvp(
 def _inv_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    return [-(_mT(ans) @ cotangent @ _mT(ans))]
+    return [-(mT(ans) @ cotangent @ mT(ans))]
 
 
 def _pinv_jvp(
@@ -51,7 +48,7 @@ def _pinv_jvp(
 ) -> Any:
     """For constant rank: Golub & Pereyra (1973), equation 4.12."""
     a, t = args[0], tangents[0]
-    tT, ansT = _mT(t), _mT(ans)
+    tT, ansT = mT(t), mT(ans)
     left, right = tT @ ansT @ ans, ans @ ansT @ tT
     return left - ans @ (a @ left) + right - (right @ a) @ ans - ans @ t @ ans
 
@@ -59,8 +56,8 @@ def _pinv_jvp(
 def _pinv_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    a, gT = args[0], _mT(cotangent)
-    ansT = _mT(ans)
+    a, gT = args[0], mT(cotangent)
+    ansT = mT(ans)
     left, right = ansT @ (ans @ gT), (gT @ ans) @ ansT
     return [left - (left @ ans) @ a + right - a @ (ans @ right) - ansT @ cotangent @ ansT]
 
@@ -83,8 +80,8 @@ def _solve_jvp(
 def _solve_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    of_b = solve(_mT(args[0]), cotangent)
-    cotangents = [-(of_b @ _mT(ans)) if i == 0 else of_b for i in traced]
+    of_b = solve(mT(args[0]), cotangent)
+    cotangents = [-(of_b @ mT(ans)) if i == 0 else of_b for i in traced]
     return [unbroadcast(g, args[i]) for i, g in zip(traced, cotangents, strict=True)]
 
 
@@ -141,13 +138,13 @@ def _logabsdet(a: Any) -> Any:
 def _logabsdet_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
-    return np.sum(_mT(np.linalg.inv(args[0])) * tangents[0], axis=(-2, -1))
+    return np.sum(mT(np.linalg.inv(args[0])) * tangents[0], axis=(-2, -1))
 
 
 def _logabsdet_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    return [_per_matrix(cotangent) * _mT(np.linalg.inv(args[0]))]
+    return [_per_matrix(cotangent) * mT(np.linalg.inv(args[0]))]
 
 
 logabsdet = general(_logabsdet, _logabsdet_jvp, _logabsdet_vjp, [sample(_SQUARE), sample(_STACK)])

@@ -27,8 +27,8 @@ def _matmul_left(g: Any, x: Any, y: Any) -> Any:
     if len(shape_of(y)) == 1:
         return unbroadcast(np.expand_dims(g, -1) * y, x)
     if len(shape_of(x)) == 1:
-        return unbroadcast(np.squeeze(np.expand_dims(g, -2) @ _transposed(y), -2), x)
-    return unbroadcast(g @ _transposed(y), x)
+        return unbroadcast(np.squeeze(np.expand_dims(g, -2) @ mT(y), -2), x)
+    return unbroadcast(g @ mT(y), x)
 
 
 def _matmul_right(g: Any, x: Any, y: Any) -> Any:
@@ -38,11 +38,12 @@ def _matmul_right(g: Any, x: Any, y: Any) -> Any:
         g = g if len(shape_of(y)) == 1 else np.expand_dims(g, -2)
         return unbroadcast(outer * g, y)
     if len(shape_of(y)) == 1:
-        return unbroadcast(np.squeeze(_transposed(x) @ np.expand_dims(g, -1), -1), y)
-    return unbroadcast(_transposed(x) @ g, y)
+        return unbroadcast(np.squeeze(mT(x) @ np.expand_dims(g, -1), -1), y)
+    return unbroadcast(mT(x) @ g, y)
 
 
-def _transposed(x: Any) -> Any:
+def mT(x: Any) -> Any:
+    """The transposed matrix, or stack of matrices."""
     return np.swapaxes(x, -1, -2)
 
 
@@ -229,7 +230,7 @@ def _path(terms: Sequence[tuple[Any, Labels]], output: Labels, optimize: Any) ->
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = as_array(a), as_array(b)
     ranks = len(shape_of(a)), len(shape_of(b))
-    if isinstance(axes, int):
+    if isinstance(axes, int | np.integer):
         axes = range(ranks[0] - axes, ranks[0]), range(axes)
     of_a, of_b = list(range(ranks[0])), list(range(-ranks[1], 0))
     for i, j in zip(np.ravel(axes[0]).tolist(), np.ravel(axes[1]).tolist(), strict=True):
