@@ -73,3 +73,11 @@ def test_the_residuals_of_lstsq_have_no_gradient_through_the_solution(rng):
     gradient = ug.grad(lambda b: np.linalg.lstsq(TALL, b, rcond=None)[1][0])(b)
     x = np.linalg.lstsq(TALL, b)[0]
     np.testing.assert_allclose(gradient, 2 * (b - TALL @ x), rtol=1e-11)
+
+
+def test_the_determinant_of_a_singular_matrix_has_a_value_but_no_derivative():
+    singular = np.zeros((2, 2))
+    value, pullback = ug.vjp(np.linalg.det, singular)
+    assert value == 0
+    with pytest.raises(np.linalg.LinAlgError):
+        pullback(1.0)

@@ -271,14 +271,14 @@ RULES = (
         _det_jvp,
         _det_vjp,
         [sample(_SQUARE), sample(_STACK)],
-        convention="a singular matrix raises LinAlgError",
+        convention="at a singular matrix the derivative raises LinAlgError",
     ),
     logabsdet,
     composite(
         np.linalg.slogdet,
         _slogdet,
         [sample(_SQUARE), sample(_STACK)],
-        convention="a singular matrix raises LinAlgError",
+        convention="at a singular matrix the derivative raises LinAlgError",
     ),
     composite(
         np.linalg.matrix_power,
