@@ -9,6 +9,8 @@ array([1., 1.])
 from tinygrad_ugan import autodiff, data, gan, nn, optim, unroll, viz
 from tinygrad_ugan.autodiff import (
     Tensor,
+    array,
+    at,
     grad,
     hessian,
     hvp,
@@ -23,6 +25,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Tensor",
+    "array",
+    "at",
     "autodiff",
     "data",
     "gan",

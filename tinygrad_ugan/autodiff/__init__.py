@@ -1,5 +1,6 @@
 """The differentiation engine: levels and tape (`core`), the table of derivatives (`rules`), the
-NumPy protocols (`tensor`) and the transforms. It knows nothing of networks or GANs.
+NumPy protocols (`tensor`), the transforms, and functional `updates` of arrays. It knows nothing of
+networks or GANs.
 """
 
 from tinygrad_ugan.autodiff.tensor import Tensor
@@ -13,9 +14,12 @@ from tinygrad_ugan.autodiff.transforms import (
     value_and_grad,
     vjp,
 )
+from tinygrad_ugan.autodiff.updates import array, at
 
 __all__ = [
     "Tensor",
+    "array",
+    "at",
     "grad",
     "hessian",
     "hvp",

@@ -43,18 +43,29 @@ POSITIVE = Domain(0.2, 3.0)
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """Stands for a random array in a sample call, drawn from `domain`."""
+    """Stands for a random array in a sample call, drawn from `domain`.
+
+    Where a function wants more than numbers of an interval, such as a symmetric matrix,
+    `structure` makes it from the array that was drawn; it is part of what is differentiated, so
+    that no perturbation leaves the structure.
+    """
 
     shape: tuple[int, ...]
     domain: Domain = REAL
+    structure: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One example call of a primitive: `Operand` in place of the arrays to differentiate."""
+    """One example call of a primitive: `Operand` in place of the arrays to differentiate.
+
+    Where a result is not unique, such as an eigenvector with its free sign, `invariant` maps it to
+    what is.
+    """
 
     args: tuple[Any, ...]
     params: dict[str, Any] = field(default_factory=dict)
+    invariant: Callable[[Any], Any] | None = None
 
 
 def sample(*args: Any, **params: Any) -> Sample:
@@ -180,7 +191,10 @@ def elementwise(
 
 
 def linear(
-    function: Callable[..., Any], transpose: Callable[..., Any], samples: Sequence[Sample]
+    function: Callable[..., Any],
+    transpose: Callable[..., Any],
+    samples: Sequence[Sample],
+    implementation: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Declare a function that is linear in its first argument; the others are parameters.
 
@@ -192,6 +206,8 @@ def linear(
         ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map.
     samples : sequence of Sample
         See `Primitive`.
+    implementation : callable, optional
+        What runs on bare arrays, where that is not `function` itself.
     """
 
     def jvp(
@@ -204,7 +220,15 @@ def linear(
     ) -> Sequence[Any]:
         return [transpose(cotangent, *args, **params)]
 
-    primitive = Primitive(_name(function), "linear", function, function, jvp, vjp, tuple(samples))
+    primitive = Primitive(
+        name=_name(function),
+        kind="linear",
+        function=function,
+        implementation=implementation or function,
+        jvp=jvp,
+        vjp=vjp,
+        samples=tuple(samples),
+    )
     return primitive
 
 
@@ -283,6 +307,11 @@ def match_dtype(derivative: Any, x: Any) -> Any:
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of an array, a tensor or a Python number."""
     return getattr(x, "shape", ())
+
+
+def as_array(x: Any) -> Any:
+    """Turn a list or tuple of numbers into an array, as NumPy does; anything else stays."""
+    return np.asarray(x) if isinstance(x, list | tuple) else x
 
 
 def strip(x: Any) -> Any:

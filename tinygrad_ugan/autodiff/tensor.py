@@ -12,9 +12,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import shape_of, strip
-from tinygrad_ugan.autodiff.rules import CONSTANTS, TABLE
-from tinygrad_ugan.autodiff.rules.shape import astype, getitem
+from tinygrad_ugan.autodiff.primitive import as_array, shape_of, strip
+from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE
+from tinygrad_ugan.autodiff.rules.indexing import getitem
+from tinygrad_ugan.autodiff.rules.shape import astype
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -22,7 +23,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(self, _operand(other))
+        return primitive(self, as_array(other))
 
     return method
 
@@ -31,7 +32,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(_operand(other), self)
+        return primitive(as_array(other), self)
 
     return method
 
@@ -85,12 +86,14 @@ class Tensor(Tracer):
                 f"numpy.{name} with {', '.join(kwargs)}= has no derivative rule; leave it out, or "
                 "use np.where and astype"
             )
-        return primitive(*map(_operand, inputs))
+        return primitive(*map(as_array, inputs))
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
         _refuse_out(function.__name__, kwargs)
+        if function in IN_PLACE:
+            raise _in_place(f"numpy.{function.__name__}", "ug.at(x)[index].set(value)")
         record = TABLE.get(function)
         if record is not None:
             return record(*args, **kwargs)
@@ -101,8 +104,8 @@ class Tensor(Tracer):
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a plain array inside a differentiated function: build "
-            "arrays with np.stack or np.concatenate instead of np.array, or cut the derivative "
-            "with stop_gradient"
+            "arrays with ug.array, np.stack or np.concatenate instead of np.array, write to them "
+            "with ug.at(x)[index].set(value), or cut the derivative with stop_gradient"
         )
 
     # What looks at the value only.
@@ -158,11 +161,28 @@ class Tensor(Tracer):
         """Raise: a Python number would lose the derivative."""
         self._leaves()
 
+    def tolist(self) -> NoReturn:
+        """Raise: Python numbers would lose the derivative."""
+        self._leaves()
+
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise NotDifferentiableError(
-            "in-place assignment has no derivative; build the new array functionally, with "
-            "np.where, np.concatenate or np.stack"
-        )
+        raise _in_place("x[index] = value", "ug.at(x)[index].set(value), or np.where")
+
+    def fill(self, *args: Any) -> NoReturn:
+        """Raise: writes in place."""
+        raise _in_place("x.fill", "np.full_like")
+
+    def put(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise: writes in place."""
+        raise _in_place("x.put", "ug.at(x)[index].set(value)")
+
+    def sort(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise: sorts in place."""
+        raise _in_place("x.sort", "np.sort")
+
+    def partition(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise: moves elements in place."""
+        raise _in_place("x.partition", "np.partition")
 
     # What differentiates.
 
@@ -183,11 +203,18 @@ class Tensor(Tracer):
         _method(np.argmin),
     )
     flatten = ravel
+    take, repeat = _method(np.take), _method(np.repeat)
+    diagonal, trace = _method(np.diagonal), _method(np.trace)
 
     @property
     def T(self) -> Any:
         """The transposed array."""
         return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The array with its last two axes exchanged."""
+        return np.matrix_transpose(self)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """See `numpy.reshape`; the shape may be given as one tuple or as several integers."""
@@ -214,17 +241,18 @@ class Tensor(Tracer):
         return (self[i] for i in range(len(self)))
 
 
-def _operand(x: Any) -> Any:
-    """Turn a list or tuple beside a tensor into an array, as NumPy does."""
-    return np.asarray(x) if type(x) is list or type(x) is tuple else x
-
-
 def _refuse_out(name: str, kwargs: dict[str, Any]) -> None:
     if kwargs.get("out") is not None:
         raise NotDifferentiableError(
             f"numpy.{name} with out= writes in place, which has no derivative; leave out= away and "
             "use the value that is returned"
         )
+
+
+def _in_place(name: str, way_out: str) -> NotDifferentiableError:
+    return NotDifferentiableError(
+        f"{name} writes in place, which has no derivative; use {way_out}, which makes a new array"
+    )
 
 
 def _no_rule(name: str) -> NotDifferentiableError:

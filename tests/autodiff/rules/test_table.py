@@ -25,6 +25,13 @@ def operand_count(record):
     return sum(isinstance(x, Operand) for x in optree.tree_leaves(record.samples[0].args))
 
 
+def joined(result):
+    """Several results as one vector, that of their floating-point elements."""
+    if not isinstance(result, tuple | list):
+        return result
+    return np.concatenate([np.ravel(x) for x in result if x.dtype.kind == "f"])
+
+
 def realise(sample, rng):
     """Draw the operands of a sample call; return the places of those, and how to call with them."""
     leaves, treedef = optree.tree_flatten(sample.args, none_is_leaf=True)
@@ -41,7 +48,11 @@ def realise(sample, rng):
             full = list(drawn)
             for i, x in zip(chosen, operands, strict=True):
                 full[i] = x
-            return record(*optree.tree_unflatten(treedef, full), **sample.params)
+            for i in places:
+                if leaves[i].structure is not None:
+                    full[i] = leaves[i].structure(full[i])
+            result = record(*optree.tree_unflatten(treedef, full), **sample.params)
+            return joined(result if sample.invariant is None else sample.invariant(result))
 
         return f, tuple(drawn[i] for i in chosen)
 
@@ -52,6 +63,20 @@ def realise(sample, rng):
 def test_has_samples(record):
     assert record.samples
     assert operand_count(record)
+
+
+@pytest.mark.parametrize(
+    ("record", "sample"),
+    [case for case in CASES if case.values[0].function is not case.values[0].implementation],
+)
+def test_values_are_those_of_the_function_itself(record, sample):
+    places, restrict = realise(sample, np.random.default_rng(0))
+    f, operands = restrict(record, places)
+    function, _ = restrict(record.function, places)
+    value, expected = f(*operands), function(*operands)
+    assert (value.shape, value.dtype) == (expected.shape, expected.dtype)
+    # a few roundings, in terms of size up to 30
+    np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize(("record", "sample"), CASES)

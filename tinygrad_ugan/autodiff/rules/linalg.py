@@ -1,78 +1,313 @@
-"""Products of matrices and vectors."""
+"""``np.linalg``: inverses, systems of equations, determinants, powers and norms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
+    POSITIVE,
+    Domain,
     Operand,
-    bilinear,
+    as_array,
     composite,
+    general,
     sample,
     shape_of,
+    strip,
     unbroadcast,
 )
+from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.errors import ArgumentError
+
+SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
 
 
-def _matmul_left(g: Any, x: Any, y: Any) -> Any:
-    """Cotangent of x in ``x @ y``."""
-    if len(shape_of(y)) == 1:
-        return unbroadcast(np.expand_dims(g, -1) * y, x)
-    if len(shape_of(x)) == 1:
-        return unbroadcast(np.squeeze(np.expand_dims(g, -2) @ _transposed(y), -2), x)
-    return unbroadcast(g @ _transposed(y), x)
+def spread(x: Any) -> Any:
+    """A matrix near diag(2, 4, 6, ...): well conditioned, its singular values far apart."""
+    rows, columns = shape_of(x)[-2:]
+    return x / 10 + np.eye(rows, columns, dtype=x.dtype) * np.arange(2, 2 * columns + 2, 2, x.dtype)
 
 
-def _matmul_right(g: Any, x: Any, y: Any) -> Any:
-    """Cotangent of y in ``x @ y``."""
-    if len(shape_of(x)) == 1:
-        outer = x if len(shape_of(y)) == 1 else np.expand_dims(x, -1)
-        g = g if len(shape_of(y)) == 1 else np.expand_dims(g, -2)
-        return unbroadcast(outer * g, y)
-    if len(shape_of(y)) == 1:
-        return unbroadcast(np.squeeze(_transposed(x) @ np.expand_dims(g, -1), -1), y)
-    return unbroadcast(_transposed(x) @ g, y)
+def _inv_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return -(ans @ tangents[0] @ ans)
 
 
-def _transposed(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
+def _inv_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return [-(mT(ans) @ cotangent @ mT(ans))]
 
 
-_SHAPES = [
-    ((2, 3), (3, 4)),
-    ((3,), (3,)),
-    ((3,), (3, 2)),
-    ((2, 3), (3,)),
-    ((2, 2, 3), (3, 4)),
-    ((3,), (2, 3, 4)),
-    ((2, 2, 3), (3,)),
-    ((2, 1, 2, 3), (4, 3, 2)),
-]
+def _pinv_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    """For constant rank: Golub & Pereyra (1973), equation 4.12."""
+    a, t = args[0], tangents[0]
+    tT, ansT = mT(t), mT(ans)
+    left, right = tT @ ansT @ ans, ans @ ansT @ tT
+    return left - ans @ (a @ left) + right - (right @ a) @ ans - ans @ t @ ans
 
-matmul = bilinear(
-    np.matmul,
-    _matmul_left,
-    _matmul_right,
-    [sample(Operand(left), Operand(right)) for left, right in _SHAPES],
+
+def _pinv_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    a, gT = args[0], mT(cotangent)
+    ansT = mT(ans)
+    left, right = ansT @ (ans @ gT), (gT @ ans) @ ansT
+    return [left - (left @ ans) @ a + right - a @ (ans @ right) - ansT @ cotangent @ ansT]
+
+
+def _solve(a: Any, b: Any) -> Any:
+    """Solve for the columns of matrices b."""
+    return np.linalg.solve(a, b)
+
+
+def _solve_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    by_place = dict(zip(traced, tangents, strict=True))
+    terms = [by_place[1]] if 1 in by_place else []
+    if 0 in by_place:
+        terms.append(-(by_place[0] @ ans))
+    return solve(args[0], sum(terms[1:], terms[0]))
+
+
+def _solve_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    of_b = solve(mT(args[0]), cotangent)
+    cotangents = [-(of_b @ mT(ans)) if i == 0 else of_b for i in traced]
+    return [unbroadcast(g, args[i]) for i, g in zip(traced, cotangents, strict=True)]
+
+
+_SQUARE = Operand((3, 3), structure=spread)
+_STACK = Operand((2, 3, 3), structure=spread)
+
+solve = general(
+    _solve,
+    _solve_jvp,
+    _solve_vjp,
+    [sample(_SQUARE, Operand((3, 2))), sample(_STACK, Operand((4, 1, 3, 1)))],
 )
 
 
-def _dot(a: Any, b: Any) -> Any:
-    """``np.dot`` in terms of the matrix product: b's axes behind its last but one come last."""
-    if not shape_of(a) or not shape_of(b):
-        return np.multiply(a, b)
-    if len(shape_of(b)) <= 2:
-        return np.matmul(a, b)
-    n = shape_of(b)[-2]
-    columns = np.reshape(np.moveaxis(b, -2, 0), (n, -1))
-    return np.reshape(np.matmul(a, columns), shape_of(a)[:-1] + shape_of(b)[:-2] + shape_of(b)[-1:])
+def _solve_any(a: Any, b: Any) -> Any:
+    a, b = as_array(a), as_array(b)
+    if len(shape_of(b)) == 1:
+        return np.squeeze(solve(a, np.expand_dims(b, -1)), -1)
+    return solve(a, b)
 
 
-_DOT_SHAPES = [((3,), (3,)), ((2, 3), (3,)), ((4, 2, 3), (3, 5)), ((2, 3), (4, 3, 5)), ((), (2,))]
+def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
+    a, b = as_array(a), as_array(b)
+    m, n = shape_of(a)
+    if rcond is None:
+        rcond = np.finfo(np.result_type(a, b)).eps * max(m, n)
+    x = np.linalg.pinv(a, rcond) @ b
+    s = np.linalg.svd(a, compute_uv=False)
+    rank = np.sum(s > rcond * s[0])
+    residuals = np.sum((b - a @ x) ** 2, axis=0, keepdims=len(shape_of(b)) == 1)
+    return x, residuals if rank == n < m else np.zeros(0, x.dtype), rank, s
+
+
+def _per_matrix(x: Any) -> Any:
+    return np.expand_dims(x, (-2, -1))
+
+
+def _det_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return ans * _logabsdet_jvp(traced, ans, args, params, tangents)
+
+
+def _det_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return _logabsdet_vjp(traced, ans, args, params, cotangent * ans)
+
+
+def _logabsdet(a: Any) -> Any:
+    return np.linalg.slogdet(a).logabsdet
+
+
+def _logabsdet_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return np.sum(mT(np.linalg.inv(args[0])) * tangents[0], axis=(-2, -1))
+
+
+def _logabsdet_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return [_per_matrix(cotangent) * mT(np.linalg.inv(args[0]))]
+
+
+logabsdet = general(_logabsdet, _logabsdet_jvp, _logabsdet_vjp, [sample(_SQUARE), sample(_STACK)])
+
+
+def _slogdet(a: Any) -> Any:
+    return SlogdetResult(np.linalg.slogdet(strip(a)).sign, logabsdet(a))
+
+
+def _matrix_power(a: Any, n: int) -> Any:
+    if n == 0:
+        return np.broadcast_to(np.eye(shape_of(a)[-1], dtype=a.dtype), shape_of(a))
+    square, power = a if n > 0 else np.linalg.inv(a), None
+    n = abs(n)
+    while True:
+        if n % 2:
+            power = square if power is None else power @ square
+        n //= 2
+        if n == 0:
+            return power
+        square = square @ square
+
+
+def _multi_dot(arrays: Sequence[Any]) -> Any:
+    """An einsum of a chain of labels, contracted in the cheapest order."""
+    arrays = [as_array(x) for x in arrays]
+    operands: list[Any] = []
+    for i, x in enumerate(arrays):
+        labels = [i, i + 1] if len(shape_of(x)) == 2 else [max(i, 1)]
+        operands += [x, labels]
+    ends = [0, len(arrays)]
+    output = [c for c, x in zip(ends, (arrays[0], arrays[-1]), strict=True) if len(x.shape) == 2]
+    return np.einsum(*operands, output, optimize=True)
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    x = as_array(x)
+    every = range(len(shape_of(x)))
+    axes = tuple(every) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if ord is None:
+        result = _root(np.sum(x * x, axes, keepdims=True), 2)
+    elif len(axes) == 1:
+        result = _vector_norm(x, ord, axes[0])
+    elif len(axes) == 2:
+        result = _matrix_norm(x, ord, *axes)
+    else:
+        raise ArgumentError("axis", axis, "one axis or two", "or leave ord= out")
+    return result if keepdims else np.squeeze(result, axes)
+
+
+def _root(total: Any, degree: float) -> Any:
+    """The root of a sum of powers, with derivative 0 at 0."""
+    positive = np.where(total == 0, 1, total)
+    root = np.sqrt(positive) if degree == 2 else positive ** (1 / degree)
+    return np.where(total == 0, 0, root)
+
+
+def _vector_norm(x: Any, order: Any, axis: int) -> Any:
+    if isinstance(order, str):
+        raise ArgumentError("ord", repr(order), "a number for a vector")
+    if order == 2:
+        return _root(np.sum(x * x, axis, keepdims=True), 2)
+    if order == 0:
+        return np.sum(x != 0, axis, keepdims=True).astype(x.dtype)
+    size = np.absolute(x)
+    if order == 1:
+        return np.sum(size, axis, keepdims=True)
+    if abs(order) == np.inf:
+        return _extreme(order)(size, axis, keepdims=True)
+    return _root(np.sum(size**order, axis, keepdims=True), order)
+
+
+def _matrix_norm(x: Any, order: Any, row: int, column: int) -> Any:
+    if order in ("fro", "f"):
+        return _root(np.sum(x * x, (row, column), keepdims=True), 2)
+    if order in ("nuc", 2, -2):
+        s = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
+        norm = np.sum(s, -1) if order == "nuc" else _extreme(order)(s, -1)
+        return np.expand_dims(norm, (row, column))
+    if order not in (1, -1, np.inf, -np.inf):
+        raise ArgumentError("ord", repr(order), "one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf")
+    if abs(order) == np.inf:
+        row, column = column, row
+    sums = np.sum(np.absolute(x), row, keepdims=True)
+    return _extreme(order)(sums, column, keepdims=True)
+
+
+def _extreme(order: float) -> Callable[..., Any]:
+    return np.max if order > 0 else np.min
+
+
+_TALL = Operand((4, 3), structure=spread)
+_WIDE = Operand((2, 2, 4), structure=spread)
+_NEGATIVE = Domain(-3.0, -0.2)
+_V, _N, _A = Operand((4,), POSITIVE), Operand((3, 4), _NEGATIVE), Operand((2, 3, 4), POSITIVE)
 
 RULES = (
-    matmul,
-    composite(np.dot, _dot, [sample(Operand(a), Operand(b)) for a, b in _DOT_SHAPES]),
+    general(np.linalg.inv, _inv_jvp, _inv_vjp, [sample(_SQUARE), sample(_STACK)]),
+    general(
+        np.linalg.pinv,
+        _pinv_jvp,
+        _pinv_vjp,
+        [sample(_SQUARE), sample(_TALL), sample(_WIDE, 1e-10)],
+        convention="the rank is taken to stay the same nearby",
+    ),
+    solve,
+    composite(
+        np.linalg.solve,
+        _solve_any,
+        [*(sample(_SQUARE, Operand((3,))), sample(_STACK, Operand((3,)))), sample(_STACK, _SQUARE)],
+    ),
+    composite(
+        np.linalg.lstsq,
+        _lstsq,
+        [
+            sample(_TALL, Operand((4,))),
+            sample(_TALL, Operand((4, 2))),
+            sample(_SQUARE, Operand((3,))),
+        ],
+        convention="the rank is taken to stay the same nearby",
+    ),
+    general(
+        np.linalg.det,
+        _det_jvp,
+        _det_vjp,
+        [sample(_SQUARE), sample(_STACK)],
+        convention="at a singular matrix the derivative raises LinAlgError",
+    ),
+    logabsdet,
+    composite(
+        np.linalg.slogdet,
+        _slogdet,
+        [sample(_SQUARE), sample(_STACK)],
+        convention="at a singular matrix the derivative raises LinAlgError",
+    ),
+    composite(
+        np.linalg.matrix_power,
+        _matrix_power,
+        [*(sample(_SQUARE, n) for n in (1, 2, 5, -1, -2)), sample(_STACK, 3)],
+    ),
+    composite(
+        np.linalg.multi_dot,
+        _multi_dot,
+        [
+            sample([Operand((2, 3)), Operand((3, 4)), Operand((4, 2)), Operand((2, 3))]),
+            sample([Operand((3,)), Operand((3, 4)), Operand((4,))]),
+            sample([Operand((2, 3)), Operand((3, 4))]),
+        ],
+    ),
+    composite(
+        np.linalg.norm,
+        _norm,
+        [
+            *(sample(_A), sample(_A, axis=(0, -1)), sample(_N, None, -1, True), sample(_V, None)),
+            *(sample(_V, p) for p in (2, 1, 3, 0.5, -1, np.inf, -np.inf)),
+            *(sample(_A, p, 1, keepdims=True) for p in (2, 1, np.inf)),
+            *(sample(_N, p) for p in ("fro", 1, -1, np.inf, -np.inf)),
+            *(sample(_TALL, p) for p in (2, -2, "nuc")),
+            *(sample(_A, p, (2, 0), True) for p in ("fro", 1, -np.inf)),
+            sample(Operand((3, 2, 4), structure=lambda x: np.moveaxis(spread(x), 1, 0)), 2, (1, 2)),
+        ],
+        convention="0 at 0; equal extremes share the cotangent evenly",
+    ),
 )
+
+CONSTANTS = (np.linalg.matrix_rank,)

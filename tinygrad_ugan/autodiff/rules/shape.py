@@ -1,25 +1,38 @@
-"""Functions that move elements about: all linear."""
+"""Functions that move whole arrays about: reshaping, permuting, repeating, padding. All linear.
+
+Joining and splitting are in `joining`, picking single elements in `indexing`.
+"""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
+    as_array,
     composite,
-    general,
     linear,
-    match_dtype,
     sample,
     shape_of,
     unbroadcast,
 )
+from tinygrad_ugan.autodiff.rules.indexing import index_set, rearrange, selection
+from tinygrad_ugan.errors import NotDifferentiableError, check_choice
 
 _A = Operand((2, 3, 4))
+_M = Operand((3, 4))
+_V = Operand((5,))
+
+
+def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
+    if order not in ("C", "F"):
+        raise NotDifferentiableError(
+            f"numpy.reshape with order={order!r} depends on the layout in memory; use 'C' or 'F'"
+        )
+    return np.reshape(a, shape, order)
 
 
 def _reshape_transpose(g: Any, x: Any, shape: Any, order: str = "C") -> Any:
@@ -37,11 +50,62 @@ def _restore_shape(g: Any, x: Any, axis: Any = None) -> Any:
     return np.reshape(g, shape_of(x))
 
 
+def _ravel(a: Any, order: str = "C") -> Any:
+    return np.reshape(a, -1, order)
+
+
+def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    shape = np.broadcast_shapes(*map(shape_of, map(as_array, args)))
+    return tuple(np.broadcast_to(as_array(x), shape) for x in args)
+
+
+def _each(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Apply a function to every argument; one argument gives one result, several a tuple."""
+
+    def apply(*arys: Any) -> Any:
+        results = tuple(function(as_array(x)) for x in arys)
+        return results[0] if len(results) == 1 else results
+
+    return apply
+
+
+@_each
+def _atleast_1d(x: Any) -> Any:
+    return x if shape_of(x) else np.reshape(x, (1,))
+
+
+@_each
+def _atleast_2d(x: Any) -> Any:
+    shape = shape_of(x)
+    return x if len(shape) >= 2 else np.reshape(x, (1, *shape, *(1,) * (1 - len(shape))))
+
+
+@_each
+def _atleast_3d(x: Any) -> Any:
+    shape = shape_of(x)
+    if len(shape) == 2:
+        return np.reshape(x, (*shape, 1))
+    return x if len(shape) >= 3 else np.reshape(x, (1, *(shape or (1,)), 1))
+
+
+def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    check_choice("indexing", indexing, ("xy", "ij"))
+    axes = list(range(len(xi)))
+    if indexing == "xy":
+        axes[:2] = axes[1::-1]
+    grids = [
+        np.reshape(as_array(x), tuple(-1 if i == axis else 1 for i in range(len(xi))))
+        for axis, x in zip(axes, xi, strict=True)
+    ]
+    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+
+
 _RESHAPING = (
     linear(
         np.reshape,
         _reshape_transpose,
         [sample(_A, (6, 4)), sample(_A, -1), sample(_A, (4, 6), "F"), sample(Operand(()), (1, 1))],
+        implementation=_reshape,
     ),
     linear(np.expand_dims, _restore_shape, [sample(_A, 0), sample(_A, (1, -1))]),
     linear(
@@ -53,6 +117,21 @@ _RESHAPING = (
         np.broadcast_to,
         lambda g, x, shape: unbroadcast(g, x),
         [sample(Operand(()), (2, 3)), sample(Operand((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
+    ),
+    composite(np.ravel, _ravel, [sample(_A), sample(_A, "F")]),
+    composite(
+        np.broadcast_arrays, _broadcast_arrays, [sample(_M, Operand((2, 1, 4)), Operand(()))]
+    ),
+    composite(np.atleast_1d, _atleast_1d, [sample(Operand(())), sample(_A), sample(_V, _M)]),
+    composite(np.atleast_2d, _atleast_2d, [sample(Operand(())), sample(_V), sample(_A, _M)]),
+    composite(np.atleast_3d, _atleast_3d, [sample(Operand(())), sample(_V), sample(_A, _M)]),
+    composite(
+        np.meshgrid,
+        _meshgrid,
+        [
+            *(sample(_V, Operand((2,))), sample(_V), sample(_V, Operand(()), indexing="ij")),
+            *(sample(_V, Operand((3,)), Operand((2,))), sample(_V, Operand((2,)), sparse=True)),
+        ],
     ),
 )
 
@@ -72,6 +151,64 @@ _PERMUTING = (
         lambda g, x, source, destination: np.moveaxis(g, destination, source),
         [sample(_A, 0, -1), sample(_A, (0, 1), (-1, 0))],
     ),
+    composite(np.matrix_transpose, lambda x: np.swapaxes(x, -1, -2), [sample(_M), sample(_A)]),
+    selection(np.rollaxis, [sample(_A, 2), sample(_A, -2, 3), sample(_A, 0, start=2)]),
+    linear(
+        np.flip,
+        lambda g, x, axis=None: np.flip(g, axis),
+        [sample(_A), sample(_A, 1), sample(_A, axis=(0, -1))],
+    ),
+    linear(np.flipud, lambda g, m: np.flipud(g), [sample(_A)]),
+    linear(np.fliplr, lambda g, m: np.fliplr(g), [sample(_A)]),
+    linear(
+        np.rot90,
+        lambda g, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),
+        [sample(_M), sample(_A, 3), sample(_A, axes=(2, 1)), sample(_M, -2)],
+    ),
+    linear(
+        np.roll,
+        lambda g, a, shift, axis=None: np.roll(g, np.negative(shift), axis),
+        [sample(_A, 5), sample(_A, -1, 1), sample(_A, (1, 2), axis=(0, -1)), sample(_V, 7)],
+    ),
+)
+
+
+def _pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
+    shape = shape_of(array)
+    if mode == "constant":
+        padded = np.pad(np.zeros(shape, array.dtype), pad_width, **options)
+        widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
+        inside = tuple(slice(a, a + n) for (a, _), n in zip(widths, shape, strict=True))
+        return index_set(padded, array, inside)
+    if mode not in _PAD_BY_COPYING or options.get("reflect_type", "even") != "even":
+        given = ", ".join(f"{k}={v!r}" for k, v in {"mode": mode, **options}.items())
+        raise NotDifferentiableError(
+            f"numpy.pad with {given} has no derivative rule; pad with mode 'constant' or one of "
+            f"{', '.join(map(repr, _PAD_BY_COPYING))}, or use np.concatenate"
+        )
+    return rearrange(lambda x: np.pad(x, pad_width, mode, **options), [array])
+
+
+_PAD_BY_COPYING = ("edge", "reflect", "symmetric", "wrap")
+
+_REPEATING = (
+    selection(np.tile, [sample(_M, 2), sample(_M, (2, 1, 3)), sample(Operand(()), 3)]),
+    selection(
+        np.repeat,
+        [
+            *(sample(_M, 2), sample(_A, 3, 1), sample(_M, [0, 2, 1], axis=0)),
+            *(sample(_M, [2, 0, 1, 1], axis=-1), sample(Operand(()), 2)),
+        ],
+    ),
+    composite(
+        np.pad,
+        _pad,
+        [
+            *(sample(_A, 1), sample(_M, (1, 2), constant_values=3.0)),
+            *(sample(_M, ((0, 2), (1, 0)), mode) for mode in ("constant", *_PAD_BY_COPYING)),
+            *(sample(_V, (7, 6), mode=mode) for mode in ("reflect", "wrap")),
+        ],
+    ),
 )
 
 
@@ -81,106 +218,12 @@ def _astype(x: Any, dtype: Any) -> Any:
 
 astype = linear(_astype, lambda g, x, dtype: g.astype(x.dtype), [sample(_A, np.dtype(np.float64))])
 
-
-def _scatter_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with x added at `key`."""
-    zeros = np.zeros(shape, x.dtype)
-    if _is_basic(key):
-        zeros[key] += x
-    else:  # an index may occur more than once
-        np.add.at(zeros, key, x)
-    return zeros
-
-
-def _is_basic(key: Any) -> bool:
-    parts = key if isinstance(key, tuple) else (key,)
-    basic = (int, np.integer, slice, type(None), type(Ellipsis))
-    return all(isinstance(part, basic) and not isinstance(part, bool) for part in parts)
-
-
-_KEYS = [
-    *(1, -1, slice(1, None), (Ellipsis, 0), (None, slice(None), 2), (0, slice(None, None, -2))),
-    *(np.array([0, 1, 1, 0]), (slice(None), np.array([2, 0, 2])), np.array([True, False])),
-]
-scatter_add = linear(
-    _scatter_add,
-    lambda g, x, key, shape: g[key],
-    [sample(Operand(np.empty(_A.shape)[key].shape), key, _A.shape) for key in _KEYS],
-)
-getitem = linear(
-    operator.getitem,
-    lambda g, x, key: scatter_add(g, key, shape_of(x)),
-    [sample(_A, key) for key in _KEYS],
-)
-
-
-def _concatenate(axis: int, *arrays: Any) -> Any:
-    return np.concatenate(arrays, axis)
-
-
-def _concatenate_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    axis, *arrays = args
-    by_place = dict(zip(traced, tangents, strict=True))
-    zeros = [np.broadcast_to(np.zeros((), ans.dtype), shape_of(x)) for x in arrays]
-    parts = [by_place.get(i, zero) for i, zero in enumerate(zeros, start=1)]
-    return match_dtype(concatenate(axis, *parts), ans)
-
-
-def _concatenate_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    axis, *arrays = args
-    before = (slice(None),) * (axis % len(shape_of(ans)))
-    ends = np.cumsum([0, *(shape_of(x)[axis] for x in arrays)]).tolist()
-    return [
-        match_dtype(getitem(cotangent, (*before, slice(ends[i - 1], ends[i]))), args[i])
-        for i in traced
-    ]
-
-
-concatenate = general(
-    _concatenate,
-    _concatenate_jvp,
-    _concatenate_vjp,
-    [
-        sample(0, Operand((2, 3)), Operand((1, 3)), Operand((0, 3))),
-        sample(-1, Operand((2, 3)), Operand((2, 1))),
-    ],
-)
-
-
-def _concatenate_arrays(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    if axis is None:
-        return concatenate(0, *(np.ravel(x) for x in arrays))
-    return concatenate(axis, *arrays)
-
-
-def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    return concatenate(axis, *(np.expand_dims(x, axis) for x in arrays))
-
-
-def _ravel(a: Any, order: str = "C") -> Any:
-    return np.reshape(a, -1, order)
-
-
-_PAIR = [Operand((2, 3)), Operand((2, 3))]
-
-_COMPOSITES = (
-    composite(
-        np.concatenate,
-        _concatenate_arrays,
-        [sample(_PAIR), sample(_PAIR, axis=1), sample(_PAIR, axis=None)],
-    ),
-    composite(np.stack, _stack, [sample(_PAIR), sample(_PAIR, axis=-1)]),
-    composite(np.ravel, _ravel, [sample(_A), sample(_A, "F")]),
+RULES = (
+    *(*_RESHAPING, *_PERMUTING, *_REPEATING, astype),
     composite(np.copy, lambda a: np.positive(a), [sample(_A)]),
 )
 
-RULES = (*_RESHAPING, *_PERMUTING, astype, getitem, scatter_add, concatenate, *_COMPOSITES)
-
 CONSTANTS = (
-    *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.argsort),
+    *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj),
     *(np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array_equal, np.allclose),
 )

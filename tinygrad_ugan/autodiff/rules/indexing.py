@@ -1,0 +1,256 @@
+"""Indexing and its relatives: functions that pick elements and put them elsewhere."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+import optree
+
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    Primitive,
+    Sample,
+    as_array,
+    composite,
+    general,
+    linear,
+    match_dtype,
+    sample,
+    shape_of,
+)
+
+_A = Operand((2, 3, 4))
+_M = Operand((3, 4))
+_V = Operand((5,))
+
+
+def _labels(shape: tuple[int, ...], start: int = 0) -> np.ndarray:
+    """An array of `shape` that numbers its elements."""
+    return np.arange(start, start + math.prod(shape)).reshape(shape)
+
+
+def _scatter_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with x added at `key`."""
+    zeros = np.zeros(shape, x.dtype)
+    if _is_free_of_repeats(key):
+        zeros[key] = x
+    elif len(shape) == 1:
+        np.add.at(zeros, key, x)
+    else:  # NumPy is fastest at this along one axis
+        np.add.at(zeros.reshape(-1), _labels(shape)[key].reshape(-1), np.reshape(x, -1))
+    return zeros
+
+
+def _is_free_of_repeats(key: Any) -> bool:
+    """Whether the index certainly names no element twice: only arrays of integers could."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        isinstance(part, int | np.integer | np.bool_ | slice | None | EllipsisType)
+        or (isinstance(part, np.ndarray) and part.dtype.kind == "b")
+        for part in parts
+    )
+
+
+_MASK = np.array([[True, False, True], [False, True, True]])
+_KEYS = [
+    *(1, -1, slice(1, None), (Ellipsis, 0), (None, slice(None), 2), (0, slice(None, None, -2))),
+    *(np.array([0, 1, 1, 0]), (slice(None), np.array([2, 0, 2])), np.array([True, False]), [1, 1]),
+    *(_MASK, (_MASK, 1), (_MASK, np.array([0, 0, 1, 1])), (Ellipsis, np.array([3, 0, 3]), None)),
+    *((np.array([[1], [0]]), slice(None), np.array([2, 2, -1])), (0, [1, 1], slice(1, 3))),
+    *((), Ellipsis, None, True, (1, 2, 3), (slice(0, 0), 1), np.array([], int)),
+]
+scatter_add = linear(
+    _scatter_add,
+    lambda g, x, key, shape: g[key],
+    [sample(Operand(np.empty(_A.shape)[key].shape), key, _A.shape) for key in _KEYS],
+)
+getitem = linear(
+    operator.getitem,
+    lambda g, x, key: scatter_add(g, key, shape_of(x)),
+    [sample(_A, key) for key in _KEYS],
+)
+
+
+def _index_set(x: Any, values: Any, key: Any) -> Any:
+    """A copy of x with `values`, of the shape of ``x[key]``, at `key`."""
+    result = np.array(x)
+    result[key] = values
+    return result[()]
+
+
+def _index_set_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    by_place = dict(zip(traced, tangents, strict=True))
+    x = by_place.get(0, np.zeros(shape_of(ans), ans.dtype))
+    return index_set(x, by_place.get(1, 0), args[2])
+
+
+def _index_set_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    x, values, key = args
+    cotangents = {}
+    if 0 in traced:
+        cotangents[0] = index_set(cotangent, 0, key)
+    if 1 in traced:
+        g = getitem(cotangent, key)
+        if not _is_free_of_repeats(key):
+            g = np.where(_is_last_write(key, shape_of(x)), g, 0)
+        cotangents[1] = match_dtype(g, values)
+    return [cotangents[i] for i in traced]
+
+
+def _is_last_write(key: Any, shape: tuple[int, ...]) -> Any:
+    """Which of the values written at `key` are still there in the end."""
+    board = np.zeros(shape, int)
+    writes = _labels(board[key].shape)
+    board[key] = writes
+    return board[key] == writes
+
+
+index_set = general(
+    _index_set,
+    _index_set_jvp,
+    _index_set_vjp,
+    [sample(_A, Operand(np.empty(_A.shape)[key].shape), key) for key in _KEYS],
+)
+
+
+def selection(function: Callable[..., Any], samples: Sequence[Sample]) -> Primitive:
+    """Declare a function that picks elements of its first argument, any number of times each.
+
+    Where it takes them from, it tells itself, applied to an array of numbered places; there the
+    transpose adds up the cotangent.
+    """
+
+    def transpose(g: Any, x: Any, *args: Any, **params: Any) -> Any:
+        shape = shape_of(x)
+        origin = np.reshape(function(_labels(shape), *args, **params), -1)
+        return np.reshape(scatter_add(np.reshape(g, -1), origin, (math.prod(shape),)), shape)
+
+    return linear(function, transpose, samples)
+
+
+def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+    """Apply a function that only moves the elements of several arrays into a new one."""
+    ends = np.cumsum([0, *(math.prod(shape_of(x)) for x in arrays)]).tolist()
+    labels = [_labels(shape_of(x), start) for x, start in zip(arrays, ends, strict=False)]
+    return np.concatenate(list(arrays), axis=None)[function(*labels)]
+
+
+def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    values = match_dtype(np.asarray(values) if np.isscalar(values) else as_array(values), arr)
+    return rearrange(lambda a, v: np.insert(a, obj, v, axis), [arr, values])
+
+
+def _block(arrays: Any) -> Any:
+    leaves, nesting = optree.tree_flatten(arrays)
+    return rearrange(lambda *x: np.block(optree.tree_unflatten(nesting, x)), leaves)
+
+
+def _sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *, stable: Any = None
+) -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), -1
+    return np.take_along_axis(a, np.argsort(a, axis, kind, order, stable=stable), axis)
+
+
+def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), -1
+    return np.take_along_axis(a, np.argpartition(a, kth, axis, kind), axis)
+
+
+def _diag(v: Any, k: int = 0) -> Any:
+    if len(shape_of(v)) != 1:
+        return np.diagonal(v, k)
+    rows = np.arange(len(v)) + max(-k, 0)
+    columns = np.arange(len(v)) + max(k, 0)
+    n = len(v) + abs(k)
+    return scatter_add(v, (rows, columns), (n, n))
+
+
+def _tril(m: Any, k: int = 0) -> Any:
+    return np.where(np.tri(*shape_of(m)[-2:], k=k, dtype=bool), m, 0)
+
+
+def _triu(m: Any, k: int = 0) -> Any:
+    return np.where(np.tri(*shape_of(m)[-2:], k=k - 1, dtype=bool), 0, m)
+
+
+_INDEX = np.array([[2, 0], [2, -1]])
+_TIES = "equal elements: each takes the cotangent of the place that it was moved to"
+
+_PICKING = (
+    selection(
+        np.take,
+        [
+            *(sample(_A, _INDEX), sample(_A, 3), sample(_A, [1, 1], axis=1), sample(_A, 2, -1)),
+            *(sample(_A, _INDEX + 2, axis=0, mode="wrap"), sample(_A, [-1, 9], 2, mode="clip")),
+        ],
+    ),
+    selection(
+        np.take_along_axis,
+        [
+            *(sample(_M, np.array([[0, 0], [3, 1], [2, 2]]), 1), sample(_M, _INDEX[:, :1], 0)),
+            *(sample(_M, np.array([0, 11, 0]), axis=None), sample(_A, np.array([[[-1]]]), axis=-1)),
+        ],
+    ),
+    selection(
+        np.delete,
+        [sample(_M, 1), sample(_M, [0, 2], axis=-1), sample(_M, slice(1, None, 2), 1)],
+    ),
+    selection(
+        np.diagonal,
+        [*(sample(_M), sample(_M, 1), sample(_M, offset=-1)), sample(_A, 0, 2, axis2=0)],
+    ),
+)
+
+_PLACING = (
+    composite(
+        np.insert,
+        _insert,
+        [
+            *(sample(_V, 1, Operand(())), sample(_V, [1, 1, -1], Operand((3,)))),
+            *(sample(_M, 2, Operand((4,)), axis=0), sample(_M, [0, 2], Operand((3, 1)), axis=-1)),
+            sample(_M, slice(0, 2), Operand((2,))),
+        ],
+    ),
+    composite(
+        np.block,
+        _block,
+        [
+            sample([[Operand((2, 2)), Operand((2, 1))], [Operand((1, 2)), Operand(())]]),
+            *(sample([_V, _V]), sample(_M)),
+        ],
+    ),
+    composite(np.sort, _sort, [sample(_V), sample(_A, 1), sample(_M, axis=None)], _TIES),
+    composite(
+        np.partition, _partition, [sample(_V, 2), sample(_A, [0, 2], 1), sample(_M, 3, None)], _TIES
+    ),
+    composite(
+        np.diag,
+        _diag,
+        [*(sample(_V), sample(_V, 2), sample(_V, k=-1)), sample(_M), sample(_M, 1)],
+    ),
+    composite(np.diagflat, lambda v, k=0: np.diag(np.ravel(v), k), [sample(_V), sample(_M, -2)]),
+    composite(np.tril, _tril, [sample(_M), sample(_A, 1), sample(_M, k=-1), sample(_V)]),
+    composite(np.triu, _triu, [sample(_M), sample(_A, 1), sample(_M, k=-1), sample(_V)]),
+)
+
+RULES = (getitem, scatter_add, index_set, *_PICKING, *_PLACING)
+
+CONSTANTS = (
+    *(np.argsort, np.argpartition, np.searchsorted, np.unique),
+    *(np.nonzero, np.flatnonzero, np.argwhere, np.tril_indices_from, np.triu_indices_from),
+)
+
+IN_PLACE = frozenset({np.put, np.put_along_axis, np.place, np.putmask, np.copyto, np.fill_diagonal})
+"""Functions that write into their argument, which has no derivative."""

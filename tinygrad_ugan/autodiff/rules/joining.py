@@ -1,0 +1,155 @@
+"""Joining arrays into one, and splitting one into several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    as_array,
+    composite,
+    general,
+    match_dtype,
+    sample,
+    shape_of,
+)
+
+_V = Operand((5,))
+_M = Operand((3, 4))
+_A = Operand((2, 3, 4))
+
+
+def _concatenate(axis: int, *arrays: Any) -> Any:
+    return np.concatenate(arrays, axis)
+
+
+def _concatenate_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    axis, *arrays = args
+    by_place = dict(zip(traced, tangents, strict=True))
+    zeros = [np.broadcast_to(np.zeros((), ans.dtype), shape_of(x)) for x in arrays]
+    parts = [by_place.get(i, zero) for i, zero in enumerate(zeros, start=1)]
+    return match_dtype(concatenate(axis, *parts), ans)
+
+
+def _concatenate_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    axis, *arrays = args
+    before = (slice(None),) * (axis % len(shape_of(ans)))
+    ends = np.cumsum([0, *(shape_of(x)[axis] for x in arrays)]).tolist()
+    return [match_dtype(cotangent[(*before, slice(ends[i - 1], ends[i]))], args[i]) for i in traced]
+
+
+concatenate = general(
+    _concatenate,
+    _concatenate_jvp,
+    _concatenate_vjp,
+    [
+        sample(0, Operand((2, 3)), Operand((1, 3)), Operand((0, 3))),
+        sample(-1, Operand((2, 3)), Operand((2, 1))),
+    ],
+)
+
+
+def _concatenate_arrays(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    if axis is None:
+        return concatenate(0, *(np.ravel(as_array(x)) for x in arrays))
+    return concatenate(axis, *map(as_array, arrays))
+
+
+def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    return concatenate(axis, *(np.expand_dims(as_array(x), axis) for x in arrays))
+
+
+def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    return np.concatenate([arr, values], axis)
+
+
+def _vstack(tup: Sequence[Any]) -> Any:
+    return np.concatenate([np.atleast_2d(as_array(x)) for x in tup], 0)
+
+
+def _hstack(tup: Sequence[Any]) -> Any:
+    arrays = [np.atleast_1d(as_array(x)) for x in tup]
+    return np.concatenate(arrays, 0 if len(shape_of(arrays[0])) == 1 else 1)
+
+
+def _dstack(tup: Sequence[Any]) -> Any:
+    return np.concatenate([np.atleast_3d(as_array(x)) for x in tup], 2)
+
+
+def _column_stack(tup: Sequence[Any]) -> Any:
+    arrays = [as_array(x) for x in tup]
+    columns = [x if len(shape_of(x)) >= 2 else np.reshape(x, (-1, 1)) for x in arrays]
+    return np.concatenate(columns, 1)
+
+
+def _splitter(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` cuts the places along the axis; slices do the same to the array."""
+
+    def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+        before = (slice(None),) * (axis % len(shape_of(ary)))
+        parts = function(np.arange(shape_of(ary)[axis]), indices_or_sections)
+        cuts = [slice(part[0], part[-1] + 1) if part.size else slice(0) for part in parts]
+        return [ary[(*before, cut)] for cut in cuts]
+
+    return split
+
+
+def _split_along(axis: int) -> Callable[..., Any]:
+    def split(ary: Any, indices_or_sections: Any) -> list[Any]:
+        return np.split(ary, indices_or_sections, min(axis, len(shape_of(ary)) - 1))
+
+    return split
+
+
+_PAIR = [Operand((2, 3)), Operand((2, 3))]
+_VECTORS = [_V, Operand((5,))]
+_SCALARS = [Operand(()), Operand(())]
+
+_JOINING = (
+    composite(
+        np.concatenate,
+        _concatenate_arrays,
+        [sample(_PAIR), sample(_PAIR, axis=1), sample(_PAIR, axis=None)],
+    ),
+    composite(
+        np.stack,
+        _stack,
+        [sample(_PAIR), sample(_PAIR, axis=-1), sample(_PAIR, 1), sample(_SCALARS)],
+    ),
+    composite(
+        np.append,
+        _append,
+        [
+            *(sample(*_PAIR), sample(*_PAIR, axis=-1)),
+            sample(_V, Operand(())),
+            sample(_V, _M),
+        ],
+    ),
+    composite(np.vstack, _vstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
+    composite(np.hstack, _hstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
+    composite(np.dstack, _dstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
+    composite(np.column_stack, _column_stack, [sample(_PAIR), sample([_V, Operand((5, 2))])]),
+)
+
+_SPLITTING = (
+    composite(
+        np.split,
+        _splitter(np.split),
+        [*(sample(_M, 3), sample(_A, 2, -1)), sample(_M, [1, 1, 3], axis=1), sample(_V, [9, 1])],
+    ),
+    composite(
+        np.array_split, _splitter(np.array_split), [sample(_V, 3), sample(_A, [2, -1], axis=-1)]
+    ),
+    composite(np.vsplit, _split_along(0), [sample(_M, 3), sample(_A, [1])]),
+    composite(np.hsplit, _split_along(1), [sample(_M, 2), sample(_V, [2])]),
+    composite(np.dsplit, _split_along(2), [sample(_A, 2), sample(_A, [1, 3])]),
+)
+
+RULES = (concatenate, *_JOINING, *_SPLITTING)
