@@ -1,15 +1,45 @@
 """The table of derivatives, one line a function, in files by kind of operation.
 
 `TABLE` maps every NumPy function to its record, a primitive or a composite; `CONSTANTS` are the
-functions whose derivative is zero wherever it exists.
+functions whose derivative is zero wherever it exists; `find` knows scipy.special as well.
 """
 
+import sys
+from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
-from tinygrad_ugan.autodiff.rules import elementwise, linalg, reductions, shape
+from tinygrad_ugan.autodiff.primitive import Composite, Primitive
+from tinygrad_ugan.autodiff.rules import (
+    choice,
+    cumulative,
+    elementwise,
+    linalg,
+    quantiles,
+    reductions,
+    shape,
+)
 
-RECORDS = (*elementwise.RULES, *reductions.RULES, *shape.RULES, *linalg.RULES)
+_ROOMS = (elementwise, choice, reductions, cumulative, quantiles, shape, linalg)
+RECORDS = tuple(record for room in _ROOMS for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
-CONSTANTS = frozenset({*elementwise.CONSTANTS, *reductions.CONSTANTS, *shape.CONSTANTS})
+CONSTANTS = frozenset(
+    {*elementwise.CONSTANTS, *choice.CONSTANTS, *reductions.CONSTANTS, *shape.CONSTANTS}
+)
 
-__all__ = ["CONSTANTS", "RECORDS", "TABLE"]
+
+def find(function: Callable[..., Any]) -> Primitive | Composite | None:
+    """The record of a function, or None.
+
+    The rules of scipy.special are read only once somebody uses it: importing it takes longer than
+    all the rest.
+    """
+    record = TABLE.get(function)
+    if record is None and "scipy.special" in sys.modules:
+        from tinygrad_ugan.autodiff.rules import special
+
+        record = special.TABLE.get(function)
+    return record
+
+
+__all__ = ["CONSTANTS", "RECORDS", "TABLE", "find"]
