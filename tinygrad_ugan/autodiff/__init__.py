@@ -2,6 +2,7 @@
 NumPy protocols (`tensor`) and the transforms. It knows nothing of networks or GANs.
 """
 
+from tinygrad_ugan.autodiff.functions import log_softmax, logsumexp, softmax
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (
     grad,
@@ -21,6 +22,9 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "log_softmax",
+    "logsumexp",
+    "softmax",
     "stop_gradient",
     "value_and_grad",
     "vjp",
