@@ -122,7 +122,7 @@ def _extreme_vjp(
     return [spread(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
 
 
-def _extreme_options(x: Any, axis: Axis = None, *, keepdims: bool = False) -> tuple[Axis, bool]:
+def _extreme_options(a: Any, axis: Axis = None, *, keepdims: bool = False) -> tuple[Axis, bool]:
     return axis, keepdims
 
 
