@@ -30,8 +30,8 @@ def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
     Examples
     --------
-    >>> float(logsumexp([1000.0, 1000.0]) - 1000)  # log(2)
-    0.6931471805599...
+    >>> float(logsumexp([-1000.0, -1000.0]) - (np.log(2) - 1000))
+    0.0
     """
     return _logsumexp(as_array(a), axis, keepdims)
 
