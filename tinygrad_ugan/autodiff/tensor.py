@@ -95,13 +95,13 @@ class Tensor(Tracer):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
+        if kwargs.get("out") is not None:
+            refuse_keywords(function, ["out"])
         record = TABLE.get(function)
         if record is not None:
             if not record.arguments.admit(args, kwargs):
                 args, kwargs = record.arguments.rearrange(function, args, kwargs)
             return record(*args, **kwargs)
-        if kwargs.get("out") is not None:
-            refuse_keywords(function, ["out"])
         if function in CONSTANTS:
             return function(*map(strip, args), **{k: strip(v) for k, v in kwargs.items()})
         raise _no_rule(function)
