@@ -3,6 +3,7 @@ NumPy protocols (`tensor`), the transforms, and functional `updates` of arrays. 
 networks or GANs.
 """
 
+from tinygrad_ugan.autodiff.functions import log_softmax, logsumexp, softmax
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (
     grad,
@@ -25,6 +26,9 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "log_softmax",
+    "logsumexp",
+    "softmax",
     "stop_gradient",
     "value_and_grad",
     "vjp",

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.core import Tracer, bind
 
 
@@ -97,6 +98,8 @@ class Primitive:
         Calls inside the domain of smoothness; the test-suite checks the rule on each.
     convention : str
         What is returned at points where the function has no derivative.
+    arguments : Arguments
+        The arguments of `function` that the rule understands.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Primitive:
     vjp: Callable[..., Sequence[Any]]
     samples: tuple[Sample, ...]
     convention: str = ""
+    arguments: Arguments = field(default_factory=Arguments)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors."""
@@ -122,6 +126,7 @@ class Composite:
     implementation: Callable[..., Any]
     samples: tuple[Sample, ...]
     convention: str = ""
+    arguments: Arguments = field(default_factory=Arguments)
     kind: str = "composite"
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -135,8 +140,15 @@ def composite(
     samples: Sequence[Sample],
     convention: str = "",
 ) -> Composite:
-    """Declare a NumPy function by an implementation in terms of functions of the table."""
-    return Composite(_name(function), function, implementation, tuple(samples), convention)
+    """Declare a NumPy function by an implementation in terms of functions of the table.
+
+    The parameters of `implementation` say which of the arguments of `function` are supported; all
+    others are refused when they are given.
+    """
+    arguments = Arguments.of(implementation)
+    return Composite(
+        _name(function), function, implementation, tuple(samples), convention, arguments
+    )
 
 
 def elementwise(
@@ -144,6 +156,7 @@ def elementwise(
     *partials: Callable[..., Any] | int,
     implementation: Callable[..., Any] | None = None,
     domain: Domain | Sequence[Domain] = REAL,
+    samples: Sequence[Sample] | None = None,
     convention: str = "",
 ) -> Primitive:
     """Declare a function applied element by element, with broadcasting.
@@ -154,11 +167,13 @@ def elementwise(
         A NumPy ufunc, or any function with its manners.
     *partials : callable or int
         One for each argument: the partial derivative as an expression in ``(ans, *args)``, or the
-        integer 1 or -1 where it is that constant.
+        integer 1, -1 or 0 where it is that constant.
     implementation : callable, optional
         What runs on bare arrays, where that is not `function` itself.
     domain : Domain or sequence of Domain
         Where the function is smooth, for all arguments or one by one.
+    samples : sequence of Sample, optional
+        In place of those drawn from `domain`, where not every argument is to be differentiated.
     convention : str, optional
         See `Primitive`.
     """
@@ -185,8 +200,9 @@ def elementwise(
         implementation=implementation or function,
         jvp=jvp,
         vjp=vjp,
-        samples=_broadcasting_samples(domains),
+        samples=_broadcasting_samples(domains) if samples is None else tuple(samples),
         convention=convention,
+        arguments=Arguments(len(partials), frozenset()),
     )
 
 
@@ -203,7 +219,8 @@ def linear(
     function : callable
         ``function(x, *rest, **params)``.
     transpose : callable
-        ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map.
+        ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map. Its
+        parameters say which of the arguments of `function` are supported.
     samples : sequence of Sample
         See `Primitive`.
     implementation : callable, optional
@@ -228,6 +245,7 @@ def linear(
         jvp=jvp,
         vjp=vjp,
         samples=tuple(samples),
+        arguments=Arguments.of(transpose, skip=1),
     )
     return primitive
 
@@ -259,7 +277,16 @@ def bilinear(
     ) -> Sequence[Any]:
         return [match_dtype(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
 
-    primitive = Primitive(_name(function), "bilinear", function, function, jvp, vjp, tuple(samples))
+    primitive = Primitive(
+        name=_name(function),
+        kind="bilinear",
+        function=function,
+        implementation=function,
+        jvp=jvp,
+        vjp=vjp,
+        samples=tuple(samples),
+        arguments=Arguments.of(transpose_left, skip=1),
+    )
     return primitive
 
 
@@ -269,10 +296,23 @@ def general(
     vjp: Callable[..., Sequence[Any]],
     samples: Sequence[Sample],
     convention: str = "",
+    signature: Callable[..., Any] | None = None,
 ) -> Primitive:
-    """Declare a function by an explicit jvp and vjp, with the signatures given in `Primitive`."""
+    """Declare a function by an explicit jvp and vjp, with the signatures given in `Primitive`.
+
+    The parameters of `signature` say which of the arguments of `function` are supported, where
+    that is not all of them.
+    """
     return Primitive(
-        _name(function), "general", function, function, jvp, vjp, tuple(samples), convention
+        name=_name(function),
+        kind="general",
+        function=function,
+        implementation=function,
+        jvp=jvp,
+        vjp=vjp,
+        samples=tuple(samples),
+        convention=convention,
+        arguments=Arguments.of(signature or function),
     )
 
 
@@ -310,6 +350,11 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def as_array(x: Any) -> Any:
+    """An array of whatever is not a tensor."""
+    return x if isinstance(x, Tracer) else np.asarray(x)
+
+
+def as_operand(x: Any) -> Any:
     """Turn a list or tuple of numbers into an array, as NumPy does; anything else stays."""
     return np.asarray(x) if isinstance(x, list | tuple) else x
 
@@ -327,6 +372,8 @@ def _name(function: Callable[..., Any]) -> str:
 
 def _times(derivative: Any, partial: Callable[..., Any] | int, ans: Any, args: Any) -> Any:
     if isinstance(partial, int):
+        if partial == 0:
+            return np.zeros(derivative.shape, derivative.dtype)
         return derivative if partial == 1 else -derivative
     return derivative * partial(ans, *args)
 

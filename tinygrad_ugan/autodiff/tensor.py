@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.arguments import full_name, refuse_keywords
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import as_array, shape_of, strip
-from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE
+from tinygrad_ugan.autodiff.primitive import as_operand, shape_of, strip
+from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
 from tinygrad_ugan.autodiff.rules.shape import astype
 from tinygrad_ugan.errors import NotDifferentiableError
@@ -23,7 +24,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(self, as_array(other))
+        return primitive(self, as_operand(other))
 
     return method
 
@@ -32,14 +33,21 @@ def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(as_array(other), self)
+        return primitive(as_operand(other), self)
 
     return method
 
 
-def _comparison(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+def _constant(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     def method(self: Tensor, other: Any) -> Any:
         return function(strip(self), strip(other))
+
+    return method
+
+
+def _reflected_constant(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    def method(self: Tensor, other: Any) -> Any:
+        return function(strip(other), strip(self))
 
     return method
 
@@ -69,37 +77,37 @@ class Tensor(Tracer):
     # What NumPy calls.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = ufunc.__name__
         if method != "__call__":
             raise NotDifferentiableError(
-                f"numpy.{name}.{method} has no derivative rule; write it with a NumPy function "
-                "such as np.sum, np.max or np.cumsum"
+                f"{full_name(ufunc)}.{method} has no derivative rule; write it with a NumPy "
+                "function such as np.sum, np.max or np.cumsum"
             )
-        _refuse_out(name, kwargs)
+        if kwargs.get("out") is not None:
+            refuse_keywords(ufunc, ["out"])
         if ufunc in CONSTANTS:
             return ufunc(*map(strip, inputs), **kwargs)
-        primitive = TABLE.get(ufunc)
+        primitive = find(ufunc)
         if primitive is None:
-            raise _no_rule(name)
+            raise _no_rule(ufunc)
         if kwargs:
-            raise NotDifferentiableError(
-                f"numpy.{name} with {', '.join(kwargs)}= has no derivative rule; leave it out, or "
-                "use np.where and astype"
-            )
-        return primitive(*map(as_array, inputs))
+            refuse_keywords(ufunc, kwargs)
+        return primitive(*map(as_operand, inputs))
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        _refuse_out(function.__name__, kwargs)
+        if kwargs.get("out") is not None:
+            refuse_keywords(function, ["out"])
         if function in IN_PLACE:
-            raise _in_place(f"numpy.{function.__name__}", "ug.at(x)[index].set(value)")
+            raise _in_place(full_name(function), "ug.at(x)[index].set(value)")
         record = TABLE.get(function)
         if record is not None:
+            if not record.arguments.admit(args, kwargs):
+                args, kwargs = record.arguments.rearrange(function, args, kwargs)
             return record(*args, **kwargs)
         if function in CONSTANTS:
             return function(*map(strip, args), **{k: strip(v) for k, v in kwargs.items()})
-        raise _no_rule(function.__name__)
+        raise _no_rule(function)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotDifferentiableError(
@@ -140,12 +148,12 @@ class Tensor(Tracer):
         return f"Tensor(level={self.level}, value={self.value!r})"
 
     __hash__ = Tracer.__hash__
-    __eq__ = _comparison(np.equal)
-    __ne__ = _comparison(np.not_equal)
-    __lt__ = _comparison(np.less)
-    __le__ = _comparison(np.less_equal)
-    __gt__ = _comparison(np.greater)
-    __ge__ = _comparison(np.greater_equal)
+    __eq__ = _constant(np.equal)
+    __ne__ = _constant(np.not_equal)
+    __lt__ = _constant(np.less)
+    __le__ = _constant(np.less_equal)
+    __gt__ = _constant(np.greater)
+    __ge__ = _constant(np.greater_equal)
 
     # What leaves the engine.
 
@@ -192,19 +200,31 @@ class Tensor(Tracer):
     __truediv__, __rtruediv__ = _operator(np.divide), _reflected(np.divide)
     __pow__, __rpow__ = _operator(np.power), _reflected(np.power)
     __matmul__, __rmatmul__ = _operator(np.matmul), _reflected(np.matmul)
+    __mod__, __rmod__ = _operator(np.remainder), _reflected(np.remainder)
+    __floordiv__, __rfloordiv__ = _constant(np.floor_divide), _reflected_constant(np.floor_divide)
     __neg__, __pos__, __abs__ = _unary(np.negative), _unary(np.positive), _unary(np.absolute)
 
-    sum, mean, max, min = _method(np.sum), _method(np.mean), _method(np.max), _method(np.min)
+    sum, mean, var, std = _method(np.sum), _method(np.mean), _method(np.var), _method(np.std)
+    prod, cumsum, cumprod = _method(np.prod), _method(np.cumsum), _method(np.cumprod)
+    max, min, clip = _method(np.max), _method(np.min), _method(np.clip)
+    argmax, argmin = _method(np.argmax), _method(np.argmin)
+    any, all = _method(np.any), _method(np.all)
+    round, conj, conjugate = _method(np.round), _method(np.conjugate), _method(np.conjugate)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
-    dot, copy, argmax, argmin = (
-        _method(np.dot),
-        _method(np.copy),
-        _method(np.argmax),
-        _method(np.argmin),
-    )
+    dot, copy = _method(np.dot), _method(np.copy)
     flatten = ravel
     take, repeat = _method(np.take), _method(np.repeat)
     diagonal, trace = _method(np.diagonal), _method(np.trace)
+
+    @property
+    def real(self) -> Any:
+        """The tensor itself: tensors are real."""
+        return self
+
+    @property
+    def imag(self) -> Any:
+        """Zeros: tensors are real."""
+        return np.imag(self)
 
     @property
     def T(self) -> Any:
@@ -241,22 +261,14 @@ class Tensor(Tracer):
         return (self[i] for i in range(len(self)))
 
 
-def _refuse_out(name: str, kwargs: dict[str, Any]) -> None:
-    if kwargs.get("out") is not None:
-        raise NotDifferentiableError(
-            f"numpy.{name} with out= writes in place, which has no derivative; leave out= away and "
-            "use the value that is returned"
-        )
-
-
 def _in_place(name: str, way_out: str) -> NotDifferentiableError:
     return NotDifferentiableError(
         f"{name} writes in place, which has no derivative; use {way_out}, which makes a new array"
     )
 
 
-def _no_rule(name: str) -> NotDifferentiableError:
+def _no_rule(function: Callable[..., Any]) -> NotDifferentiableError:
     return NotDifferentiableError(
-        f"numpy.{name} has no derivative rule; write it with functions that have one, or cut the "
-        "derivative with stop_gradient"
+        f"{full_name(function)} has no derivative rule; write it with functions that have one, or "
+        "cut the derivative with stop_gradient"
     )

@@ -9,11 +9,14 @@ import pytest
 from tests.autodiff.checks import check_modes
 from tests.oracles import normal_like, subsets
 from tinygrad_ugan import jvp, vjp
+from tinygrad_ugan.autodiff import functions
 from tinygrad_ugan.autodiff.primitive import Operand
-from tinygrad_ugan.autodiff.rules import RECORDS
+from tinygrad_ugan.autodiff.rules import RECORDS, special
 from tinygrad_ugan.nn import activations
 
-ALL = (*RECORDS, *activations.PRIMITIVES)
+ALL = (*RECORDS, *special.RULES, *functions.PRIMITIVES, *activations.PRIMITIVES)
+# The point of these is another dtype than that of their argument.
+CASTS = ("astype", "float_power")
 CASES = [
     pytest.param(record, sample, id=f"{record.name}-{i}")
     for record in ALL
@@ -90,7 +93,7 @@ def test_both_modes_to_third_order(record, sample):
 
 @pytest.mark.parametrize(
     ("record", "sample"),
-    [case for case in CASES if case.values[0].name != "astype"],  # whose point is another dtype
+    [case for case in CASES if case.values[0].name not in CASTS],
 )
 def test_float32_stays_float32_and_agrees_with_float64(record, sample):
     rng = np.random.default_rng(zlib.crc32(record.name.encode()))

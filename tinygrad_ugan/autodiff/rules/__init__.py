@@ -1,37 +1,56 @@
 """The table of derivatives, one line a function, in files by kind of operation.
 
 `TABLE` maps every NumPy function to its record, a primitive or a composite; `CONSTANTS` are the
-functions whose derivative is zero wherever it exists.
+functions whose derivative is zero wherever it exists; `find` knows scipy.special as well.
 """
 
+import sys
+from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
+from tinygrad_ugan.autodiff.primitive import Composite, Primitive
 from tinygrad_ugan.autodiff.rules import (
     calculus,
+    choice,
+    cumulative,
     decompositions,
     elementwise,
     indexing,
     joining,
     linalg,
     products,
+    quantiles,
     reductions,
     shape,
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
 
-RECORDS = (
-    *elementwise.RULES,
-    *reductions.RULES,
-    *(*indexing.RULES, *shape.RULES, *joining.RULES, *calculus.RULES),
-    *(*products.RULES, *linalg.RULES, *decompositions.RULES),
-)
+_ELEMENTS = (elementwise, choice, reductions, cumulative, quantiles)
+_PLACES = (indexing, shape, joining, calculus)
+_MATRICES = (products, linalg, decompositions)
+RECORDS = tuple(record for room in (*_ELEMENTS, *_PLACES, *_MATRICES) for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
 CONSTANTS = frozenset(
     {
-        *elementwise.CONSTANTS,
-        *reductions.CONSTANTS,
+        *(*elementwise.CONSTANTS, *choice.CONSTANTS, *reductions.CONSTANTS),
         *(*indexing.CONSTANTS, *shape.CONSTANTS, *linalg.CONSTANTS),
     }
 )
 
-__all__ = ["CONSTANTS", "IN_PLACE", "RECORDS", "TABLE"]
+
+def find(function: Callable[..., Any]) -> Primitive | Composite | None:
+    """The record of a function, or None.
+
+    The rules of scipy.special are read only once somebody uses it: importing it takes longer than
+    all the rest.
+    """
+    record = TABLE.get(function)
+    if record is None and "scipy.special" in sys.modules:
+        from tinygrad_ugan.autodiff.rules import special
+
+        record = special.TABLE.get(function)
+    return record
+
+
+__all__ = ["CONSTANTS", "IN_PLACE", "RECORDS", "TABLE", "find"]

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.primitive import (
     Domain,
     Operand,
-    as_array,
+    as_operand,
     bilinear,
     composite,
     match_dtype,
@@ -38,7 +38,7 @@ def _steps(x: Any, axis: int) -> Any:
 def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if n < 0:
         raise ArgumentError("n", n, "a whole number >= 0")
-    a = as_array(a)
+    a = as_operand(a)
     edge = tuple(1 if i == axis % len(shape_of(a)) else k for i, k in enumerate(shape_of(a)))
     ends = [
         np.broadcast_to(x, edge) if x is not None and np.ndim(x) == 0 else x
@@ -52,7 +52,7 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
 
 
 def _floating(x: Any) -> Any:
-    x = as_array(x)
+    x = as_operand(x)
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
@@ -60,7 +60,7 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
     f = _floating(f)
     every = range(len(shape_of(f)))
     axes = tuple(every) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    spacings = [x if shape_of(x) == () else _floating(x) for x in map(as_array, varargs)] or [1]
+    spacings = [x if shape_of(x) == () else _floating(x) for x in map(as_operand, varargs)] or [1]
     if len(spacings) == 1 and shape_of(spacings[0]) == ():
         spacings *= len(axes)
     shapes, full = [shape_of(x) for x in spacings], [(shape_of(f)[i],) for i in axes]
@@ -94,9 +94,9 @@ def _slopes(f: Any, spacing: Any, edge_order: int) -> Any:
 
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = as_array(y)
+    y = as_operand(y)
     if x is not None:
-        x = as_array(x)
+        x = as_operand(x)
         behind = len(shape_of(y)) - 1 - axis % len(shape_of(y))
         dx = np.reshape(_steps(x, -1), (-1, *(1,) * behind)) if x.ndim == 1 else _steps(x, axis)
     middles = (y[_along(axis, slice(1, None))] + y[_along(axis, slice(None, -1))]) / 2
@@ -141,7 +141,7 @@ def _interp(
             "numpy.interp with period= has no derivative rule; map x into one period with "
             "np.mod, and repeat a point of xp and fp on either side"
         )
-    x, xp, fp = as_array(x), as_array(xp), as_array(fp)
+    x, xp, fp = as_operand(x), as_operand(xp), as_operand(fp)
     i = np.searchsorted(strip(xp)[1:-1], strip(x), "right")
     slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
     y = fp[i] + slope * (x - xp[i])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,21 @@ from tinygrad_ugan.autodiff.primitive import (
     REAL,
     Domain,
     Operand,
-    broadcast_like,
+    Primitive,
+    composite,
     elementwise,
-    general,
     sample,
-    unbroadcast,
 )
+
+LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
+
+# Where the arcs of sine, cosine and hyperbolic tangent are smooth, and not too steep to compare.
+INSIDE = Domain(-0.7, 0.7)
+# Quotients between 2 and 3, away from the jumps at whole numbers.
+QUOTIENTS = (Domain(2.3, 2.8), Domain(1.0, 1.1))
+
+_AT_JUMPS = "at the jumps, the derivative from the side where it is continuous"
+_AT_ZERO = "at base 0 the derivative in the exponent is 0"
 
 
 def _lower_exponent(y: Any) -> Any:
@@ -28,9 +37,45 @@ def _lower_exponent(y: Any) -> Any:
     return np.where(y == 0, 1, y - 1)
 
 
-def _shared(chosen: Any, tied: Any) -> Any:
-    """1 where chosen, 1/2 at ties, else 0."""
-    return np.where(tied, 0.5, chosen)
+def _log_base(x: Any) -> Any:
+    return np.log(np.where(x > 0, x, 1))
+
+
+def _nonzero(r: Any) -> Any:
+    """r, but 1 where it is 0, to divide by what is 0 with it."""
+    return np.where(r == 0, 1, r)
+
+
+def _over_square(x: Any, y: Any) -> Any:
+    """``x / (x^2 + y^2)``, of which the squares could overflow."""
+    r = _nonzero(np.hypot(x, y))
+    return x / r / r
+
+
+def _sinc_derivative(order: int, x: Any) -> Any:
+    """The derivative of that order of ``sin(pi x) / (pi x)``.
+
+    With t = pi x, s(t) = sin(t) / t and t s(t) = sin(t), the derivatives obey
+    ``t s_n + n s_(n-1) = sin(t + n pi / 2)``. Upwards this loses digits like n! / t^n, so that the
+    power series takes over near 0.
+    """
+    t = np.asarray(np.pi * x)
+    near = np.abs(t) < 1 + order / 2
+    away = np.where(near, 1, t)
+    s = np.sin(away) / away
+    for n in range(1, order + 1):
+        s = (np.sin(away + n * (np.pi / 2)) - n * s) / away
+    return np.pi**order * np.where(near, _sinc_series(order, np.where(near, t, 0)), s)
+
+
+def _sinc_series(order: int, t: Any) -> Any:
+    """Sum of ``(-1)^k t^(2k - n) / ((2k - n)! (2k + 1))`` for 2k >= n, by Horner's rule."""
+    total = np.zeros_like(t)
+    first = (order + 1) // 2
+    for k in reversed(range(first, first + 12 + order)):
+        weight = (-1) ** k / (2 * k + 1) / math.factorial(2 * k - order)
+        total = total * t * t + weight
+    return total * t if order % 2 else total
 
 
 # fmt: off
@@ -41,77 +86,86 @@ _ARITHMETIC = (
     elementwise(np.divide,   lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
                 domain=(REAL, POSITIVE)),
     elementwise(np.power,    lambda ans, x, y: y * x ** _lower_exponent(y),
-                             lambda ans, x, y: ans * np.log(np.where(x > 0, x, 1)),
+                             lambda ans, x, y: ans * _log_base(x),
                 implementation=operator.pow,  # has NumPy's short cuts for small exponents
-                domain=(POSITIVE, REAL),
-                convention="at base 0 the derivative in the exponent is 0"),
+                domain=(POSITIVE, REAL), convention=_AT_ZERO),
+    elementwise(np.float_power, lambda ans, x, y: y * np.float_power(x, _lower_exponent(y)),
+                                lambda ans, x, y: ans * _log_base(x),
+                domain=(POSITIVE, REAL), convention=_AT_ZERO),
     elementwise(np.negative, -1),
     elementwise(np.positive, 1),
     elementwise(np.square,   lambda ans, x: 2 * x),
     elementwise(np.sqrt,     lambda ans, x: 0.5 / ans, domain=POSITIVE),
+    elementwise(np.cbrt,     lambda ans, x: 1 / (3 * ans * ans), domain=POSITIVE),
     elementwise(np.reciprocal, lambda ans, x: -ans * ans, domain=POSITIVE),
     elementwise(np.absolute, lambda ans, x: np.sign(x), domain=POSITIVE, convention="0 at 0"),
+    elementwise(np.fabs,     lambda ans, x: np.sign(x), domain=POSITIVE, convention="0 at 0"),
+    elementwise(np.remainder, 1, lambda ans, x, y: -np.floor_divide(x, y), domain=QUOTIENTS,
+                convention=_AT_JUMPS),
+    elementwise(np.fmod,     1, lambda ans, x, y: -np.rint((x - ans) / y), domain=QUOTIENTS,
+                convention=_AT_JUMPS),
 )
 
 _EXPONENTIAL = (
     elementwise(np.exp,   lambda ans, x: ans),
+    elementwise(np.exp2,  lambda ans, x: ans * LN2),
     elementwise(np.expm1, lambda ans, x: ans + 1),
     elementwise(np.log,   lambda ans, x: 1 / x, domain=POSITIVE),
+    elementwise(np.log2,  lambda ans, x: 1 / (x * LN2), domain=POSITIVE),
+    elementwise(np.log10, lambda ans, x: 1 / (x * LN10), domain=POSITIVE),
     elementwise(np.log1p, lambda ans, x: 1 / (1 + x), domain=Domain(-0.8, 3.0)),
     elementwise(np.logaddexp, lambda ans, x, y: np.exp(x - ans), lambda ans, x, y: np.exp(y - ans)),
+    elementwise(np.logaddexp2, lambda ans, x, y: np.exp2(x - ans),
+                               lambda ans, x, y: np.exp2(y - ans)),
 )
 
 _TRIGONOMETRIC = (
-    elementwise(np.sin,  lambda ans, x: np.cos(x)),
-    elementwise(np.cos,  lambda ans, x: -np.sin(x)),
-    elementwise(np.tanh, lambda ans, x: 1 - ans * ans),
+    elementwise(np.sin,     lambda ans, x: np.cos(x)),
+    elementwise(np.cos,     lambda ans, x: -np.sin(x)),
+    elementwise(np.tan,     lambda ans, x: 1 + ans * ans, domain=INSIDE),
+    elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt((1 - x) * (1 + x)), domain=INSIDE),
+    elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt((1 - x) * (1 + x)), domain=INSIDE),
+    elementwise(np.arctan,  lambda ans, x: 1 / (1 + x * x)),
+    elementwise(np.arctan2, lambda ans, y, x: _over_square(x, y),
+                            lambda ans, y, x: -_over_square(y, x),
+                domain=(REAL, POSITIVE), convention="0 at the origin"),
+    elementwise(np.hypot,   lambda ans, x, y: x / _nonzero(ans),
+                            lambda ans, x, y: y / _nonzero(ans),
+                domain=(REAL, POSITIVE), convention="0 at the origin"),
+    elementwise(np.deg2rad, lambda ans, x: DEGREE),
+    elementwise(np.radians, lambda ans, x: DEGREE),
+    elementwise(np.rad2deg, lambda ans, x: 1 / DEGREE),
+    elementwise(np.degrees, lambda ans, x: 1 / DEGREE),
 )
 
-_CHOICE = (
-    elementwise(np.maximum, lambda ans, x, y: _shared(x > y, x == y),
-                            lambda ans, x, y: _shared(y > x, x == y),
-                convention="equal arguments share the cotangent evenly"),
-    elementwise(np.minimum, lambda ans, x, y: _shared(x < y, x == y),
-                            lambda ans, x, y: _shared(y < x, x == y),
-                convention="equal arguments share the cotangent evenly"),
+_HYPERBOLIC = (
+    elementwise(np.sinh,    lambda ans, x: np.cosh(x)),
+    elementwise(np.cosh,    lambda ans, x: np.sinh(x)),
+    elementwise(np.tanh,    lambda ans, x: 1 - ans * ans),
+    elementwise(np.arcsinh, lambda ans, x: 1 / np.hypot(x, 1)),
+    elementwise(np.arccosh, lambda ans, x: 1 / np.sqrt((x - 1) * (x + 1)), domain=Domain(1.5, 4.0)),
+    elementwise(np.arctanh, lambda ans, x: 1 / ((1 - x) * (1 + x)), domain=INSIDE),
+)
+
+sinc_derivative: Primitive = elementwise(
+    _sinc_derivative, 0, lambda ans, order, x: sinc_derivative(order + 1, x),
+    samples=[sample(1, Operand((3,))), sample(2, Operand((2, 3))), sample(5, Operand(()))],
+)
+_SPECIAL = (
+    elementwise(np.sinc, lambda ans, x: sinc_derivative(1, x)),
+    sinc_derivative,
+)
+
+# Of real input: tensors are never complex.
+_COMPLEX = (
+    elementwise(np.conjugate, 1),
+    composite(np.real, lambda val: val, [sample(Operand((2, 3)))]),
 )
 # fmt: on
 
-
-def _where_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    by_place = dict(zip(traced, tangents, strict=True))
-    zero = np.zeros((), ans.dtype)
-    return broadcast_like(np.where(args[0], by_place.get(1, zero), by_place.get(2, zero)), ans)
-
-
-def _where_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    """Choose instead of multiplying by the mask: 0 * inf on the side not taken would be NaN."""
-    condition, zero = args[0], np.zeros((), cotangent.dtype)
-    chosen = {1: (cotangent, zero), 2: (zero, cotangent)}
-    return [unbroadcast(np.where(condition, *chosen[i]), args[i]) for i in traced]
-
-
-_MASK = np.array([True, False, True])
-where = general(
-    np.where,
-    _where_jvp,
-    _where_vjp,
-    samples=[
-        sample(_MASK, Operand((3,)), Operand((3,))),
-        sample(_MASK, Operand((2, 3)), Operand(())),
-        sample(_MASK[:, None], Operand(()), Operand((1, 2))),
-    ],
-)
-
-RULES = (*_ARITHMETIC, *_EXPONENTIAL, *_TRIGONOMETRIC, *_CHOICE, where)
+RULES = (*_ARITHMETIC, *_EXPONENTIAL, *_TRIGONOMETRIC, *_HYPERBOLIC, *_SPECIAL, *_COMPLEX)
 
 CONSTANTS = (
-    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
-    *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor),
-    *(np.isfinite, np.isnan, np.isinf, np.signbit),
-    *(np.sign, np.floor, np.ceil, np.rint, np.trunc, np.floor_divide),
+    *(np.sign, np.signbit, np.floor_divide, np.imag, np.angle),
+    *(np.floor, np.ceil, np.rint, np.trunc, np.round, np.around, np.fix),
 )

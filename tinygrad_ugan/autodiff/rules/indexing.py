@@ -15,7 +15,7 @@ from tinygrad_ugan.autodiff.primitive import (
     Operand,
     Primitive,
     Sample,
-    as_array,
+    as_operand,
     composite,
     general,
     linear,
@@ -145,7 +145,7 @@ def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
 
 
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    values = match_dtype(np.asarray(values) if np.isscalar(values) else as_array(values), arr)
+    values = match_dtype(np.asarray(values) if np.isscalar(values) else as_operand(values), arr)
     return rearrange(lambda a, v: np.insert(a, obj, v, axis), [arr, values])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
-    as_array,
+    as_operand,
     composite,
     general,
     match_dtype,
@@ -58,12 +58,12 @@ concatenate = general(
 
 def _concatenate_arrays(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     if axis is None:
-        return concatenate(0, *(np.ravel(as_array(x)) for x in arrays))
-    return concatenate(axis, *map(as_array, arrays))
+        return concatenate(0, *(np.ravel(as_operand(x)) for x in arrays))
+    return concatenate(axis, *map(as_operand, arrays))
 
 
 def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    return concatenate(axis, *(np.expand_dims(as_array(x), axis) for x in arrays))
+    return concatenate(axis, *(np.expand_dims(as_operand(x), axis) for x in arrays))
 
 
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
@@ -71,20 +71,20 @@ def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 
 def _vstack(tup: Sequence[Any]) -> Any:
-    return np.concatenate([np.atleast_2d(as_array(x)) for x in tup], 0)
+    return np.concatenate([np.atleast_2d(as_operand(x)) for x in tup], 0)
 
 
 def _hstack(tup: Sequence[Any]) -> Any:
-    arrays = [np.atleast_1d(as_array(x)) for x in tup]
+    arrays = [np.atleast_1d(as_operand(x)) for x in tup]
     return np.concatenate(arrays, 0 if len(shape_of(arrays[0])) == 1 else 1)
 
 
 def _dstack(tup: Sequence[Any]) -> Any:
-    return np.concatenate([np.atleast_3d(as_array(x)) for x in tup], 2)
+    return np.concatenate([np.atleast_3d(as_operand(x)) for x in tup], 2)
 
 
 def _column_stack(tup: Sequence[Any]) -> Any:
-    arrays = [as_array(x) for x in tup]
+    arrays = [as_operand(x) for x in tup]
     columns = [x if len(shape_of(x)) >= 2 else np.reshape(x, (-1, 1)) for x in arrays]
     return np.concatenate(columns, 1)
 

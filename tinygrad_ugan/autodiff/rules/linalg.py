@@ -180,7 +180,7 @@ def _multi_dot(arrays: Sequence[Any]) -> Any:
     return np.einsum(*operands, output, optimize=True)
 
 
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = as_array(x)
     every = range(len(shape_of(x)))
     axes = tuple(every) if axis is None else axis if isinstance(axis, tuple) else (axis,)

@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
     Sample,
-    as_array,
+    as_operand,
     bilinear,
     composite,
     sample,
@@ -174,7 +174,7 @@ def _parse(operands: Sequence[Any]) -> tuple[list[tuple[Any, Labels]], Labels]:
 def _as_text(operands: Sequence[Any]) -> tuple[str, list[Any]]:
     """The subscripts as one string, be they given so or as lists of integers, and the arrays."""
     if isinstance(operands[0], str):
-        return operands[0], [as_array(x) for x in operands[1:]]
+        return operands[0], [as_operand(x) for x in operands[1:]]
     letters = string.ascii_uppercase + string.ascii_lowercase
     n = len(operands) // 2
     texts = [
@@ -182,7 +182,7 @@ def _as_text(operands: Sequence[Any]) -> tuple[str, list[Any]]:
         for labels in [*operands[1 : 2 * n : 2], *operands[2 * n :]]
     ]
     arrow = "->" + texts[n] if len(texts) > n else ""
-    return ",".join(texts[:n]) + arrow, [as_array(x) for x in operands[: 2 * n : 2]]
+    return ",".join(texts[:n]) + arrow, [as_operand(x) for x in operands[: 2 * n : 2]]
 
 
 def _labels(text: str, rank: int) -> Labels:
@@ -228,7 +228,7 @@ def _path(terms: Sequence[tuple[Any, Labels]], output: Labels, optimize: Any) ->
 
 
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = as_array(a), as_array(b)
+    a, b = as_operand(a), as_operand(b)
     ranks = len(shape_of(a)), len(shape_of(b))
     if isinstance(axes, int | np.integer):
         axes = range(ranks[0] - axes, ranks[0]), range(axes)
@@ -240,7 +240,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 def _dot(a: Any, b: Any) -> Any:
     """``np.dot`` in terms of the matrix product: b's axes behind its last but one come last."""
-    a, b = as_array(a), as_array(b)
+    a, b = as_operand(a), as_operand(b)
     if not shape_of(a) or not shape_of(b):
         return np.multiply(a, b)
     if len(shape_of(b)) <= 2:
@@ -249,22 +249,22 @@ def _dot(a: Any, b: Any) -> Any:
 
 
 def _inner(a: Any, b: Any) -> Any:
-    a, b = as_array(a), as_array(b)
+    a, b = as_operand(a), as_operand(b)
     if not shape_of(a) or not shape_of(b):
         return np.multiply(a, b)
     return np.tensordot(a, b, (-1, -1))
 
 
 def _vdot(a: Any, b: Any) -> Any:
-    return np.matmul(np.ravel(as_array(a)), np.ravel(as_array(b)))
+    return np.matmul(np.ravel(as_operand(a)), np.ravel(as_operand(b)))
 
 
 def _outer(a: Any, b: Any) -> Any:
-    return np.multiply(np.reshape(as_array(a), (-1, 1)), np.ravel(as_array(b)))
+    return np.multiply(np.reshape(as_operand(a), (-1, 1)), np.ravel(as_operand(b)))
 
 
 def _kron(a: Any, b: Any) -> Any:
-    a, b = as_array(a), as_array(b)
+    a, b = as_operand(a), as_operand(b)
     rank = max(len(shape_of(a)), len(shape_of(b)))
     of_a, of_b = ((1,) * (rank - len(shape_of(x))) + shape_of(x) for x in (a, b))
     spread_a = np.reshape(a, tuple(k for n in of_a for k in (n, 1)))
@@ -278,7 +278,7 @@ def _cross(
 ) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
+    a, b = np.moveaxis(as_operand(a), axisa, -1), np.moveaxis(as_operand(b), axisb, -1)
     for name, x in (("a", a), ("b", b)):
         if shape_of(x)[-1] != 3:
             raise ArgumentError(name, f"vectors of length {shape_of(x)[-1]}", "length 3")

@@ -1,45 +1,110 @@
-"""Reductions along axes."""
+"""Reductions along axes: sums, means, spreads, extremes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_ugan.autodiff.primitive import Operand, general, linear, match_dtype, sample, shape_of
+from tinygrad_ugan.autodiff.primitive import (
+    POSITIVE,
+    Operand,
+    as_array,
+    composite,
+    general,
+    linear,
+    match_dtype,
+    sample,
+    shape_of,
+)
+from tinygrad_ugan.autodiff.rules.axes import Axis, cast, count, keep, spread
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
-Axis = int | tuple[int, ...] | None
+SAMPLES = [
+    sample(Operand((3, 4))),
+    sample(Operand((3, 4)), 0),
+    sample(Operand((3, 4)), axis=-1, keepdims=True),
+    sample(Operand((2, 3, 2)), axis=(0, -1)),
+    sample(Operand((2, 3)), keepdims=True),
+    sample(Operand(())),
+]
 
 
-def _keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
-    """Give back the reduced axes of an array of `shape` as axes of length 1."""
+def _total(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.sum(x, axis, keepdims=keepdims)
+
+
+def _total_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return match_dtype(spread(g, x, axis, keepdims), x)
+
+
+total = linear(_total, _total_transpose, SAMPLES)
+
+
+def _sum(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    return total(cast(a, dtype), axis, keepdims)
+
+
+def _center(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.mean(x, axis, keepdims=keepdims)
+
+
+def _center_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return match_dtype(spread(g / count(shape_of(x), axis), x, axis, keepdims), x)
+
+
+center = linear(_center, _center_transpose, SAMPLES)
+
+
+def _mean(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    return center(cast(a, dtype), axis, keepdims)
+
+
+def _average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    a = as_array(a)
+    if weights is None:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    weights = _weights_like(a, axis, as_array(weights))
+    whole = np.sum(weights, axis=axis, keepdims=keepdims)
+    if np.any(whole == 0):
+        raise ZeroDivisionError("weights: they sum to zero and cannot be normalised")
+    return np.sum(a * weights, axis=axis, keepdims=keepdims) / whole
+
+
+def _weights_like(a: Any, axis: Axis, weights: Any) -> Any:
+    """Weights given for the averaged axes only, repeated along the others."""
+    shape = shape_of(a)
+    if shape_of(weights) == shape:
+        return weights
     if axis is None:
-        return np.reshape(reduced, (1,) * len(shape))
-    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
-    return np.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+        raise ArgumentTypeError("axis", axis, "the axes that the weights belong to")
+    axes = normalize_axis_tuple(axis, len(shape))
+    if shape_of(weights) != tuple(shape[i] for i in axes):
+        raise ArgumentError(
+            "weights", f"shape {shape_of(weights)}", "the shape of a, or that of its averaged axes"
+        )
+    ordered = np.transpose(weights, np.argsort(axes).tolist())
+    aligned = tuple(n if i in axes else 1 for i, n in enumerate(shape))
+    return np.broadcast_to(np.reshape(ordered, aligned), shape)
 
 
-def _spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Repeat a reduction's cotangent over what was reduced."""
-    shape = shape_of(x)
-    if axis is not None and not keepdims:
-        g = _keep(g, shape, axis)
-    return np.broadcast_to(g, shape)
-
-
-def _sum_transpose(
-    g: Any, x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
+def _var(
+    a: Any, axis: Axis = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
 ) -> Any:
-    return match_dtype(_spread(g, x, axis, keepdims), x)
+    a = cast(a, dtype)
+    deviation = a - np.mean(a, axis=axis, keepdims=True)
+    freedom = max(count(shape_of(a), axis) - ddof, 0)
+    return np.sum(np.square(deviation), axis=axis, keepdims=keepdims) / freedom
 
 
-def _mean_transpose(
-    g: Any, x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
+def _std(
+    a: Any, axis: Axis = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
 ) -> Any:
-    count = math.prod(shape_of(x)) // math.prod(shape_of(g))
-    return match_dtype(_spread(g / count, x, axis, keepdims), x)
+    variance = np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims)
+    constant = variance == 0
+    return np.where(constant, 0, np.sqrt(np.where(constant, 1, variance)))
 
 
 def _extreme_jvp(
@@ -54,35 +119,53 @@ def _extreme_vjp(
 ) -> Sequence[Any]:
     axis, keepdims = _extreme_options(*args, **params)
     x = args[0]
-    return [_spread(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
+    return [spread(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
 
 
-def _extreme_options(x: Any, axis: Axis = None, *, keepdims: bool = False) -> tuple[Axis, bool]:
+def _extreme_options(a: Any, axis: Axis = None, *, keepdims: bool = False) -> tuple[Axis, bool]:
     return axis, keepdims
 
 
 def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
     """The weight of each element in its maximum: equal shares for those that attain it."""
-    attained = x == _keep(ans, shape_of(x), axis)
+    attained = x == keep(ans, shape_of(x), axis)
     return (attained / np.sum(attained, axis=axis, keepdims=True)).astype(x.dtype)
 
 
-_SAMPLES = [
-    sample(Operand((3, 4))),
-    sample(Operand((3, 4)), 0),
-    sample(Operand((3, 4)), axis=-1, keepdims=True),
-    sample(Operand((2, 3, 2)), axis=(0, -1)),
-    sample(Operand((2, 3)), keepdims=True),
-    sample(Operand(())),
+def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+_DTYPE = [sample(Operand((2, 3)), 0, dtype=None)]
+_DDOF = [sample(Operand((3, 4)), ddof=1), sample(Operand((3, 4)), -1, ddof=1.5)]
+_WEIGHTED = [
+    sample(Operand((3, 4)), -1, Operand((4,), POSITIVE)),
+    sample(Operand((2, 3)), None, Operand((2, 3), POSITIVE), keepdims=True),
+    sample(Operand((2, 3, 4)), (2, 0), Operand((4, 2), POSITIVE)),
+    sample(np.asarray([1, -2, 0], np.float32), None, Operand((3,), POSITIVE)),
 ]
+_PROPER = [s for s in SAMPLES if s.args[0].shape]  # one number has no spread
 
 _TIES = "equal extremes share the cotangent evenly"
 
-RULES = (
-    linear(np.sum, _sum_transpose, _SAMPLES),
-    linear(np.mean, _mean_transpose, _SAMPLES),
-    general(np.max, _extreme_jvp, _extreme_vjp, _SAMPLES, convention=_TIES),
-    general(np.min, _extreme_jvp, _extreme_vjp, _SAMPLES, convention=_TIES),
+# fmt: off
+_SUMS = (
+    composite(np.sum, _sum, SAMPLES + _DTYPE),
+    composite(np.mean, _mean, SAMPLES + _DTYPE),
+    composite(np.average, _average, SAMPLES + _WEIGHTED),
+    composite(np.var, _var, SAMPLES + _DDOF),
+    composite(np.std, _std, _PROPER + _DDOF, convention="0 where the variance is 0"),
 )
+
+_EXTREMES = (
+    general(np.max,  _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
+    general(np.min,  _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
+    general(np.amax, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
+    general(np.amin, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
+    composite(np.ptp, _ptp, SAMPLES, _TIES),
+)
+# fmt: on
+
+RULES = (total, center, *_SUMS, *_EXTREMES)
 
 CONSTANTS = (np.argmax, np.argmin, np.any, np.all, np.count_nonzero)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
-    as_array,
+    as_operand,
     composite,
     linear,
     sample,
@@ -55,15 +55,15 @@ def _ravel(a: Any, order: str = "C") -> Any:
 
 
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
-    shape = np.broadcast_shapes(*map(shape_of, map(as_array, args)))
-    return tuple(np.broadcast_to(as_array(x), shape) for x in args)
+    shape = np.broadcast_shapes(*map(shape_of, map(as_operand, args)))
+    return tuple(np.broadcast_to(as_operand(x), shape) for x in args)
 
 
 def _each(function: Callable[[Any], Any]) -> Callable[..., Any]:
     """Apply a function to every argument; one argument gives one result, several a tuple."""
 
     def apply(*arys: Any) -> Any:
-        results = tuple(function(as_array(x)) for x in arys)
+        results = tuple(function(as_operand(x)) for x in arys)
         return results[0] if len(results) == 1 else results
 
     return apply
@@ -94,7 +94,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     if indexing == "xy":
         axes[:2] = axes[1::-1]
     grids = [
-        np.reshape(as_array(x), tuple(-1 if i == axis else 1 for i in range(len(xi))))
+        np.reshape(as_operand(x), tuple(-1 if i == axis else 1 for i in range(len(xi))))
         for axis, x in zip(axes, xi, strict=True)
     ]
     return tuple(grids) if sparse else np.broadcast_arrays(*grids)

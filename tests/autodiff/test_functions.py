@@ -1,0 +1,81 @@
+"""logsumexp, softmax and log_softmax against scipy.special, far out and at minus infinity."""
+
+import numpy as np
+import pytest
+from scipy import special as sp
+
+import tinygrad_ugan as ug
+
+X = np.random.default_rng(1).standard_normal((3, 4, 2)) * 5
+FAR = np.array([[1e300, -1e300, 1e300], [-1e300, -1e300, -1e300], [1000.0, 0.0, -1000.0]])
+PAIRS = [(ug.logsumexp, sp.logsumexp), (ug.softmax, sp.softmax), (ug.log_softmax, sp.log_softmax)]
+
+
+@pytest.mark.parametrize(("ours", "scipys"), PAIRS)
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, -1)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_agree_with_scipy(ours, scipys, axis, dtype):
+    x = X.astype(dtype)
+    out, expected = ours(x, axis), scipys(x, axis)
+    assert (out.shape, out.dtype) == (expected.shape, dtype)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(out, expected, rtol=20 * eps, atol=20 * eps)
+
+
+@pytest.mark.parametrize("axis", [None, 1, (0, 2)])
+def test_keepdims(axis):
+    out = ug.logsumexp(X, axis, keepdims=True)
+    np.testing.assert_allclose(out, sp.logsumexp(X, axis, keepdims=True), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("ours", "scipys"), PAIRS)
+def test_lists_integers_and_numbers(ours, scipys):
+    for x in ([1.0, 2.0], [[1, 2], [3, 5]], 3.0):
+        np.testing.assert_allclose(ours(x), scipys(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("ours", "scipys"), PAIRS)
+def test_finite_far_out(ours, scipys):
+    out, pullback = ug.vjp(lambda x: ours(x, -1), FAR)
+    np.testing.assert_allclose(out, scipys(FAR, -1), rtol=1e-15)
+    assert np.all(np.isfinite(out))
+    assert np.all(np.isfinite(pullback(np.ones_like(out))[0]))
+    curvature = ug.jvp(ug.grad(lambda x: np.sum(ours(x, -1))), (FAR,), (np.ones_like(FAR),))[1]
+    assert np.all(np.isfinite(curvature))
+
+
+def test_small_terms_beside_a_large_one_are_not_lost():
+    assert ug.logsumexp([0.0, -50.0]) == pytest.approx(np.exp(-50.0), rel=1e-15)
+    assert ug.log_softmax([0.0, -50.0])[0] == pytest.approx(-np.exp(-50.0), rel=1e-15)
+    x = np.array([1e8, 1e8 + 1])
+    np.testing.assert_allclose(ug.grad(ug.logsumexp)(x), sp.softmax([0, 1]), rtol=1e-15)
+
+
+def test_infinite_and_missing_numbers_are_taken_as_scipy_takes_them():
+    inf = np.inf
+    x = np.array([[-inf, -inf], [-inf, 1.0], [inf, 1.0], [np.nan, 1.0]])
+    np.testing.assert_array_equal(ug.logsumexp(x, 1), sp.logsumexp(x, 1))
+    assert ug.logsumexp(-inf) == -inf
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(ug.softmax(x, 1), sp.softmax(x, 1))
+        np.testing.assert_array_equal(ug.log_softmax(x[:2], 1), sp.log_softmax(x[:2], 1))
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_sum_of_zeros_has_no_derivative(keepdims):
+    x = np.array([[-np.inf, -np.inf], [-np.inf, 1.0]])
+    out, pullback = ug.vjp(lambda x: ug.logsumexp(x, 1, keepdims), x)
+    np.testing.assert_array_equal(np.ravel(out), [-np.inf, 1])
+    assert pullback(np.ones_like(out))[0].tolist() == [[0, 0], [0, 1]]
+    second = ug.jvp(ug.grad(lambda x: ug.logsumexp(x, 1)[0]), (x,), (np.ones_like(x),))[1]
+    assert second.tolist() == [[0, 0], [0, 0]]
+
+
+def test_they_are_derivatives_of_each_other():
+    x = X[0, :, 0]
+    np.testing.assert_allclose(ug.grad(ug.logsumexp)(x), ug.softmax(x), rtol=1e-14)
+    p = ug.softmax(x)
+    np.testing.assert_allclose(ug.hessian(ug.logsumexp)(x), np.diag(p) - np.outer(p, p), atol=1e-15)
+    np.testing.assert_allclose(
+        ug.jacobian(ug.log_softmax)(x), np.eye(4) - p, rtol=1e-13, atol=1e-15
+    )

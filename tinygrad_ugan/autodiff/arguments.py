@@ -1,0 +1,122 @@
+"""Which arguments of a NumPy function a rule understands, so that a call that it cannot follow
+fails where it is made, and not in the backward pass.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tinygrad_ugan.errors import NotDifferentiableError
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """So many arguments by position, and those of these names by keyword (None: any).
+
+    Examples
+    --------
+    >>> Arguments.of(lambda a, axis=None, *, keepdims=False: a).places
+    2
+    """
+
+    places: float = math.inf
+    keywords: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], skip: int = 0) -> Arguments:
+        """Those of a Python function, without the first `skip`; any of a function written in C."""
+        try:
+            parameters = [*inspect.signature(function).parameters.values()][skip:]
+        except ValueError:
+            return cls()
+        kinds = {p.kind for p in parameters}
+        return cls(
+            places=math.inf
+            if inspect.Parameter.VAR_POSITIONAL in kinds
+            else sum(p.kind in _POSITIONAL for p in parameters),
+            keywords=None
+            if inspect.Parameter.VAR_KEYWORD in kinds
+            else frozenset(p.name for p in parameters if p.kind in _NAMED),
+        )
+
+    def admit(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        """Whether a call can be passed on as it is."""
+        return len(args) <= self.places and (
+            not kwargs or self.keywords is None or kwargs.keys() <= self.keywords
+        )
+
+    def rearrange(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Spell a call of `function` so that it is admitted: defaults left out, options by name.
+
+        Raises
+        ------
+        NotDifferentiableError
+            If an argument other than a default has no place in the rule.
+        """
+        required, options = _spell_out(function, args, kwargs)
+        unknown = [] if self.keywords is None else [n for n in options if n not in self.keywords]
+        if unknown:
+            refuse_keywords(function, unknown)
+        return required, options
+
+
+def full_name(function: Callable[..., Any]) -> str:
+    """How users know a NumPy function, such as ``numpy.linalg.inv``."""
+    name = function.__name__
+    if getattr(np, name, None) is function:
+        return f"numpy.{name}"
+    module = getattr(function, "__module__", None)  # the ufuncs of other packages do not tell
+    return f"{module}.{name}" if module else name
+
+
+def refuse_keywords(function: Callable[..., Any], keywords: Iterable[str]) -> NoReturn:
+    """Raise the error for arguments with which a function has no rule."""
+    name = full_name(function)
+    if "out" in keywords:
+        raise NotDifferentiableError(
+            f"{name} with out= writes in place, which has no derivative; leave out= away and "
+            "use the value that is returned"
+        )
+    given = ", ".join(f"{keyword}=" for keyword in keywords)
+    raise NotDifferentiableError(
+        f"{name} with {given} has no derivative rule; leave it away, or write it with functions "
+        "that have one, such as np.where and astype"
+    )
+
+
+def _spell_out(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The required arguments by position, and by name those that differ from their defaults."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # written in C, and does not tell
+        return args, kwargs
+    required: list[Any] = []
+    options: dict[str, Any] = {}
+    for name, value in signature.bind(*args, **kwargs).arguments.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            options.update(value)
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            required.extend(value)
+        elif parameter.default is inspect.Parameter.empty:
+            required.append(value)
+        elif not _is_same(value, parameter.default):
+            options[name] = value
+    return required, options
+
+
+def _is_same(value: Any, default: Any) -> bool:
+    return value is default or (isinstance(value, str) and value == default)

@@ -1,0 +1,174 @@
+"""Functions of our own, for those of scipy.special that do not dispatch on their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import Operand, as_array, general, sample, shape_of, strip
+from tinygrad_ugan.autodiff.rules.axes import Axis, keep, spread
+
+
+def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Compute ``log(sum(exp(a)))``, finite for every finite `a`.
+
+    Parameters
+    ----------
+    a : array_like
+        Real numbers. The logarithm of 0, -inf, is one of them.
+    axis : int or tuple of int, optional
+        The axes to sum over; all by default.
+    keepdims : bool
+        Whether the summed axes stay, with length 1.
+
+    Returns
+    -------
+    array or scalar
+        Its derivative is ``softmax(a, axis)``, and 0 where every summand is ``exp(-inf) = 0``.
+
+    Examples
+    --------
+    >>> float(logsumexp([-1000.0, -1000.0]) - (np.log(2) - 1000))
+    0.0
+    """
+    return _logsumexp(as_array(a), axis, keepdims)
+
+
+def softmax(a: Any, axis: Axis = None) -> Any:
+    """Compute ``exp(a) / sum(exp(a))``, finite for every finite `a`.
+
+    Parameters
+    ----------
+    a : array_like
+        Real numbers.
+    axis : int or tuple of int, optional
+        The axes over which the result sums to 1; all by default.
+
+    Returns
+    -------
+    array or scalar
+        Like `a`.
+
+    Examples
+    --------
+    >>> softmax([1000.0, 1000.0])
+    array([0.5, 0.5])
+    """
+    return _softmax(as_array(a), axis)
+
+
+def log_softmax(a: Any, axis: Axis = None) -> Any:
+    """Compute ``a - log(sum(exp(a)))``, the logarithm of `softmax` even where that rounds to 0.
+
+    Parameters
+    ----------
+    a : array_like
+        Real numbers.
+    axis : int or tuple of int, optional
+        The axes to sum over; all by default.
+
+    Returns
+    -------
+    array or scalar
+        Like `a`.
+
+    Examples
+    --------
+    >>> log_softmax([0.0, 1000.0])
+    array([-1000.,     0.])
+    """
+    return _log_softmax(as_array(a), axis)
+
+
+def _finite_max(a: Any, axis: Axis) -> Any:
+    """The maximum, kept; 0 where it is infinite, to subtract it from what it came from."""
+    largest = np.max(a, axis=axis, keepdims=True)
+    return np.where(np.isfinite(largest), largest, 0)
+
+
+def _bare_logsumexp(a: Any, axis: Axis, keepdims: bool) -> Any:
+    """The maximum, plus the logarithm of how often it occurs, plus what the others add to that."""
+    largest = np.max(a, axis=axis, keepdims=True)
+    top = a == largest
+    with np.errstate(divide="ignore", over="ignore"):  # of NaN and infinity
+        others = np.where(top, 0, np.exp(a - _finite_max(a, axis)))
+        times = np.sum(top, axis=axis, keepdims=True, dtype=others.dtype)
+        rest = np.sum(others, axis=axis, keepdims=True)
+        ans = largest + (np.log(times) + np.log1p(rest / times))
+    return ans if keepdims else np.squeeze(ans, axis)
+
+
+def _shares(ans: Any, a: Any, axis: Axis) -> Any:
+    """The derivative of logsumexp: softmax, but 0 for a sum of zeros."""
+    empty = keep(strip(ans), shape_of(a), axis) == -np.inf
+    if not np.any(empty):
+        return _softmax(a, axis)
+    return np.where(empty, 0, _softmax(np.where(empty, 0, a), axis))
+
+
+def _logsumexp_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    a, axis, keepdims = args
+    return np.sum(tangents[0] * _shares(ans, a, axis), axis=axis, keepdims=keepdims)
+
+
+def _logsumexp_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    a, axis, keepdims = args
+    return [spread(cotangent, a, axis, keepdims) * _shares(ans, a, axis)]
+
+
+def _bare_softmax(a: Any, axis: Axis) -> Any:
+    exponential = np.exp(a - np.max(a, axis=axis, keepdims=True))
+    return exponential / np.sum(exponential, axis=axis, keepdims=True)
+
+
+def _softmax_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    mean = np.sum(ans * tangents[0], axis=args[1], keepdims=True)
+    return ans * (tangents[0] - mean)
+
+
+def _softmax_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return [_softmax_jvp(traced, ans, args, params, [cotangent])]  # a symmetric matrix
+
+
+def _bare_log_softmax(a: Any, axis: Axis) -> Any:
+    shifted = a - _finite_max(a, axis)
+    return shifted - _bare_logsumexp(shifted, axis, keepdims=True)
+
+
+def _log_softmax_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return tangents[0] - np.sum(np.exp(ans) * tangents[0], axis=args[1], keepdims=True)
+
+
+def _log_softmax_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return [cotangent - np.exp(ans) * np.sum(cotangent, axis=args[1], keepdims=True)]
+
+
+_CALLS = [(Operand((2, 3)), None), (Operand((2, 3)), -1), (Operand((2, 3, 2)), (0, -1))]
+_SAMPLES = [*(sample(*call) for call in _CALLS), sample(Operand(()), None)]
+_SUMS = [sample(*call, keepdims) for call in _CALLS for keepdims in (False, True)]
+
+_logsumexp = general(
+    _bare_logsumexp,
+    _logsumexp_jvp,
+    _logsumexp_vjp,
+    [*_SUMS, sample(Operand(()), None, False)],
+    convention="0 where all of the summands are exp(-inf)",
+)
+_softmax = general(_bare_softmax, _softmax_jvp, _softmax_vjp, _SAMPLES)
+_log_softmax = general(_bare_log_softmax, _log_softmax_jvp, _log_softmax_vjp, _SAMPLES)
+
+PRIMITIVES = (_logsumexp, _softmax, _log_softmax)

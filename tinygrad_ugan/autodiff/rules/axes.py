@@ -1,0 +1,50 @@
+"""What the reductions share: axes that go, axes that stay."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from tinygrad_ugan.autodiff.primitive import shape_of
+
+Axis = int | tuple[int, ...] | None
+
+
+def count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many elements of an array of `shape` are reduced to one."""
+    if axis is None:
+        return math.prod(shape)
+    return math.prod(shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """Give back the reduced axes of an array of `shape` as axes of length 1."""
+    if axis is None:
+        return np.reshape(reduced, (1,) * len(shape))
+    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return np.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+
+
+def spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Repeat a reduction's cotangent over what was reduced."""
+    shape = shape_of(x)
+    if axis is not None and not keepdims:
+        g = keep(g, shape, axis)
+    return np.broadcast_to(g, shape)
+
+
+def rows(x: Any, axis: Axis) -> Any:
+    """The array with the axes to be reduced merged into one, which comes last."""
+    shape = shape_of(x)
+    reduced = normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))
+    kept = tuple(i for i in range(len(shape)) if i not in reduced)
+    merged = (*(shape[i] for i in kept), math.prod(shape[i] for i in reduced))
+    return np.reshape(np.transpose(x, kept + reduced), merged)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """Let a reduction compute in `dtype`; one of integers makes a constant of it."""
+    return x if dtype is None else x.astype(dtype)

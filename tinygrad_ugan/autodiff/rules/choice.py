@@ -1,0 +1,143 @@
+"""Elementwise functions that choose among values: maximum, where, clip and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import (
+    POSITIVE,
+    Domain,
+    Operand,
+    broadcast_like,
+    composite,
+    elementwise,
+    general,
+    sample,
+    strip,
+    unbroadcast,
+)
+
+
+def _shared(chosen: Any, tied: Any) -> Any:
+    """1 where chosen, 1/2 at ties, else 0."""
+    return np.where(tied, 0.5, chosen)
+
+
+_EVENLY = "equal arguments share the cotangent evenly"
+
+# fmt: off
+_EXTREMES = (
+    elementwise(np.maximum, lambda ans, x, y: _shared(x > y, x == y),
+                            lambda ans, x, y: _shared(y > x, x == y), convention=_EVENLY),
+    elementwise(np.minimum, lambda ans, x, y: _shared(x < y, x == y),
+                            lambda ans, x, y: _shared(y < x, x == y), convention=_EVENLY),
+    elementwise(np.fmax,    lambda ans, x, y: _shared((x > y) | np.isnan(y), x == y),
+                            lambda ans, x, y: _shared((y > x) | np.isnan(x), x == y),
+                convention=_EVENLY),
+    elementwise(np.fmin,    lambda ans, x, y: _shared((x < y) | np.isnan(y), x == y),
+                            lambda ans, x, y: _shared((y < x) | np.isnan(x), x == y),
+                convention=_EVENLY),
+)
+
+_SIGNS = (
+    elementwise(np.copysign, lambda ans, x, y: np.sign(x) * np.copysign(1, y), 0,
+                domain=(POSITIVE, POSITIVE), convention="0 at x = 0"),
+    elementwise(np.heaviside, 0, lambda ans, x, y: x == 0, domain=POSITIVE,
+                convention="the derivative in x is 0 at the step"),
+)
+# fmt: on
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, x, y)
+
+
+def _where_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    by_place = dict(zip(traced, tangents, strict=True))
+    zero = np.zeros((), ans.dtype)
+    return broadcast_like(where(args[0], by_place.get(1, zero), by_place.get(2, zero)), ans)
+
+
+def _where_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    """Choose instead of multiplying by the mask: 0 * inf on the side not taken would be NaN."""
+    condition, zero = args[0], np.zeros((), cotangent.dtype)
+    chosen = {1: (cotangent, zero), 2: (zero, cotangent)}
+    return [unbroadcast(where(condition, *chosen[i]), args[i]) for i in traced]
+
+
+_MASK = np.array([True, False, True])
+_WHERE = [
+    sample(_MASK, Operand((3,)), Operand((3,))),
+    sample(_MASK, Operand((2, 3)), Operand(())),
+    sample(_MASK[:, None], Operand(()), Operand((1, 2))),
+]
+where = general(_where, _where_jvp, _where_vjp, _WHERE)
+
+
+def _where_of_any(condition: Any, *choices: Any) -> Any:
+    """The condition is a constant; alone, it asks for the places where it holds."""
+    return where(strip(condition), *choices) if choices else np.where(strip(condition))
+
+
+def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    if not condlist:
+        raise ValueError("select with an empty condition list is not possible")
+    chosen = default
+    for condition, choice in reversed([*zip(condlist, choicelist, strict=True)]):
+        chosen = np.where(condition, choice, chosen)
+    return chosen
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    lower, upper = a_min if min is None else min, a_max if max is None else max
+    if lower is not None:
+        a = np.maximum(a, lower)
+    return a if upper is None else np.minimum(a, upper)
+
+
+def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    finite = np.nan_to_num(strip(x), nan=nan, posinf=posinf, neginf=neginf)
+    return np.where(np.isfinite(x), x, finite)
+
+
+_LEFT, _RIGHT = Domain(-3.0, -1.2), Domain(1.2, 3.0)
+
+_COMPOSITES = (
+    composite(np.where, _where_of_any, _WHERE),
+    composite(
+        np.select,
+        _select,
+        [
+            sample([_MASK, ~_MASK], [Operand((3,)), Operand((2, 3))]),
+            sample([_MASK, _MASK[::-1]], [Operand(()), Operand((3,))], Operand((2, 1))),
+        ],
+    ),
+    composite(
+        np.clip,
+        _clip,
+        [
+            sample(Operand((2, 3), Domain(-0.9, 0.9)), -1, 1),
+            sample(Operand((2, 3), _RIGHT), None, 1.0),
+            sample(Operand((), _RIGHT), Operand((2, 1), _LEFT), Operand((3,), Domain(-0.5, 0.5))),
+            sample(Operand((3,), _LEFT), Operand((3,), Domain(-0.5, 0.5)), None),
+        ],
+        convention="an element at a bound shares the cotangent evenly with the bound",
+    ),
+    composite(np.nan_to_num, _nan_to_num, [sample(Operand((2, 3))), sample(Operand(()), nan=1.0)]),
+)
+
+RULES = (*_EXTREMES, *_SIGNS, where, *_COMPOSITES)
+
+CONSTANTS = (
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor),
+    *(np.isfinite, np.isnan, np.isinf, np.isneginf, np.isposinf),
+    *(np.isreal, np.iscomplex, np.isrealobj, np.isclose),
+)

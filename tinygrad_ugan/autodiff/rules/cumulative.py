@@ -1,0 +1,78 @@
+"""Running sums and products, and the product of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import Operand, Primitive, composite, linear, sample, shape_of
+from tinygrad_ugan.autodiff.rules.axes import Axis, cast, keep, rows
+from tinygrad_ugan.autodiff.rules.reductions import SAMPLES
+
+
+def _running_sum(x: Any, axis: int) -> Any:
+    return np.cumsum(x, axis)
+
+
+def _reversed(x: Any, axis: int) -> Any:
+    return x[(slice(None),) * (axis % len(shape_of(x))) + (slice(None, None, -1),)]
+
+
+running_sum: Primitive = linear(
+    _running_sum,
+    lambda g, x, axis: _reversed(running_sum(_reversed(g, axis), axis), axis),
+    [sample(Operand((3, 4)), 0), sample(Operand((3, 4)), -1)],
+)
+
+
+def _cumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    a = cast(a, dtype)
+    return running_sum(np.ravel(a), 0) if axis is None else running_sum(a, axis)
+
+
+# Products of two are all that is differentiated below: nothing is divided by an element, so that
+# zeros among them are as good as any number.
+
+
+def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """By doubling: after r rounds, element k is the product of the last 2^r up to k."""
+    a = cast(a, dtype)
+    if axis is None:
+        return _cumprod(np.ravel(a), 0)
+    products = np.swapaxes(a, axis, -1)
+    span = 1
+    while span < shape_of(products)[-1]:
+        longer = products[..., span:] * products[..., :-span]
+        products = np.concatenate([products[..., :span], longer], axis=-1)
+        span *= 2
+    return np.swapaxes(products, axis, -1)
+
+
+def _prod(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """By halves: elements are multiplied in pairs until one is left."""
+    a = cast(a, dtype)
+    factors = rows(a, axis)
+    if shape_of(factors)[-1] == 0:
+        factors = np.ones((*shape_of(factors)[:-1], 1), a.dtype)
+    while (n := shape_of(factors)[-1]) > 1:
+        pairs = factors[..., : n // 2] * factors[..., n // 2 : n - n % 2]
+        factors = np.concatenate([pairs, factors[..., -1:]], axis=-1) if n % 2 else pairs
+    product = factors[..., 0]
+    return keep(product, shape_of(a), axis) if keepdims else product
+
+
+_RUNNING = [
+    sample(Operand((2, 3))),
+    sample(Operand((3, 5)), 1),
+    sample(Operand((4, 2)), axis=-2),
+    sample(Operand((2, 3)), 0, dtype=None),
+    sample(Operand(())),
+]
+
+RULES = (
+    running_sum,
+    composite(np.cumsum, _cumsum, _RUNNING),
+    composite(np.cumprod, _cumprod, _RUNNING),
+    composite(np.prod, _prod, [*SAMPLES, sample(Operand((5,)), dtype=None)]),
+)
