@@ -33,6 +33,10 @@ def _expit(x):
     return 1 / (1 + np.exp(-x))
 
 
+def _sinc(x):
+    return np.sin(_PI * x) / (_PI * x)
+
+
 def _logsumexp(x, axis=None, b=None, keepdims=False):
     weighted = np.exp(x) if b is None else b * np.exp(x)
     return np.log(np.sum(weighted, axis=axis, keepdims=keepdims))
@@ -86,6 +90,7 @@ def _cholesky(a, *, upper=False):
     return np.swapaxes(lower, -1, -2) if upper else lower
 
 
+_PI = Jet(arb.pi())
 _SQRT2 = Jet(arb(2).sqrt())
 _LOG2 = Jet(arb(2).log())
 
@@ -96,6 +101,7 @@ STAND_INS = {
     "logaddexp": lambda x, y: np.log(np.exp(x) + np.exp(y)),
     "logaddexp2": lambda x, y: np.log(np.exp(_LOG2 * x) + np.exp(_LOG2 * y)) / _LOG2,
     "float_power": lambda x, y: x**y,
+    "sinc": _sinc,
     "copysign": lambda x, y: abs(x) * np.sign(y),
     "expit": _expit,
     "log_expit": lambda x: -np.log(1 + np.exp(-x)),

@@ -148,7 +148,8 @@ class Jet:
 
     @_operator
     def __eq__(self, other):
-        return _decided(self.value == other.value, self.value != other.value)
+        same = self is other or self.value == other.value
+        return _decided(same, self.value != other.value)
 
     @_operator
     def __ne__(self, other):

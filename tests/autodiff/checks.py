@@ -24,6 +24,8 @@ def check_modes(f, args, rng, *, order):
     pulled = pullback(cotangent)
 
     label = f"{order - 1} orders below the highest"
+    assert np.shape(pushed) == np.shape(out), label
+    assert [np.shape(x) for x in pulled] == [np.shape(x) for x in args], label
     scale = 1 + abs(dot(cotangent, pushed)) + dot_abs(pulled, tangents)
     assert abs(dot(cotangent, pushed) - dot(pulled, tangents)) <= DUALITY_TOLERANCE * scale, (
         f"jvp and vjp are not transposed to each other ({label})"
