@@ -29,8 +29,8 @@ lint: .venv/lint ## Check style, types and the layering of the imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs-table: .venv/package ## Write docs/primitives.md from the table of rules
-	$(BIN)/python docs/make_primitives.py
+docs-table: .venv/test ## Write docs/primitives.md from the table of rules
+	$(BIN)/python -m docs.make_primitives
 
 format: .venv/lint ## Format the code
 	$(BIN)/ruff check --fix .
