@@ -5,10 +5,10 @@ BIN := .venv/bin
 SOURCES := $(shell find tinygrad_ugan -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep lint format clean
+.PHONY: help demo test deep mutants docs-table lint format clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: runs/demo/table.txt ## Train K = 0 and K = 10 side by side; draw and compare them
 	@cat $<
@@ -20,11 +20,17 @@ test: .venv/test ## Run the tests, the doctests and the README
 deep: .venv/test ## Run the tests with many more random examples
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600
 
+mutants: .venv/test ## Break every derivative rule; each mutant must fail the tests
+	$(BIN)/python -m tests.mutate_rules
+
 lint: .venv/lint ## Check style, types and the layering of the imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs-table: .venv/test ## Write docs/primitives.md from the table of rules
+	$(BIN)/python -m docs.make_primitives
 
 format: .venv/lint ## Format the code
 	$(BIN)/ruff check --fix .

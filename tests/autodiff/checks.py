@@ -11,6 +11,9 @@ DUALITY_TOLERANCE = 1e-12
 # What Richardson extrapolation in float64 leaves, relative to the size of the derivative.
 DIFFERENCE_TOLERANCE = 1e-8
 
+# Twenty roundings of float32, relative to the terms that a derivative is the sum of.
+SINGLE_TOLERANCE = 20 * np.finfo(np.float32).eps
+
 
 def check_modes(f, args, rng, *, order):
     """Check jvp and vjp of f at `args` up to `order`, along random directions.
@@ -24,6 +27,8 @@ def check_modes(f, args, rng, *, order):
     pulled = pullback(cotangent)
 
     label = f"{order - 1} orders below the highest"
+    assert np.shape(pushed) == np.shape(out), label
+    assert [np.shape(x) for x in pulled] == [np.shape(x) for x in args], label
     scale = 1 + abs(dot(cotangent, pushed)) + dot_abs(pulled, tangents)
     assert abs(dot(cotangent, pushed) - dot(pulled, tangents)) <= DUALITY_TOLERANCE * scale, (
         f"jvp and vjp are not transposed to each other ({label})"
@@ -50,3 +55,25 @@ def _pulled_back(f, n):
 def dot_abs(x, y):
     """Sum of the sizes of the terms of a dot product: what its rounding error is relative to."""
     return sum(float(np.sum(np.abs(a * b))) for a, b in zip(x, y, strict=True))
+
+
+def check_single_precision(f, operands, rng):
+    """Check that an elementwise f stays in float32 in both modes, and agrees with float64 there."""
+    singles = tuple(np.float32(x) for x in operands)
+    doubles = tuple(np.float64(x) for x in singles)
+    tangents = tuple(np.float32(rng.uniform(-1, 1, np.shape(x))) for x in operands)
+    out, pushed = jvp(f, singles, tangents)
+    cotangent = np.float32(rng.uniform(-1, 1, np.shape(out)))
+    pulled = vjp(f, *singles)[1](cotangent)
+    assert {np.asarray(x).dtype for x in (out, pushed, *pulled)} == {np.dtype(np.float32)}
+
+    # The largest partial derivative: that of f where nothing is broadcast.
+    full = [np.broadcast_to(x, np.shape(out)) for x in doubles]
+    partials = vjp(f, *full)[1](np.ones(np.shape(out)))
+    tolerance = SINGLE_TOLERANCE * (1 + max(np.max(np.abs(d), initial=0) for d in partials))
+    exact = vjp(f, *doubles)[1](cotangent)
+    for x, y in zip(pulled, exact, strict=True):
+        terms = np.size(out) / max(np.size(x), 1)
+        np.testing.assert_allclose(x, y, rtol=0, atol=tolerance * terms)
+    exact = jvp(f, doubles, tangents)[1]
+    np.testing.assert_allclose(pushed, exact, rtol=0, atol=tolerance * len(doubles))
