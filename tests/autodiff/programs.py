@@ -120,13 +120,15 @@ def _structured(operand, array):
 def fit(value, shape, low, high, place):
     """Make the operand at a place of a call, of `shape` and between `low` and `high`, smoothly.
 
-    Elements of `value` are repeated as needed, each with a shift of its own, so that none are equal
-    by construction. The slope is at most 0.9: long programs stay well-conditioned.
+    Elements of `value` are repeated as needed, each with a shift of its own (the steps of elements
+    and of places have no common multiple), so that no two are equal by construction. The slope is
+    at most 0.9: long programs stay well-conditioned.
     """
     count = int(np.prod(shape))
     elements = np.reshape(value, -1)[np.arange(count) % np.size(value)]
     radius = (high - low) / 2
-    waves = np.sin((elements + np.sin(1 + place + np.arange(count) / 2)) / radius)
+    shifts = np.sin(1 + np.sqrt(2) * place + np.arange(count) / 2)
+    waves = np.sin((elements + shifts) / radius)
     return np.reshape(low + radius + 0.9 * radius * waves, shape)
 
 

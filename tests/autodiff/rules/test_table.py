@@ -11,7 +11,7 @@ from tests.autodiff.checks import check_modes
 from tests.oracles import normal_like, subsets
 from tinygrad_ugan import jvp, vjp
 from tinygrad_ugan.autodiff import functions
-from tinygrad_ugan.autodiff.primitive import Domain, Operand
+from tinygrad_ugan.autodiff.primitive import Operand
 from tinygrad_ugan.autodiff.rules import RECORDS, special
 from tinygrad_ugan.nn import activations
 
@@ -132,7 +132,7 @@ def mirrored(sample):
     def mirror(x):
         if not isinstance(x, Operand) or x.domain.low <= 0:
             return x
-        return replace(x, domain=Domain(-x.domain.high, -x.domain.low))
+        return replace(x, domain=replace(x.domain, low=-x.domain.high, high=-x.domain.low))
 
     return replace(sample, args=optree.tree_map(mirror, sample.args))
 
