@@ -157,15 +157,21 @@ def elementwise(
     ) -> Any:
         total = None
         for i, tangent in zip(traced, tangents, strict=True):
-            term = _times(tangent, partials[i], ans, args)
+            term = times[i](tangent, ans, args)
             total = term if total is None else total + term
         return broadcast_like(total, ans)
 
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
-        return [unbroadcast(_times(cotangent, partials[i], ans, args), args[i]) for i in traced]
+        parts = []
+        for i in traced:
+            part, x = times[i](cotangent, ans, args), args[i]
+            fits = part.shape == x.shape and part.dtype == x.dtype
+            parts.append(part if fits else unbroadcast(part, x))
+        return parts
 
+    times = [_times(partial) for partial in partials]
     domains = [domain] * len(partials) if isinstance(domain, Domain) else list(domain)
     return Primitive(
         name=_name(function),
@@ -180,7 +186,10 @@ def elementwise(
 
 
 def linear(
-    function: Callable[..., Any], transpose: Callable[..., Any], samples: Sequence[Sample]
+    function: Callable[..., Any],
+    transpose: Callable[..., Any],
+    samples: Sequence[Sample],
+    implementation: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Declare a function that is linear in its first argument; the others are parameters.
 
@@ -192,6 +201,8 @@ def linear(
         ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map.
     samples : sequence of Sample
         See `Primitive`.
+    implementation : callable, optional
+        What runs on bare arrays, where that is not `function` itself.
     """
 
     def jvp(
@@ -204,7 +215,9 @@ def linear(
     ) -> Sequence[Any]:
         return [transpose(cotangent, *args, **params)]
 
-    primitive = Primitive(_name(function), "linear", function, function, jvp, vjp, tuple(samples))
+    primitive = Primitive(
+        _name(function), "linear", function, implementation or function, jvp, vjp, tuple(samples)
+    )
     return primitive
 
 
@@ -254,13 +267,13 @@ def general(
 
 def unbroadcast(cotangent: Any, x: Any) -> Any:
     """Undo broadcasting: sum `cotangent` over the axes along which `x` was repeated."""
-    shape = shape_of(x)
-    if shape_of(cotangent) != shape:
-        extra = len(cotangent.shape) - len(shape)
-        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != cotangent.shape[i + extra]]
-        cotangent = np.sum(cotangent, axis=(*range(extra), *repeated))
-        if shape_of(cotangent) != shape:
-            cotangent = np.reshape(cotangent, shape)
+    shape, given = x.shape, cotangent.shape
+    if given != shape:
+        extra = len(given) - len(shape)
+        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != given[i + extra]]
+        cotangent = cotangent.sum((*range(extra), *repeated), keepdims=not extra)
+        if cotangent.shape != shape:
+            cotangent = cotangent.reshape(shape)
     return match_dtype(cotangent, x)
 
 
@@ -296,10 +309,13 @@ def _name(function: Callable[..., Any]) -> str:
     return function.__name__.lstrip("_")
 
 
-def _times(derivative: Any, partial: Callable[..., Any] | int, ans: Any, args: Any) -> Any:
-    if isinstance(partial, int):
-        return derivative if partial == 1 else -derivative
-    return derivative * partial(ans, *args)
+def _times(partial: Callable[..., Any] | int) -> Callable[[Any, Any, Any], Any]:
+    """Make the multiplication of a derivative by a partial derivative."""
+    if partial == 1:
+        return lambda derivative, ans, args: derivative
+    if partial == -1:
+        return lambda derivative, ans, args: -derivative
+    return lambda derivative, ans, args: derivative * partial(ans, *args)
 
 
 def _broadcasting_samples(domains: Sequence[Domain]) -> tuple[Sample, ...]:

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import shape_of, strip
+from tinygrad_ugan.autodiff.core import Tracer, bind
+from tinygrad_ugan.autodiff.primitive import strip
 from tinygrad_ugan.autodiff.rules import CONSTANTS, TABLE
 from tinygrad_ugan.autodiff.rules.shape import astype, getitem
 from tinygrad_ugan.errors import NotDifferentiableError
@@ -22,7 +23,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(self, _operand(other))
+        return bind(primitive, (self, _operand(other)), {})
 
     return method
 
@@ -31,7 +32,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(_operand(other), self)
+        return bind(primitive, (_operand(other), self), {})
 
     return method
 
@@ -47,14 +48,16 @@ def _unary(function: Callable[..., Any]) -> Callable[[Any], Any]:
     primitive = TABLE[function]
 
     def method(self: Tensor) -> Any:
-        return primitive(self)
+        return bind(primitive, (self,), {})
 
     return method
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    record = TABLE.get(function, function)
+
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+        return record(self, *args, **kwargs)
 
     method.__doc__ = f"See `numpy.{function.__name__}`."
     return method
@@ -68,6 +71,9 @@ class Tensor(Tracer):
     # What NumPy calls.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        record = TABLE.get(ufunc)
+        if record is not None and method == "__call__" and not kwargs:
+            return record(*map(_operand, inputs))
         name = ufunc.__name__
         if method != "__call__":
             raise NotDifferentiableError(
@@ -77,20 +83,18 @@ class Tensor(Tracer):
         _refuse_out(name, kwargs)
         if ufunc in CONSTANTS:
             return ufunc(*map(strip, inputs), **kwargs)
-        primitive = TABLE.get(ufunc)
-        if primitive is None:
+        if record is None:
             raise _no_rule(name)
-        if kwargs:
-            raise NotDifferentiableError(
-                f"numpy.{name} with {', '.join(kwargs)}= has no derivative rule; leave it out, or "
-                "use np.where and astype"
-            )
-        return primitive(*map(_operand, inputs))
+        raise NotDifferentiableError(
+            f"numpy.{name} with {', '.join(kwargs)}= has no derivative rule; leave it out, or "
+            "use np.where and astype"
+        )
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        _refuse_out(function.__name__, kwargs)
+        if "out" in kwargs:
+            _refuse_out(function.__name__, kwargs)
         record = TABLE.get(function)
         if record is not None:
             return record(*args, **kwargs)
@@ -107,25 +111,10 @@ class Tensor(Tracer):
 
     # What looks at the value only.
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return shape_of(self.value)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(shape_of(self.value))
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return strip(self).size
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Data type of the elements."""
-        return self.value.dtype
+    shape = property(attrgetter("value.shape"), doc="Shape of the array.")
+    ndim = property(attrgetter("value.ndim"), doc="Number of axes.")
+    size = property(attrgetter("value.size"), doc="Number of elements.")
+    dtype = property(attrgetter("value.dtype"), doc="Data type of the elements.")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -187,7 +176,12 @@ class Tensor(Tracer):
     @property
     def T(self) -> Any:
         """The transposed array."""
-        return np.transpose(self)
+        return bind(TABLE[np.transpose], (self,), {})
+
+    @property
+    def mT(self) -> Any:
+        """The array with its last two axes swapped."""
+        return bind(TABLE[np.swapaxes], (self, -1, -2), {})
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """See `numpy.reshape`; the shape may be given as one tuple or as several integers."""

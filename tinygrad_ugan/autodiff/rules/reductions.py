@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import Operand, general, linear, match_dtype, sample, shape_of
+from tinygrad_ugan.autodiff.rules.shape import broadcast_to
 
 Axis = int | tuple[int, ...] | None
 
@@ -26,7 +27,11 @@ def _spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     shape = shape_of(x)
     if axis is not None and not keepdims:
         g = _keep(g, shape, axis)
-    return np.broadcast_to(g, shape)
+    return broadcast_to(g, shape)
+
+
+def _sum(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    return x.sum(axis, dtype, keepdims=keepdims)
 
 
 def _sum_transpose(
@@ -79,7 +84,7 @@ _SAMPLES = [
 _TIES = "equal extremes share the cotangent evenly"
 
 RULES = (
-    linear(np.sum, _sum_transpose, _SAMPLES),
+    linear(np.sum, _sum_transpose, _SAMPLES, implementation=_sum),
     linear(np.mean, _mean_transpose, _SAMPLES),
     general(np.max, _extreme_jvp, _extreme_vjp, _SAMPLES, convention=_TIES),
     general(np.min, _extreme_jvp, _extreme_vjp, _SAMPLES, convention=_TIES),

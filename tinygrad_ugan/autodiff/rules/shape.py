@@ -22,8 +22,12 @@ from tinygrad_ugan.autodiff.primitive import (
 _A = Operand((2, 3, 4))
 
 
+def _reshape(x: Any, shape: Any, order: str = "C") -> Any:
+    return x.reshape(shape, order=order)
+
+
 def _reshape_transpose(g: Any, x: Any, shape: Any, order: str = "C") -> Any:
-    return np.reshape(g, shape_of(x), order)
+    return g.reshape(x.shape, order=order)
 
 
 def _transpose_transpose(g: Any, x: Any, axes: Sequence[int] | None = None) -> Any:
@@ -34,14 +38,29 @@ def _transpose_transpose(g: Any, x: Any, axes: Sequence[int] | None = None) -> A
 
 # The cotangent gets its old shape back; the other arguments only said what the new one was.
 def _restore_shape(g: Any, x: Any, axis: Any = None) -> Any:
-    return np.reshape(g, shape_of(x))
+    return g.reshape(x.shape)
 
+
+def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """A view that repeats x; the shorter way for one number is most of the cost of a small sum."""
+    if shape_of(x) == ():
+        return np.ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
+    return np.broadcast_to(x, shape)
+
+
+broadcast_to = linear(
+    np.broadcast_to,
+    lambda g, x, shape: unbroadcast(g, x),
+    [sample(Operand(()), (2, 3)), sample(Operand((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
+    implementation=_broadcast_to,
+)
 
 _RESHAPING = (
     linear(
         np.reshape,
         _reshape_transpose,
         [sample(_A, (6, 4)), sample(_A, -1), sample(_A, (4, 6), "F"), sample(Operand(()), (1, 1))],
+        implementation=_reshape,
     ),
     linear(np.expand_dims, _restore_shape, [sample(_A, 0), sample(_A, (1, -1))]),
     linear(
@@ -49,11 +68,7 @@ _RESHAPING = (
         _restore_shape,
         [sample(Operand((1, 3, 1))), sample(Operand((1, 3, 1)), 0), sample(_A, axis=())],
     ),
-    linear(
-        np.broadcast_to,
-        lambda g, x, shape: unbroadcast(g, x),
-        [sample(Operand(()), (2, 3)), sample(Operand((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
-    ),
+    broadcast_to,
 )
 
 _PERMUTING = (
