@@ -164,12 +164,7 @@ def elementwise(
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
-        parts = []
-        for i in traced:
-            part, x = times[i](cotangent, ans, args), args[i]
-            fits = part.shape == x.shape and part.dtype == x.dtype
-            parts.append(part if fits else unbroadcast(part, x))
-        return parts
+        return [unbroadcast(times[i](cotangent, ans, args), args[i]) for i in traced]
 
     times = [_times(partial) for partial in partials]
     domains = [domain] * len(partials) if isinstance(domain, Domain) else list(domain)
@@ -229,7 +224,8 @@ def bilinear(
 ) -> Primitive:
     """Declare a function that is linear in each of its two arguments.
 
-    The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`).
+    The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`), or
+    one still to be summed over the axes along which that was repeated.
     """
     transposes = (transpose_left, transpose_right)
 
@@ -246,7 +242,7 @@ def bilinear(
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
-        return [match_dtype(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
+        return [unbroadcast(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
 
     primitive = Primitive(_name(function), "bilinear", function, function, jvp, vjp, tuple(samples))
     return primitive
@@ -272,17 +268,16 @@ def unbroadcast(cotangent: Any, x: Any) -> Any:
         extra = len(given) - len(shape)
         repeated = [i + extra for i, n in enumerate(shape) if n == 1 != given[i + extra]]
         cotangent = cotangent.sum((*range(extra), *repeated), keepdims=not extra)
-        if cotangent.shape != shape:
+        if extra and repeated:
             cotangent = cotangent.reshape(shape)
-    return match_dtype(cotangent, x)
+    return cotangent if cotangent.dtype == x.dtype else cotangent.astype(x.dtype)
 
 
 def broadcast_like(tangent: Any, ans: Any) -> Any:
     """Give a tangent the shape and dtype of the value it belongs to."""
-    shape = shape_of(ans)
-    if shape_of(tangent) != shape:
-        tangent = np.broadcast_to(tangent, shape)
-    return match_dtype(tangent, ans)
+    if tangent.shape != ans.shape:
+        tangent = np.broadcast_to(tangent, ans.shape)
+    return tangent if tangent.dtype == ans.dtype else tangent.astype(ans.dtype)
 
 
 def match_dtype(derivative: Any, x: Any) -> Any:
