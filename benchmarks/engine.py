@@ -138,8 +138,10 @@ def table(figures):
     rows = [["microseconds", *libraries]]
     for problem, by_library in figures.items():
         medians = [by_library[library]["median"] for library in libraries]
-        cells = [f"{1e6 * t:.0f} +-{spread(by_library[n]):.0%} ({t / medians[0]:.2f})"
-                 for n, t in zip(libraries, medians, strict=True)]
+        cells = [
+            f"{1e6 * t:.0f} +-{spread(by_library[n]):.0%} ({t / medians[0]:.2f})"
+            for n, t in zip(libraries, medians, strict=True)
+        ]
         rows.append([problems.TITLES[problem], *cells])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -167,8 +169,11 @@ def draw(figures, path):
         ax.bar_label(bars, fmt="%.2g", fontsize=7)
     ax.set_yscale("log")
     ax.axhline(1, color="black", linewidth=0.8)
-    ax.set_xticks(np.arange(len(figures)) + 0.4 - width / 2,
-                  [problems.TITLES[name].replace(", ", ",\n") for name in figures], fontsize=8)
+    ax.set_xticks(
+        np.arange(len(figures)) + 0.4 - width / 2,
+        [problems.TITLES[name].replace(", ", ",\n") for name in figures],
+        fontsize=8,
+    )
     ax.set_ylabel(f"time / time of {libraries[0]}")
     ax.set_title("Tiny arrays, float64, one thread: lower is faster")
     ax.legend(ncols=len(libraries), fontsize=8, loc="upper left")

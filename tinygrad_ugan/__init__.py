@@ -9,11 +9,14 @@ array([1., 1.])
 from tinygrad_ugan import autodiff, data, gan, nn, optim, unroll, viz
 from tinygrad_ugan.autodiff import (
     Tensor,
+    checkpoint,
+    custom_vjp,
     grad,
     hessian,
     hvp,
     jacobian,
     jvp,
+    primitive,
     stop_gradient,
     value_and_grad,
     vjp,
@@ -24,6 +27,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Tensor",
     "autodiff",
+    "checkpoint",
+    "custom_vjp",
     "data",
     "gan",
     "grad",
@@ -33,6 +38,7 @@ __all__ = [
     "jvp",
     "nn",
     "optim",
+    "primitive",
     "stop_gradient",
     "unroll",
     "value_and_grad",

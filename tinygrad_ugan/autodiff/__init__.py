@@ -2,12 +2,13 @@
 NumPy protocols (`tensor`) and the transforms. It knows nothing of networks or GANs.
 """
 
+from tinygrad_ugan.autodiff.checkpointing import checkpoint
+from tinygrad_ugan.autodiff.custom import custom_vjp, primitive
+from tinygrad_ugan.autodiff.jacobians import hessian, jacobian
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (
     grad,
-    hessian,
     hvp,
-    jacobian,
     jvp,
     stop_gradient,
     value_and_grad,
@@ -16,11 +17,14 @@ from tinygrad_ugan.autodiff.transforms import (
 
 __all__ = [
     "Tensor",
+    "checkpoint",
+    "custom_vjp",
     "grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "primitive",
     "stop_gradient",
     "value_and_grad",
     "vjp",

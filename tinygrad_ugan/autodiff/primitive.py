@@ -304,7 +304,7 @@ def _name(function: Callable[..., Any]) -> str:
     return function.__name__.lstrip("_")
 
 
-def _times(partial: Callable[..., Any] | int) -> Callable[[Any, Any, Any], Any]:
+def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
     """Make the multiplication of a derivative by a partial derivative."""
     if partial == 1:
         return lambda derivative, ans, args: derivative

@@ -20,7 +20,7 @@ from tinygrad_ugan.errors import NotDifferentiableError
 
 
 def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    primitive = TABLE[function]
+    primitive: Any = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
         return bind(primitive, (self, _operand(other)), {})
@@ -29,7 +29,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    primitive = TABLE[function]
+    primitive: Any = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
         return bind(primitive, (_operand(other), self), {})
@@ -45,7 +45,7 @@ def _comparison(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 
 def _unary(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    primitive = TABLE[function]
+    primitive: Any = TABLE[function]
 
     def method(self: Tensor) -> Any:
         return bind(primitive, (self,), {})
@@ -138,7 +138,7 @@ class Tensor(Tracer):
     def _leaves(self) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a Python number inside a differentiated function: keep "
-            "it an array, or cut the derivative with stop_gradient first"
+            "it an array (np.sqrt, not math.sqrt), or cut the derivative with stop_gradient first"
         )
 
     __float__ = __int__ = __index__ = __complex__ = _leaves
@@ -176,12 +176,12 @@ class Tensor(Tracer):
     @property
     def T(self) -> Any:
         """The transposed array."""
-        return bind(TABLE[np.transpose], (self,), {})
+        return TABLE[np.transpose](self)
 
     @property
     def mT(self) -> Any:
         """The array with its last two axes swapped."""
-        return bind(TABLE[np.swapaxes], (self, -1, -2), {})
+        return TABLE[np.swapaxes](self, -1, -2)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """See `numpy.reshape`; the shape may be given as one tuple or as several integers."""
@@ -223,6 +223,6 @@ def _refuse_out(name: str, kwargs: dict[str, Any]) -> None:
 
 def _no_rule(name: str) -> NotDifferentiableError:
     return NotDifferentiableError(
-        f"numpy.{name} has no derivative rule; write it with functions that have one, or cut the "
-        "derivative with stop_gradient"
+        f"numpy.{name} has no derivative rule; write it with functions that have one, give it one "
+        "with ug.primitive or ug.custom_vjp, or cut the derivative with stop_gradient"
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
+    Primitive,
     bilinear,
     composite,
     sample,
@@ -45,12 +46,12 @@ def _row(x: Any) -> Any:
 # closed under transposition. np.dot gives the same bits as matmul, sooner: by far where the inner
 # dimension is 1.
 def _matmul_nt(x: Any, y: Any) -> Any:
-    """``x @ y.mT``"""
+    """Multiply x by y transposed: ``x @ y.mT``."""
     return np.dot(x, y.mT) if x.ndim == y.ndim == 2 else x @ y.mT
 
 
 def _matmul_tn(x: Any, y: Any) -> Any:
-    """``x.mT @ y``"""
+    """Multiply x transposed by y: ``x.mT @ y``."""
     return np.dot(x.mT, y) if x.ndim == y.ndim == 2 else x.mT @ y
 
 
@@ -65,7 +66,7 @@ _SHAPES = [
     ((2, 1, 2, 3), (4, 3, 2)),
 ]
 
-matmul = bilinear(
+matmul: Primitive = bilinear(
     np.matmul,
     _matmul_left,
     _matmul_right,
@@ -80,7 +81,7 @@ matmul_nt = bilinear(
         sample(Operand((2, 1, 2, 3)), Operand((4, 2, 3))),
     ],
 )
-matmul_tn = bilinear(
+matmul_tn: Primitive = bilinear(
     _matmul_tn,
     lambda g, x, y: matmul_nt(y, g),
     lambda g, x, y: matmul(x, g),
