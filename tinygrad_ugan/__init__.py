@@ -16,11 +16,11 @@ from tinygrad_ugan.autodiff import (
     hvp,
     jacobian,
     jvp,
-    primitive,
     stop_gradient,
     value_and_grad,
     vjp,
 )
+from tinygrad_ugan.autodiff.custom import primitive
 
 __version__ = "0.1.0"
 

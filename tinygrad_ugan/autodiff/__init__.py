@@ -1,9 +1,11 @@
 """The differentiation engine: levels and tape (`core`), the table of derivatives (`rules`), the
 NumPy protocols (`tensor`) and the transforms. It knows nothing of networks or GANs.
+
+`custom.primitive` is not repeated here, where `primitive` is the module of that name.
 """
 
 from tinygrad_ugan.autodiff.checkpointing import checkpoint
-from tinygrad_ugan.autodiff.custom import custom_vjp, primitive
+from tinygrad_ugan.autodiff.custom import custom_vjp
 from tinygrad_ugan.autodiff.jacobians import hessian, jacobian
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (
@@ -24,7 +26,6 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
-    "primitive",
     "stop_gradient",
     "value_and_grad",
     "vjp",

@@ -56,14 +56,17 @@ class Traced:
         """Whether the highest level is one of forward mode."""
         return isinstance(self.nodes[0], Tangent)
 
-    def record(self, name: str, out: Any, pullback: Callable[[list[Any]], Sequence[Any]]) -> Any:
-        """Make the results `out`, a pytree of values, results of one operation on the tape.
+    def reaches(self, out: Any) -> bool:
+        """Whether a result is traced at this level or above though the arguments were not."""
+        return any(isinstance(x, Tracer) and x.level >= self.level for x in optree.tree_leaves(out))
 
-        `pullback` maps a list of their cotangents to a sequence of the cotangents of the traced
-        leaves.
+    def record(self, out: Any, pullback: Callable[[list[Any]], Sequence[Any]]) -> Any:
+        """Make `out`, a pytree of values, the results of one operation on the tape.
+
+        `pullback` maps a list of their cotangents to the cotangents of the traced leaves.
         """
         leaves, treedef = optree.tree_flatten(out)
-        values = [self._beneath(name, x) for x in leaves]
+        values = [value_beneath(x, self.level) for x in leaves]
 
         def pull(parts: Parts) -> Sequence[Any]:
             return pullback([parts[i] if i in parts else zeros_of(y) for i, y in enumerate(values)])
@@ -75,20 +78,19 @@ class Traced:
         ]
         return optree.tree_unflatten(treedef, results)
 
-    def push(self, name: str, out: Any, tangents: Any) -> Any:
-        """Make the results `out` carry their tangents, a pytree like it."""
+    def push(self, out: Any, tangents: Any) -> Any:
+        """Make `out`, a pytree of values, carry its tangents, a pytree like it."""
 
         def carry(x: Any, tangent: Any) -> Any:
-            y = self._beneath(name, x)
+            y = value_beneath(x, self.level)
             return Tensor(y, self.level, Tangent(tangent)) if y.dtype.kind == "f" else y
 
         return optree.tree_map(carry, out, tangents)
 
-    def _beneath(self, name: str, x: Any) -> Any:
-        """A result as an array, which has to belong to the levels below."""
-        if isinstance(x, Tracer) and x.level >= self.level:
-            raise NotDifferentiableError(
-                f"{name} uses a traced value that is not among its arguments; hand it in as an "
-                "argument, or cut its derivative with stop_gradient"
-            )
-        return value_beneath(x, level=self.level)
+
+def uses_traced_value(name: str) -> NotDifferentiableError:
+    """The error of a function with a rule of its own whose results depend on more than it knows."""
+    return NotDifferentiableError(
+        f"{name} uses a traced value that is not among its arguments; hand it in as an argument, "
+        "or cut its derivative with stop_gradient"
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import optree
 
-from tinygrad_ugan.autodiff.calls import Traced
+from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
 from tinygrad_ugan.autodiff.leaves import restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 
@@ -64,35 +64,36 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any], name: str) -> Any:
-    """``f(*leaves)``; what serves the levels below is checkpointed in its turn."""
+def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any], name: str = "") -> Any:
+    """``f(*leaves)``; what it is to the levels below is checkpointed in its turn.
+
+    The caller's own function, which has a name, must not use values traced around it. That they
+    are traced below, in a derivative of a derivative, is no fault: there they are remembered.
+    """
     traced = Traced(leaves)
     if traced.level == 0:
         return f(*leaves)
     n = len(leaves)
 
-    def of_traced(values: Sequence[Any]) -> tuple[Callable[..., Any], tuple]:
-        return restrict(f, traced.places, tuple(values), {})
-
-    if traced.is_forward:
-
-        def pushforward(*values_and_tangents: Any) -> Any:
-            g, primals = of_traced(values_and_tangents[:n])
-            return jvp(g, primals, values_and_tangents[n:])
-
-        tangents = [node.tangent for node in traced.nodes]
-        out, pushed = _checkpointed(pushforward, [*traced.values, *tangents], name)
-        return traced.push(name, out, pushed)
-
-    out = _checkpointed(f, traced.values, name)
-    out_treedef = optree.tree_structure(out)
+    def push(*values_and_tangents: Any) -> Any:
+        g, primals = restrict(f, traced.places, values_and_tangents[:n], {})
+        return jvp(g, primals, values_and_tangents[n:])
 
     def pull(*values_and_cotangents: Any) -> Any:
-        g, primals = of_traced(values_and_cotangents[:n])
+        g, primals = restrict(f, traced.places, values_and_cotangents[:n], {})
         cotangent = optree.tree_unflatten(out_treedef, values_and_cotangents[n:])
         return vjp(g, *primals)[1](cotangent)
 
-    def pullback(cotangents: list[Any]) -> Sequence[Any]:
-        return _checkpointed(pull, [*traced.values, *cotangents], name)
-
-    return traced.record(name, out, pullback)
+    if traced.is_forward:
+        tangents = [node.tangent for node in traced.nodes]
+        out, pushed = _checkpointed(push, [*traced.values, *tangents])
+    else:
+        out = _checkpointed(f, traced.values)
+    if traced.reaches(out):
+        if name:
+            raise uses_traced_value(name)
+        return f(*leaves)
+    if traced.is_forward:
+        return traced.push(out, pushed)
+    out_treedef = optree.tree_structure(out)
+    return traced.record(out, lambda cotangents: _checkpointed(pull, [*traced.values, *cotangents]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import optree
 
-from tinygrad_ugan.autodiff.calls import Traced
+from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
 from tinygrad_ugan.autodiff.leaves import match_leaves, zeros_of
 from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, elementwise, general, linear
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
@@ -37,8 +37,8 @@ def custom_vjp(f: Callable[..., Any]) -> CustomFunction:
     ------
     NotDifferentiableError
         When called: under forward mode, for which there is no rule (forward over reverse, as in
-        `hvp` and `hessian`, works); without a rule; or if `fwd` uses a traced value that is not
-        among its arguments.
+        `hvp`, works if `fwd` does not call the function itself); without a rule; or if `fwd` uses
+        a traced value that is not among its arguments.
     ArgumentError, ArgumentTypeError
         When called: if `fwd` or `bwd` returns something of another structure or shape.
 
@@ -102,20 +102,23 @@ class CustomFunction:
                 "a function that returns (out, residuals)",
             )
         out, residuals = result
+        if traced.reaches(out):
+            raise uses_traced_value(self._name)
         out_treedef = optree.tree_structure(out)
 
         def pullback(cotangents: list[Any]) -> Sequence[Any]:
             pulled = bwd(residuals, optree.tree_unflatten(out_treedef, cotangents))
             flat = self._flatten_pulled(pulled, values)
-            zeros_filled = [
-                zeros_of(traced.values[i]) if flat[i] is None else flat[i] for i in traced.places
+            primals = [traced.values[i] for i in traced.places]
+            found = [
+                zeros_of(x) if flat[i] is None else flat[i]
+                for i, x in zip(traced.places, primals, strict=True)
             ]
-            chosen = [traced.values[i] for i in traced.places]
             return match_leaves(
-                f"bwd of {self._name}", zeros_filled, chosen, optree.tree_structure(chosen)
+                f"bwd of {self._name}", found, primals, optree.tree_structure(primals)
             )
 
-        return traced.record(self._name, out, pullback)
+        return traced.record(out, pullback)
 
     def _rule_for(self, traced: Traced) -> tuple[Callable[..., Any], Callable[..., Any]]:
         if traced.is_forward:
