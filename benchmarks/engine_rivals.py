@@ -208,6 +208,6 @@ ALL = {
     "tinygrad_ugan": ours,
     "autograd": autograd,
     "torch": torch,
-    "jax": jax_eager,
+    "jax eager": jax_eager,
     "jax jit": jax_jit,
 }

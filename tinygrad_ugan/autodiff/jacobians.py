@@ -103,7 +103,10 @@ def _jacobian_forward(f: Callable[..., Any], primals: tuple) -> tuple[list[list[
 
 
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
-    """Make a function that returns the matrix of second derivatives, forward over reverse.
+    """Make a function that returns the matrix of second derivatives, reverse over reverse.
+
+    The gradient is traced once, and pulled back once for each element of the argument; for a
+    product with one vector, `hvp` needs no matrix.
 
     Examples
     --------
