@@ -21,11 +21,11 @@ from tinygrad_ugan.autodiff.primitive import (
 )
 
 
-def _lower_exponent(y: Any) -> Any:
-    """``y - 1``, but 1 where y is 0, so that ``0 * x ** -1`` is 0 at x = 0."""
+def _lower_power(x: Any, y: Any) -> Any:
+    """``x ** (y - 1)``, but x where y is 0, so that the derivative ``0 * x ** -1`` is 0 at 0."""
     if isinstance(y, int | float):  # stays a weak Python number: no promotion of float32
-        return y - 1 if y != 0 else 1
-    return np.where(y == 0, 1, y - 1)
+        return x if y in (0, 2) else x ** (y - 1)
+    return x ** np.where(y == 0, 1, y - 1)
 
 
 def _shared(chosen: Any, tied: Any) -> Any:
@@ -40,7 +40,7 @@ _ARITHMETIC = (
     elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x),
     elementwise(np.divide,   lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
                 domain=(REAL, POSITIVE)),
-    elementwise(np.power,    lambda ans, x, y: y * x ** _lower_exponent(y),
+    elementwise(np.power,    lambda ans, x, y: y * _lower_power(x, y),
                              lambda ans, x, y: ans * np.log(np.where(x > 0, x, 1)),
                 implementation=operator.pow,  # has NumPy's short cuts for small exponents
                 domain=(POSITIVE, REAL),
