@@ -11,6 +11,8 @@ from tinygrad_ugan.autodiff import (
     Tensor,
     array,
     at,
+    checkpoint,
+    custom_vjp,
     grad,
     hessian,
     hvp,
@@ -23,6 +25,7 @@ from tinygrad_ugan.autodiff import (
     value_and_grad,
     vjp,
 )
+from tinygrad_ugan.autodiff.custom import primitive
 
 __version__ = "0.1.0"
 
@@ -31,6 +34,8 @@ __all__ = [
     "array",
     "at",
     "autodiff",
+    "checkpoint",
+    "custom_vjp",
     "data",
     "gan",
     "grad",
@@ -42,6 +47,7 @@ __all__ = [
     "logsumexp",
     "nn",
     "optim",
+    "primitive",
     "softmax",
     "stop_gradient",
     "unroll",

@@ -1,5 +1,6 @@
 """Transforms: values, pytrees, nesting, threads, errors."""
 
+import dataclasses
 import math
 import threading
 from typing import NamedTuple
@@ -92,6 +93,32 @@ def test_pytrees_of_every_kind():
     _, tangent = ug.jvp(f, (tree,), (v,))
     assert tangent == pytest.approx(directional_derivative(f, tree, v), rel=1e-9)
     assert relative_error(ug.hvp(f, tree, v), directional_derivative_of_tree(f, tree, v)) < 1e-9
+
+
+@optree.dataclasses.dataclass(namespace=optree.registry.__GLOBAL_NAMESPACE)
+class Line:
+    slope: np.ndarray
+    offset: float
+    name: str = optree.dataclasses.field(default="line", pytree_node=False)
+
+
+def test_dataclasses_registered_with_optree():
+    def f(line):
+        return np.sum(line.slope) * line.offset
+
+    line = Line(np.array([1.0, 2.0]), 3.0)
+    gradient = ug.grad(f)(line)
+    assert isinstance(gradient, Line)
+    assert (gradient.slope.tolist(), gradient.offset, gradient.name) == ([3.0, 3.0], 3.0, "line")
+    assert ug.hvp(f, line, line).offset == 3.0
+    assert ug.jvp(ug.checkpoint(f), (line,), (line,))[1] == 18.0
+    with pytest.raises(ArgumentTypeError, match=r"argument 0\.slope: .*int64"):
+        ug.grad(f)(Line(np.array([1, 2]), 3.0))
+
+
+@dataclasses.dataclass
+class Unregistered:
+    x: float
 
 
 def directional_derivative_of_tree(f, tree, v):
@@ -235,6 +262,18 @@ def test_generators_interleave():
             ArgumentTypeError,
             r"argument 0\[0\]\['w'\].*int64",
         ),
+        (
+            lambda: ug.grad(lambda p: p.x)(Unregistered(1.0)),
+            ArgumentTypeError,
+            r"argument 0.*Unregistered.*optree\.dataclasses",
+        ),
+        (
+            lambda: ug.grad(lambda p: p.x)(Point(1, 2.0)),
+            ArgumentTypeError,
+            r"argument 0\.x: .*got int; convert",
+        ),
+        (lambda: ug.grad(lambda x: None)(1.0), ArgumentTypeError, "<lambda>.*scalar.*NoneType"),
+        (lambda: ug.grad(lambda x: (x, 1))(1.0), ArgumentTypeError, "scalar.*tuple.*has_aux"),
         (lambda: ug.vjp(np.sin, True), ArgumentTypeError, r"primals\[0\].*bool"),
         (lambda: ug.grad(np.sin)(np.ones(3)), ArgumentError, r"sin.*shape \(3,\).*np.sum"),
         (lambda: ug.grad(lambda x: x > 0)(1.0), ArgumentTypeError, "floating.*bool"),

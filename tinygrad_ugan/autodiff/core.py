@@ -69,16 +69,20 @@ def bind(primitive: Rule, args: Sequence[Any], params: dict[str, Any]) -> Any:
     level = 0
     for arg in args:
         if isinstance(arg, Tracer) and arg.level > level:
-            level, tracer = arg.level, arg
+            level = arg.level
     if level == 0:
         return primitive.implementation(*args, **params)
 
-    values, traced, nodes = list(args), [], []
-    for i, arg in enumerate(args):
+    values: list[Any] = []
+    traced, nodes = [], []
+    for arg in args:
         if isinstance(arg, Tracer) and arg.level == level:
-            values[i] = arg.value
-            traced.append(i)
+            traced.append(len(values))
             nodes.append(arg.node)
+            values.append(arg.value)
+            tracer = arg
+        else:
+            values.append(arg)
     ans = bind(primitive, values, params)
     node = tracer.node.record(primitive, nodes, traced, ans, values, params)
     return tracer.__class__(ans, level, node)

@@ -183,15 +183,16 @@ def elementwise(
     ) -> Any:
         total = None
         for i, tangent in zip(traced, tangents, strict=True):
-            term = _times(tangent, partials[i], ans, args)
+            term = times[i](tangent, ans, args)
             total = term if total is None else total + term
         return broadcast_like(total, ans)
 
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
-        return [unbroadcast(_times(cotangent, partials[i], ans, args), args[i]) for i in traced]
+        return [unbroadcast(times[i](cotangent, ans, args), args[i]) for i in traced]
 
+    times = [_times(partial) for partial in partials]
     domains = [domain] * len(partials) if isinstance(domain, Domain) else list(domain)
     return Primitive(
         name=_name(function),
@@ -258,7 +259,8 @@ def bilinear(
 ) -> Primitive:
     """Declare a function that is linear in each of its two arguments.
 
-    The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`).
+    The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`), or
+    one still to be summed over the axes along which that was repeated.
     """
     transposes = (transpose_left, transpose_right)
 
@@ -275,7 +277,7 @@ def bilinear(
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
-        return [match_dtype(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
+        return [unbroadcast(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
 
     primitive = Primitive(
         name=_name(function),
@@ -318,22 +320,21 @@ def general(
 
 def unbroadcast(cotangent: Any, x: Any) -> Any:
     """Undo broadcasting: sum `cotangent` over the axes along which `x` was repeated."""
-    shape = shape_of(x)
-    if shape_of(cotangent) != shape:
-        extra = len(cotangent.shape) - len(shape)
-        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != cotangent.shape[i + extra]]
-        cotangent = np.sum(cotangent, axis=(*range(extra), *repeated))
-        if shape_of(cotangent) != shape:
-            cotangent = np.reshape(cotangent, shape)
-    return match_dtype(cotangent, x)
+    shape, given = x.shape, cotangent.shape
+    if given != shape:
+        extra = len(given) - len(shape)
+        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != given[i + extra]]
+        cotangent = cotangent.sum((*range(extra), *repeated), keepdims=not extra)
+        if extra and repeated:
+            cotangent = cotangent.reshape(shape)
+    return cotangent if cotangent.dtype == x.dtype else cotangent.astype(x.dtype)
 
 
 def broadcast_like(tangent: Any, ans: Any) -> Any:
     """Give a tangent the shape and dtype of the value it belongs to."""
-    shape = shape_of(ans)
-    if shape_of(tangent) != shape:
-        tangent = np.broadcast_to(tangent, shape)
-    return match_dtype(tangent, ans)
+    if tangent.shape != ans.shape:
+        tangent = np.broadcast_to(tangent, ans.shape)
+    return tangent if tangent.dtype == ans.dtype else tangent.astype(ans.dtype)
 
 
 def match_dtype(derivative: Any, x: Any) -> Any:
@@ -370,12 +371,15 @@ def _name(function: Callable[..., Any]) -> str:
     return function.__name__.lstrip("_")
 
 
-def _times(derivative: Any, partial: Callable[..., Any] | int, ans: Any, args: Any) -> Any:
-    if isinstance(partial, int):
-        if partial == 0:
-            return np.zeros(derivative.shape, derivative.dtype)
-        return derivative if partial == 1 else -derivative
-    return derivative * partial(ans, *args)
+def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
+    """Make the multiplication of a derivative by a partial derivative."""
+    if partial == 0:
+        return lambda derivative, ans, args: np.zeros(derivative.shape, derivative.dtype)
+    if partial == 1:
+        return lambda derivative, ans, args: derivative
+    if partial == -1:
+        return lambda derivative, ans, args: -derivative
+    return lambda derivative, ans, args: derivative * partial(ans, *args)
 
 
 def _broadcasting_samples(domains: Sequence[Domain]) -> tuple[Sample, ...]:

@@ -160,7 +160,7 @@ class Tensor(Tracer):
     def _leaves(self) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a Python number inside a differentiated function: keep "
-            "it an array, or cut the derivative with stop_gradient first"
+            "it an array (np.sqrt, not math.sqrt), or cut the derivative with stop_gradient first"
         )
 
     __float__ = __int__ = __index__ = __complex__ = _leaves
@@ -269,6 +269,6 @@ def _in_place(name: str, way_out: str) -> NotDifferentiableError:
 
 def _no_rule(function: Callable[..., Any]) -> NotDifferentiableError:
     return NotDifferentiableError(
-        f"{full_name(function)} has no derivative rule; write it with functions that have one, or "
-        "cut the derivative with stop_gradient"
+        f"{full_name(function)} has no derivative rule; write it with functions that have one, "
+        "give it one with ug.primitive or ug.custom_vjp, or cut the derivative with stop_gradient"
     )

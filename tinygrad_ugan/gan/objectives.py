@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_ugan.nn.activations import log_sigmoid
+
 Objective = Callable[[Any, Any], Any]
 
 
@@ -21,11 +23,6 @@ class Loss(NamedTuple):
 
     inner: Objective
     outer: Objective
-
-
-def log_sigmoid(logits: Any) -> Any:
-    """``log sigmoid(x)``, finite for every finite x."""
-    return -np.logaddexp(-logits, 0)
 
 
 def _cross_entropy(r: Any, s: Any) -> Any:

@@ -31,6 +31,10 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1, small) / (1 + small)
 
 
+def _log_sigmoid(x: Any) -> Any:
+    return -np.logaddexp(-x, 0)
+
+
 # fmt: off
 relu = elementwise(_relu, lambda ans, x: x > 0, domain=POSITIVE, convention="0 at 0")
 leaky_relu = elementwise(_leaky_relu, lambda ans, x: np.where(x > 0, x.dtype.type(1), LEAKY_SLOPE),
@@ -38,6 +42,7 @@ leaky_relu = elementwise(_leaky_relu, lambda ans, x: np.where(x > 0, x.dtype.typ
 elu = elementwise(_elu, lambda ans, x: np.where(x > 0, 1, ans + 1), domain=POSITIVE,
                   convention="the first derivative is continuous; the second at 0 is 1")
 sigmoid = elementwise(_sigmoid, lambda ans, x: ans * (1 - ans))
+log_sigmoid = elementwise(_log_sigmoid, lambda ans, x: -np.expm1(ans))  # which is sigmoid(-x)
 # fmt: on
 
 
@@ -57,7 +62,7 @@ def identity(x: Any) -> Any:
     return x
 
 
-PRIMITIVES = (relu, leaky_relu, elu, sigmoid)
+PRIMITIVES = (relu, leaky_relu, elu, sigmoid, log_sigmoid)
 
 ACTIVATIONS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
     {

@@ -1,0 +1,96 @@
+"""A whole function as one operation on the tape: what `checkpoint` and `custom_vjp` share.
+
+A primitive has one result; a function may have many, and they share a pullback. Its place on the
+tape is a node whose cotangent is a `Parts`, the cotangents of the results that have come in so
+far; every result is a child of that node and hands it one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import optree
+
+from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer
+from tinygrad_ugan.autodiff.leaves import is_at, value_beneath, zeros_of
+from tinygrad_ugan.autodiff.tensor import Tensor
+from tinygrad_ugan.errors import NotDifferentiableError
+
+
+class Parts(dict):
+    """Cotangents by the places of the results that they belong to; adding two unites them."""
+
+    def __add__(self, other: Parts) -> Parts:
+        return Parts({**self, **other})
+
+
+def _hand(place: int) -> Callable[[Any], Sequence[Any]]:
+    """The pullback of one result of a call."""
+    return lambda cotangent: [Parts({place: cotangent})]
+
+
+class Traced:
+    """The leaves of a call's arguments, seen from the highest level among them.
+
+    Attributes
+    ----------
+    level : int
+        The highest level, 0 if nothing is traced.
+    values : list
+        The leaves beneath that level.
+    places : list of int
+        Where the leaves are that are traced at it.
+    nodes : list of Node or Tangent
+        Theirs.
+    """
+
+    def __init__(self, leaves: Sequence[Any]) -> None:
+        self.level = max((x.level for x in leaves if isinstance(x, Tracer)), default=0)
+        self.values = [x.value if is_at(x, self.level) else x for x in leaves]
+        self.places = [i for i, x in enumerate(leaves) if is_at(x, self.level)]
+        self.nodes = [leaves[i].node for i in self.places]
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether the highest level is one of forward mode."""
+        return isinstance(self.nodes[0], Tangent)
+
+    def reaches(self, out: Any) -> bool:
+        """Whether a result is traced at this level or above though the arguments were not."""
+        return any(isinstance(x, Tracer) and x.level >= self.level for x in optree.tree_leaves(out))
+
+    def record(self, out: Any, pullback: Callable[[list[Any]], Sequence[Any]]) -> Any:
+        """Make `out`, a pytree of values, the results of one operation on the tape.
+
+        `pullback` maps a list of their cotangents to the cotangents of the traced leaves.
+        """
+        leaves, treedef = optree.tree_flatten(out)
+        values = [value_beneath(x, self.level) for x in leaves]
+
+        def pull(parts: Parts) -> Sequence[Any]:
+            return pullback([parts[i] if i in parts else zeros_of(y) for i, y in enumerate(values)])
+
+        call = Node(self.nodes, pull)
+        results = [
+            Tensor(y, self.level, Node([call], _hand(i))) if y.dtype.kind == "f" else y
+            for i, y in enumerate(values)
+        ]
+        return optree.tree_unflatten(treedef, results)
+
+    def push(self, out: Any, tangents: Any) -> Any:
+        """Make `out`, a pytree of values, carry its tangents, a pytree like it."""
+
+        def carry(x: Any, tangent: Any) -> Any:
+            y = value_beneath(x, self.level)
+            return Tensor(y, self.level, Tangent(tangent)) if y.dtype.kind == "f" else y
+
+        return optree.tree_map(carry, out, tangents)
+
+
+def uses_traced_value(name: str) -> NotDifferentiableError:
+    """The error of a function with a rule of its own whose results depend on more than it knows."""
+    return NotDifferentiableError(
+        f"{name} uses a traced value that is not among its arguments; hand it in as an argument, "
+        "or cut its derivative with stop_gradient"
+    )

@@ -1,0 +1,87 @@
+"""What the transforms do with the leaves of pytrees: check them, unwrap them, match others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import optree
+
+from tinygrad_ugan.autodiff.core import Tracer
+from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+
+
+def is_at(x: Any, level: int) -> bool:
+    """Whether `x` is traced at this very level."""
+    return isinstance(x, Tracer) and x.level == level
+
+
+def value_beneath(x: Any, level: int) -> Any:
+    """The value of an output beneath `level`; Python numbers become NumPy scalars."""
+    if is_at(x, level):
+        return x.value
+    return x if hasattr(x, "dtype") else np.asarray(x)[()]
+
+
+def flatten_floating(primals: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], Any]:
+    """Leaves and structure of what is to be differentiated; `names` are the primals' in errors."""
+    leaves, treedef = optree.tree_flatten(tuple(primals))
+    for i, leaf in enumerate(leaves):
+        if type(leaf) is float:
+            leaves[i] = np.float64(leaf)
+        elif getattr(getattr(leaf, "dtype", None), "kind", None) != "f":
+            accessor = optree.tree_accessors(tuple(primals))[i]
+            raise _not_floating(accessor[1:].codify(names[accessor[0].entry]), leaf)
+    return leaves, treedef
+
+
+def _not_floating(where: str, leaf: Any) -> ArgumentTypeError:
+    kind = f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else type(leaf).__name__
+    hint = "convert it with np.asarray(x, float)"
+    if dataclasses.is_dataclass(leaf):
+        hint = "make it a pytree: decorate the class with optree.dataclasses.dataclass"
+    return ArgumentTypeError(where, kind, "a floating-point array", hint)
+
+
+def match_leaves(name: str, tree: Any, leaves: Sequence[Any], treedef: Any) -> list[Any]:
+    """Flatten a cotangent or tangent and give its leaves the dtypes of `leaves`."""
+    try:
+        given = treedef.flatten_up_to(tree)
+    except ValueError as error:
+        raise ArgumentError(
+            name, str(optree.tree_structure(tree)), f"the structure {treedef}"
+        ) from error
+    for i, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
+        if not isinstance(x, Tracer):
+            x = np.asarray(x, leaf.dtype) if shape_of(leaf) else leaf.dtype.type(x)
+            given[i] = x
+        if shape_of(x) != shape_of(leaf):
+            raise ArgumentError(
+                name, f"shape {shape_of(x)} for leaf {i}", f"shape {shape_of(leaf)}"
+            )
+    return given
+
+
+def zeros_of(x: Any) -> Any:
+    """Zeros of the shape and dtype of `x`."""
+    return np.zeros(shape_of(x), x.dtype)[()]
+
+
+def restrict(
+    f: Callable[..., Any], places: Sequence[int], args: tuple, kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], tuple]:
+    """`f` as a function of the arguments at `places` alone, and these arguments."""
+    for i in places:
+        if not -len(args) <= i < len(args):
+            raise ArgumentError("argnums", i, f"one of the {len(args)} positional arguments")
+
+    def of_chosen(*chosen: Any) -> Any:
+        full = list(args)
+        for i, x in zip(places, chosen, strict=True):
+            full[i] = x
+        return f(*full, **kwargs)
+
+    return of_chosen, tuple(args[i] for i in places)
