@@ -11,7 +11,7 @@ this one signature, so that a program is a table of numbers.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -251,6 +251,19 @@ class Emitter:
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
         return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
 
+    def broadcast_integer(self, x: Value) -> Value:
+        """A vector of 64-bit integers that are all x."""
+        kind = ir.VectorType(I64, self.lanes)
+        undefined = ir.Constant(kind, ir.Undefined)
+        first = self.builder.insert_element(undefined, x.ir, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
+
+    def lane_numbers(self) -> Value:
+        """The vector 0, 1, 2, ... of 64-bit integers."""
+        kind = ir.VectorType(I64, self.lanes)
+        return Value(self, ir.Constant(kind, list(range(self.lanes))))
+
     def shuffle(self, x: Value, y: Value, places: list[int]) -> Value:
         """The elements at `places` of x and y laid end to end."""
         mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
@@ -354,4 +367,7 @@ class Emitter:
             yield
 
 
-Emit = Callable[[Emitter], None]
+# What an argument of a kernel is: the address of numbers, a count, or the address of an address.
+Address = Value
+Count = Value
+Slot = Value

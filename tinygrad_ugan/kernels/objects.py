@@ -30,15 +30,25 @@ CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
 _lock = threading.Lock()
 
 
-@functools.cache
-def load_function(name: str, build: Callable[[], ir.Module], target: Target) -> int:
+_addresses: dict[tuple[str, Target], int] = {}
+_engines: list[llvm.ExecutionEngine] = []  # which own the code
+
+
+def load_function(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
     """The address of function `name`; `build` writes its module if no object is at hand."""
     with _lock:
-        code = _cached(name, target) or _keep(name, target, compile_module(build(), target))
-        engine = _engine(target)
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        return engine.get_function_address(name)
+        if (name, target) not in _addresses:
+            _addresses[name, target] = _load(name, target, build)
+        return _addresses[name, target]
+
+
+def _load(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
+    code = _cached(name, target) or _keep(name, target, compile_module(build(), target))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(target))
+    _engines.append(engine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine.get_function_address(name)
 
 
 def compile_module(module: ir.Module, target: Target) -> bytes:
@@ -67,22 +77,9 @@ def compile_assembly(module: ir.Module, target: Target) -> str:
     return machine.emit_assembly(parsed)
 
 
-@functools.cache
 def _machine(target: Target) -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
-    )
-
-
-@functools.cache
-def _engine(target: Target) -> llvm.ExecutionEngine:
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine_for_engine(target))
-
-
-def _machine_for_engine(target: Target) -> llvm.TargetMachine:
-    _machine(target)  # initialises LLVM; an engine takes possession of its own machine
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, codemodel="jitdefault", jit=True
     )
