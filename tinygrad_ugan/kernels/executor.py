@@ -33,7 +33,7 @@ PROGRAM, INSIDE = range(2)
 CALL_WORDS = 8 + 6 * MOST_ARGUMENTS
 
 _SPINS = 200  # before the processor is offered to others
-_IDLE = 4000  # offers, of which a worker that finds nothing to do makes so many before it sleeps
+_IDLE = 300  # offers, of which a worker that finds nothing to do makes so many before it sleeps
 _HALF = 8  # the arguments of a call are resolved in two vectors
 
 
