@@ -32,13 +32,12 @@ def load(emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dt
     emit : callable
         ``emit(emitter, *statics, *arguments)``, which writes the kernel.
     statics : tuple
-        What is fixed when the kernel is emitted: an activation, a width.
+        What is fixed when the kernel is emitted: the name of an activation, a width.
     target : Target
     dtype : dtype
         float32 or float64.
     """
-    parts = [getattr(static, "name", static) for static in statics]
-    name = "_".join(map(str, ("k", emit.__name__, *parts, np.dtype(dtype), target.name)))
+    name = "_".join(map(str, (emit.__name__, *statics, np.dtype(dtype), target.name)))
     return objects.load_function(name, target, functools.partial(_build, name, emit, statics, target, dtype))
 
 

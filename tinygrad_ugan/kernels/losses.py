@@ -20,7 +20,6 @@ Function = Callable[[Emitter, Value], Value]
 class Objective:
     """A function of one logit, ``value(t)``, with ``slope = value'`` and ``bend = value''``."""
 
-    name: str
     value: Function
     slope: Function
     bend: Function
@@ -41,67 +40,46 @@ def _step(relation: Callable[[Value], Value], slope: float) -> Function:
 
 OBJECTIVES: MappingProxyType[str, Objective] = MappingProxyType(
     {
-        objective.name: objective
-        for objective in (
-            Objective(
-                "log_sigmoid",
-                vecmath.log_sigmoid,
-                lambda e, t: vecmath.sigmoid(e, -t),
-                _minus_sigmoid_product,
-            ),
-            Objective(
-                "log_sigmoid_of_minus",
-                lambda e, t: vecmath.log_sigmoid(e, -t),
-                lambda e, t: -vecmath.sigmoid(e, t),
-                _minus_sigmoid_product,
-            ),
-            Objective("exp", vecmath.exp, vecmath.exp, vecmath.exp),
-            Objective("identity", lambda e, t: t, _constant(1.0), _constant(0.0)),
-            Objective(
-                "half_square",
-                lambda e, t: 0.5 * t * t,
-                lambda e, t: t,
-                _constant(1.0),
-            ),
-            Objective(
-                "half_square_from_one",
-                lambda e, t: 0.5 * (t - 1.0) * (t - 1.0),
-                lambda e, t: t - 1.0,
-                _constant(1.0),
-            ),
-            Objective(
-                "hinge_below_one",
-                lambda e, t: e.maximum(1.0 - t, 0.0),
-                _step(lambda t: t < 1.0, -1.0),
-                _constant(0.0),
-            ),
-            Objective(
-                "hinge_above_minus_one",
-                lambda e, t: e.maximum(1.0 + t, 0.0),
-                _step(lambda t: t > -1.0, 1.0),
-                _constant(0.0),
-            ),
-        )
+        "log_sigmoid": Objective(
+            vecmath.log_sigmoid, lambda e, t: vecmath.sigmoid(e, -t), _minus_sigmoid_product
+        ),
+        "log_sigmoid_of_minus": Objective(
+            lambda e, t: vecmath.log_sigmoid(e, -t),
+            lambda e, t: -vecmath.sigmoid(e, t),
+            _minus_sigmoid_product,
+        ),
+        "exp": Objective(vecmath.exp, vecmath.exp, vecmath.exp),
+        "identity": Objective(lambda e, t: t, _constant(1.0), _constant(0.0)),
+        "half_square": Objective(lambda e, t: 0.5 * t * t, lambda e, t: t, _constant(1.0)),
+        "half_square_from_one": Objective(
+            lambda e, t: 0.5 * (t - 1.0) * (t - 1.0), lambda e, t: t - 1.0, _constant(1.0)
+        ),
+        "hinge_below_one": Objective(
+            lambda e, t: e.maximum(1.0 - t, 0.0), _step(lambda t: t < 1.0, -1.0), _constant(0.0)
+        ),
+        "hinge_above_minus_one": Objective(
+            lambda e, t: e.maximum(1.0 + t, 0.0), _step(lambda t: t > -1.0, 1.0), _constant(0.0)
+        ),
     }
 )
 """By name: log sigmoid(t), log sigmoid(-t), exp(t), t, t^2/2, (t-1)^2/2, max(0, 1-t), max(0, 1+t)."""
 
 
 def objective(
-    e: Emitter, function: Objective, t: Address, weight: Address, dt: Address, value: Address
+    e: Emitter, function: str, t: Address, weight: Address, dt: Address, value: Address
 ) -> None:
     """``value += sum_r weight phi(t)`` and ``dt = weight phi'(t)``."""
-    total = e.variable(e.zero())
+    phi, total = OBJECTIVES[function], e.variable(e.zero())
     with e.loop(e.rows, step=e.lanes) as r:
         logit, w = e.load(t, r), e.load(weight, r)
-        total.set(total.get() + _weighted(e, w, function.value(e, logit)))
-        e.store(_weighted(e, w, function.slope(e, logit)), dt, r)
+        total.set(total.get() + _weighted(e, w, phi.value(e, logit)))
+        e.store(_weighted(e, w, phi.slope(e, logit)), dt, r)
     e.store_scalar(e.load_scalar(value) + e.sum(total.get()), value)
 
 
 def objective_tangent(
     e: Emitter,
-    function: Objective,
+    function: str,
     t: Address,
     Rt: Address,
     weight: Address,
@@ -109,10 +87,11 @@ def objective_tangent(
     Rdt: Address,
 ) -> None:
     """``dt = weight phi'(t)`` again, and ``Rdt = weight phi''(t) Rt``."""
+    phi = OBJECTIVES[function]
     with e.loop(e.rows, step=e.lanes) as r:
         logit, w = e.load(t, r), e.load(weight, r)
-        e.store(_weighted(e, w, function.slope(e, logit)), dt, r)
-        e.store(_weighted(e, w, function.bend(e, logit) * e.load(Rt, r)), Rdt, r)
+        e.store(_weighted(e, w, phi.slope(e, logit)), dt, r)
+        e.store(_weighted(e, w, phi.bend(e, logit) * e.load(Rt, r)), Rdt, r)
 
 
 def _weighted(e: Emitter, weight: Value, x: Value) -> Value:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinygrad_ugan.kernels import parameters, products, rows
-from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, Program
 from tinygrad_ugan.kernels.rows import THIN
 
@@ -139,12 +138,12 @@ class Pass:
     Rd: list[Array]
 
     @property
-    def _act(self):
-        return ACTIVATIONS[self.network.activation]
+    def _act(self) -> str:
+        return self.network.activation
 
-    def _below(self, l: int):
+    def _below(self, l: int) -> str:
         """The activation whose output layer l takes."""
-        return ACTIVATIONS["identity"] if l == 1 else self._act
+        return "identity" if l == 1 else self._act
 
     def hidden(self, theta: Weights) -> None:
         """h_1 ... h_{L-1}."""
@@ -155,7 +154,7 @@ class Pass:
         """The output, after the hidden layers."""
         L = self.network.depth
         if not self.network.narrow:
-            self._layer(L, theta, y, ACTIVATIONS["identity"])
+            self._layer(L, theta, y, "identity")
             return
         a, w = self.h[L - 1], theta.w[L - 1]
         self.program.call(
@@ -163,7 +162,7 @@ class Pass:
             out=y, ldo=y.ld, n=_padded(self.program, a),
         )  # fmt: skip
 
-    def _layer(self, l: int, theta: Weights, out: Array, activation) -> None:
+    def _layer(self, l: int, theta: Weights, out: Array, activation: str) -> None:
         a, w, b = self.h[l - 1], theta.w[l - 1], theta.b[l - 1]
         n = _padded(self.program, w)
         if self.network.is_thin(l):
@@ -233,7 +232,7 @@ class Pass:
             )  # fmt: skip
         else:
             self.program.call(
-                products.dense, ACTIVATIONS["identity"], a=d, lda=d.ld, w=wt, ldw=wt.ld,
+                products.dense, "identity", a=d, lda=d.ld, w=wt, ldw=wt.ld,
                 bias=nothing, out=out, ldo=out.ld, n=_padded(self.program, wt), depth=d.columns,
             )  # fmt: skip
 
@@ -316,7 +315,7 @@ class Pass:
             )  # fmt: skip
         else:
             self.program.call(
-                products.dense_tangent, ACTIVATIONS["identity"], True, a=d, Ra=Rd, lda=d.ld,
+                products.dense_tangent, "identity", True, a=d, Ra=Rd, lda=d.ld,
                 w=wt, Rw=v.wt[0], ldw=wt.ld, Rbias=nothing, h=self.d[0], Rout=out, ldo=out.ld,
                 n=_padded(self.program, wt), depth=d.columns,
             )  # fmt: skip

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tinygrad_ugan.kernels.activations import Activation
+from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
 
 Tile = list[list[Value]]
@@ -92,7 +92,7 @@ def each(e: Emitter, tile: Tile, r: Value, j: Value, ld: Value) -> list[tuple[Va
 
 def dense(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     a: Address,
     lda: Count,
     w: Address,
@@ -104,17 +104,18 @@ def dense(
     depth: Count,
 ) -> None:
     """``out = act(a w + bias)``."""
+    act = ACTIVATIONS[activation]
 
     def finish(r: Value, j: Value, tile: Tile) -> None:
         for z, column, offset in each(e, tile, r, j, ldo):
-            e.store(activation.value(e, z + e.load(bias, column)), out, offset)
+            e.store(act.value(e, z + e.load(bias, column)), out, offset)
 
     tiled(e, [Segment(a, lda, e.index(1), w, ldw)], e.rows, n, depth, finish)
 
 
 def dense_tangent(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     moving: bool,
     a: Address,
     Ra: Address,
@@ -133,10 +134,11 @@ def dense_tangent(
 
     The first term is left out if a is not `moving`.
     """
+    act = ACTIVATIONS[activation]
 
     def finish(r: Value, j: Value, tile: Tile) -> None:
         for Rz, column, offset in each(e, tile, r, j, ldo):
-            slope = activation.slope(e, e.load(h, offset))
+            slope = act.slope(e, e.load(h, offset))
             e.store(slope * (Rz + e.load(Rbias, column)), Rout, offset)
 
     one = e.index(1)
@@ -146,7 +148,7 @@ def dense_tangent(
 
 def pullback(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     d: Address,
     ldd: Count,
     wt: Address,
@@ -162,18 +164,19 @@ def pullback(
 
     `wt` is the transpose of w.
     """
+    act = ACTIVATIONS[activation]
 
     def finish(r: Value, j: Value, tile: Tile) -> None:
         for x, _, offset in each(e, tile, r, j, ldo):
             e.store(x, e_out, offset)
-            e.store(x * activation.slope(e, e.load(h, offset)), d_out, offset)
+            e.store(x * act.slope(e, e.load(h, offset)), d_out, offset)
 
     tiled(e, [Segment(d, ldd, e.index(1), wt, ldw)], e.rows, n, depth, finish)
 
 
 def pullback_tangent(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     d: Address,
     Rd: Address,
     ldd: Count,
@@ -193,14 +196,15 @@ def pullback_tangent(
 
     ``d_out = e_out act'(z)`` and ``Rd_out = (Rd w^T + d Rw^T) act'(z) + e_out act''(z) Rz``.
     """
+    act = ACTIVATIONS[activation]
 
     def finish(r: Value, j: Value, tile: Tile) -> None:
         for x, _, offset in each(e, tile, r, j, ldo):
             height, cotangent = e.load(h, offset), e.load(e_out, offset)
-            slope = activation.slope(e, height)
+            slope = act.slope(e, height)
             result = x * slope
-            if activation.curved:
-                bend = activation.bend(e, height, e.load(Rh, offset))
+            if act.curved:
+                bend = act.bend(e, height, e.load(Rh, offset))
                 result = e.fma(cotangent, bend, result)
             e.store(cotangent * slope, d_out, offset)
             e.store(result, Rd_out, offset)

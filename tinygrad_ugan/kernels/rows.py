@@ -6,7 +6,7 @@ The first layer of a network that sees points of the plane, and the last one of 
 
 from __future__ import annotations
 
-from tinygrad_ugan.kernels.activations import Activation
+from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
 
 THIN = 4
@@ -14,7 +14,7 @@ THIN = 4
 
 def thin(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     width: int,
     x: Address,
     ldx: Count,
@@ -26,18 +26,19 @@ def thin(
     n: Count,
 ) -> None:
     """``out = act(x w + bias)`` for x of `width` columns."""
+    act = ACTIVATIONS[activation]
     with e.loop(n, step=e.lanes) as j:
         weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
         start = e.load(bias, j)
         with e.loop(e.rows, step=_STRIP) as strip:
             for r in _strip(e, strip):
                 z = _combine(e, x, r * ldx, weights, start)
-                e.store(activation.value(e, z), out, r * ldo + j)
+                e.store(act.value(e, z), out, r * ldo + j)
 
 
 def thin_tangent(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     width: int,
     x: Address,
     ldx: Count,
@@ -50,12 +51,13 @@ def thin_tangent(
     n: Count,
 ) -> None:
     """``Rout = act'(z) (x Rw + Rbias)``, with ``act'(z)`` from ``h = act(z)``."""
+    act = ACTIVATIONS[activation]
     with e.loop(n, step=e.lanes) as j:
         weights = [e.load(e.at(Rw, c * ldw), j) for c in _columns(e, width)]
         start = e.load(Rbias, j)
         with e.loop(e.rows, step=_STRIP) as strip:
             for r in _strip(e, strip):
-                slope = activation.slope(e, e.load(h, r * ldo + j))
+                slope = act.slope(e, e.load(h, r * ldo + j))
                 e.store(slope * _combine(e, x, r * ldx, weights, start), Rout, r * ldo + j)
 
 
@@ -124,7 +126,7 @@ def dots_tangent(
 
 def top(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     width: int,
     h: Address,
     ldh: Count,
@@ -141,6 +143,7 @@ def top(
 
     `ds` are the cotangents of its `width` outputs; w and dw are given as rows, `wt` and `dwt`.
     """
+    act = ACTIVATIONS[activation]
     columns = _columns(e, width)
     with e.loop(n, step=e.lanes) as j:
         weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
@@ -152,7 +155,7 @@ def top(
             cotangent = factors[0] * weights[0]
             for factor, weight in zip(factors[1:], weights[1:], strict=True):
                 cotangent = e.fma(factor, weight, cotangent)
-            e.store(cotangent * activation.slope(e, height), d, r * ldh + j)
+            e.store(cotangent * act.slope(e, height), d, r * ldh + j)
             for factor, total in zip(factors, sums, strict=True):
                 total.set(e.fma(factor, height, total.get()))
         for place, total in zip(places, sums, strict=True):
@@ -166,7 +169,7 @@ def top(
 
 def top_tangent(
     e: Emitter,
-    activation: Activation,
+    activation: str,
     moving: bool,
     h: Address,
     Rh: Address,
@@ -186,20 +189,21 @@ def top_tangent(
     ``Rd = (Rds w + ds Rw) act'(z) + ds w act''(z) Rz``, ``Rdw += sum_r ds Rh + Rds h`` and
     ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
     """
+    act = ACTIVATIONS[activation]
     with e.loop(n, step=e.lanes) as j:
         weight, Rweight = e.load(w, j), e.load(Rw, j)
         total = e.variable(e.load(Rdw, j))
         with e.loop(e.rows) as r:
             height = e.load(h, r * ldh + j)
             s, Rs = (e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds))
-            slope, cotangent = activation.slope(e, height), s * weight
+            slope, cotangent = act.slope(e, height), s * weight
             Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
             total.set(e.fma(Rs, height, total.get()))
             if moving:
                 Rheight = e.load(Rh, r * ldh + j)
                 total.set(e.fma(s, Rheight, total.get()))
-                if activation.curved:
-                    bend = activation.bend(e, height, Rheight)
+                if act.curved:
+                    bend = act.bend(e, height, Rheight)
                     Rcotangent = e.fma(cotangent, bend, Rcotangent)
             e.store(cotangent * slope, d, r * ldh + j)
             e.store(Rcotangent, Rd, r * ldh + j)

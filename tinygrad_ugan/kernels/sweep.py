@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import losses, network, parameters
-from tinygrad_ugan.kernels.losses import OBJECTIVES
 from tinygrad_ugan.kernels.network import Network, Pass, Weights
 from tinygrad_ugan.kernels.program import (
     CHUNK,
@@ -221,7 +220,7 @@ class SweepProgram:
 
     def _objective(self, term: Term, logits: Array, weights: Array, value: Array) -> None:
         self.program.call(
-            losses.objective, OBJECTIVES[term.objective], t=logits, weight=weights.by_element,
+            losses.objective, term.objective, t=logits, weight=weights.by_element,
             dt=self.ds, value=value,
         )  # fmt: skip
 
@@ -268,7 +267,7 @@ class SweepProgram:
             here.hidden_tangent(theta, self.v)
             here.logit_tangent(theta, self.v, _flat(self.Rs))
             p.call(
-                losses.objective_tangent, OBJECTIVES[term.objective], t=logits, Rt=self.Rs,
+                losses.objective_tangent, term.objective, t=logits, Rt=self.Rs,
                 weight=self.weights_inner.by_element, dt=self.ds, Rdt=self.Rds,
             )  # fmt: skip
             grad = None if last else self.partial_d.along(CHUNK)
