@@ -24,7 +24,9 @@ def parameters(emit: Callable[..., None]) -> dict[str, str]:
     return {name: kind for name, kind in annotated.items() if kind in _READERS}
 
 
-def load(emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike) -> int:
+def load(
+    emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike
+) -> int:
     """The address of the machine code of a kernel.
 
     Parameters
@@ -38,10 +40,14 @@ def load(emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dt
         float32 or float64.
     """
     name = "_".join(map(str, (emit.__name__, *statics, np.dtype(dtype), target.name)))
-    return objects.load_function(name, target, functools.partial(_build, name, emit, statics, target, dtype))
+    return objects.load_function(
+        name, target, functools.partial(_build, name, emit, statics, target, dtype)
+    )
 
 
-def _build(name: str, emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike) -> Any:
+def _build(
+    name: str, emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike
+) -> Any:
     e = Emitter(name, target, dtype)
     emit(e, *statics, **{name: _READERS[kind](e) for name, kind in parameters(emit).items()})
     return e.finish()

@@ -110,9 +110,7 @@ def allocate(
     distance = last - first
     size = distance // w[0].itemsize
     flat = replace(b[0], address=(first, 0, 0, 0, 0, 0), ld=size, columns=size, size=size)
-    w, b, flat = (
-        [replace(x, copy=distance, size=size) for x in xs] for xs in (w, b, [flat])
-    )
+    w, b, flat = ([replace(x, copy=distance, size=size) for x in xs] for xs in (w, b, [flat]))
     return Weights(tuple(w), tuple(b), tuple(wt), flat[0])
 
 
@@ -264,7 +262,14 @@ class Pass:
         )  # fmt: skip
 
     def backward_tangent(
-        self, theta: Weights, v: Weights, ds: Array, Rds: Array, Rgrad: Weights | None, *, to_input: bool
+        self,
+        theta: Weights,
+        v: Weights,
+        ds: Array,
+        Rds: Array,
+        Rgrad: Weights | None,
+        *,
+        to_input: bool,
     ) -> None:
         """The derivative of `backward` for one output: added to `Rgrad`; Rd_0 too if asked for."""
         L = self.network.depth
@@ -322,9 +327,17 @@ class Pass:
 
 
 def make_pass(
-    program: Program, network: Network, x: Array, *, copies: int, chunks: int, block: int, tangent: bool
+    program: Program,
+    network: Network,
+    x: Array,
+    *,
+    copies: int,
+    chunks: int,
+    block: int,
+    tangent: bool,
 ) -> Pass:
     """Room for a pass over the rows of x; h and e in so many copies."""
+
     def kept(widths: Sequence[int]) -> list[Array]:
         return [program.array(x.rows, n, copies) for n in widths]
 
@@ -338,7 +351,9 @@ def make_pass(
     return Pass(program, network, h, e, scratch(), scratch(), scratch())
 
 
-def copy_in(program: Program, network: Network, theta: Weights, slots: list[int], chunks: int) -> None:
+def copy_in(
+    program: Program, network: Network, theta: Weights, slots: list[int], chunks: int
+) -> None:
     """Sections that read the caller's parameters: slots for w and b of every layer."""
     one = program.constant(1.0)
     for l in range(1, network.depth + 1):
@@ -370,7 +385,12 @@ def transpose(program: Program, network: Network, l: int, theta: Weights) -> Non
     w, wt = theta.w[l - 1], theta.wt[l - 1]
     if wt is not None:
         program.call(
-            parameters.transpose, source=w.by_row, lds=w.ld, out=wt.by_element, ldo=wt.ld, n=w.columns
+            parameters.transpose,
+            source=w.by_row,
+            lds=w.ld,
+            out=wt.by_element,
+            ldo=wt.ld,
+            n=w.columns,
         )
 
 

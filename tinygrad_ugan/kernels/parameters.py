@@ -19,7 +19,14 @@ def zero(e: Emitter, out: Address) -> None:
 
 
 def copy_in(
-    e: Emitter, source: Slot, first: Count, count: Count, scale: Address, out: Address, ldo: Count, n: Count
+    e: Emitter,
+    source: Slot,
+    first: Count,
+    count: Count,
+    scale: Address,
+    out: Address,
+    ldo: Count,
+    n: Count,
 ) -> None:
     """``out = scale source``: rows from `first` on, of the caller's `count` rows of n elements."""
     factor = e.load_scalar(scale)
@@ -122,9 +129,7 @@ def scaled(e: Emitter, x: Address, ld: Count, scale: Address, out: Address, n: C
         e.store(factor * e.load(x, offset), out, offset)
 
 
-def copy_out(
-    e: Emitter, x: Address, ldx: Count, first: Count, out: Slot, n: Count
-) -> None:
+def copy_out(e: Emitter, x: Address, ldx: Count, first: Count, out: Slot, n: Count) -> None:
     """``out = x``: into the caller's array of n columns, from row `first` on."""
     whole = n / e.lanes * e.lanes
     with e.loop(e.rows) as r:

@@ -11,6 +11,7 @@ zero, and rows come in whole tiles. `ld` is the distance from one row to the nex
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -48,13 +49,21 @@ def tiled(
     n: Value,
     depth: Value,
     finish: Callable[[Value, Value, Tile], None],
+    wanted: Sequence[tuple[Value, Value]] = (),
 ) -> None:
-    """``finish(r, j, tile)`` for every tile of ``sum_s a_s b_s``, of `rows` x `n` elements."""
+    """``finish(r, j, tile)`` for every tile of ``sum_s a_s b_s``, of `rows` x `n` elements.
+
+    `wanted` are matrices ``(address, ld)`` of which `finish` reads the same tile: it is asked for
+    before the product begins, and has come by the time that this is done.
+    """
     for vectors, start, stop in _panels(e, n):
         with (
             e.loop(stop, start, vectors * e.lanes) as j,
             e.loop(rows, step=e.target.tile_rows) as r,
         ):
+            for address, ld in wanted:
+                for i, v in itertools.product(range(e.target.tile_rows), range(vectors)):
+                    e.prefetch(address, (r + i) * ld + j + v * e.lanes)
             finish(r, j, _tile(e, segments, r, j, depth, vectors))
 
 
@@ -143,7 +152,7 @@ def dense_tangent(
 
     one = e.index(1)
     segments = [Segment(Ra, lda, one, w, ldw)] if moving else []
-    tiled(e, [*segments, Segment(a, lda, one, Rw, ldw)], e.rows, n, depth, finish)
+    tiled(e, [*segments, Segment(a, lda, one, Rw, ldw)], e.rows, n, depth, finish, [(h, ldo)])
 
 
 def pullback(
@@ -171,7 +180,7 @@ def pullback(
             e.store(x, e_out, offset)
             e.store(x * act.slope(e, e.load(h, offset)), d_out, offset)
 
-    tiled(e, [Segment(d, ldd, e.index(1), wt, ldw)], e.rows, n, depth, finish)
+    tiled(e, [Segment(d, ldd, e.index(1), wt, ldw)], e.rows, n, depth, finish, [(h, ldo)])
 
 
 def pullback_tangent(
@@ -211,7 +220,7 @@ def pullback_tangent(
 
     one = e.index(1)
     segments = [Segment(Rd, ldd, one, wt, ldw), Segment(d, ldd, one, Rwt, ldw)]
-    tiled(e, segments, e.rows, n, depth, finish)
+    tiled(e, segments, e.rows, n, depth, finish, [(h, ldo), (Rh, ldo), (e_out, ldo)])
 
 
 def accumulate(

@@ -18,6 +18,7 @@ from tinygrad_ugan.kernels import executor, kernel, threads
 from tinygrad_ugan.kernels.target import Target
 
 _LINE = 64  # bytes, of a cache line
+_STAGGER = 5 * _LINE  # between arrays, lest equal places of equal arrays fall on each other
 _CROWD = 512  # rows that are a multiple of so many bytes apart fall on each other in the cache
 BASE, ROW, CHUNK, K, I, J = range(6)
 Numbers = tuple[int, int, int, int, int, int]
@@ -106,9 +107,11 @@ class Program:
             ld += _LINE // self.dtype.itemsize
         size = tall * ld
         copy = -(-size * self.dtype.itemsize // _LINE) * _LINE
-        start, self._size = self._size, self._size + copies * copy
+        start, self._size = self._size, self._size + copies * copy + _STAGGER
         address = (start, 0, 0, 0, 0, 0)
-        return Array(address, ld, rows, columns, copy, copy // self.dtype.itemsize, self.dtype.itemsize)
+        return Array(
+            address, ld, rows, columns, copy, copy // self.dtype.itemsize, self.dtype.itemsize
+        )
 
     def constants(self, values: Sequence[float]) -> Array:
         """A row of numbers, set before the first run."""

@@ -6,6 +6,8 @@ The first layer of a network that sees points of the plane, and the last one of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
 
@@ -27,13 +29,11 @@ def thin(
 ) -> None:
     """``out = act(x w + bias)`` for x of `width` columns."""
     act = ACTIVATIONS[activation]
-    with e.loop(n, step=e.lanes) as j:
-        weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
-        start = e.load(bias, j)
-        with e.loop(e.rows, step=_STRIP) as strip:
-            for r in _strip(e, strip):
-                z = _combine(e, x, r * ldx, weights, start)
-                e.store(act.value(e, z), out, r * ldo + j)
+
+    def finish(r: Value, j: Value, z: Value) -> None:
+        e.store(act.value(e, z), out, r * ldo + j)
+
+    _combine(e, width, x, ldx, w, ldw, bias, n, finish)
 
 
 def thin_tangent(
@@ -52,13 +52,11 @@ def thin_tangent(
 ) -> None:
     """``Rout = act'(z) (x Rw + Rbias)``, with ``act'(z)`` from ``h = act(z)``."""
     act = ACTIVATIONS[activation]
-    with e.loop(n, step=e.lanes) as j:
-        weights = [e.load(e.at(Rw, c * ldw), j) for c in _columns(e, width)]
-        start = e.load(Rbias, j)
-        with e.loop(e.rows, step=_STRIP) as strip:
-            for r in _strip(e, strip):
-                slope = act.slope(e, e.load(h, r * ldo + j))
-                e.store(slope * _combine(e, x, r * ldx, weights, start), Rout, r * ldo + j)
+
+    def finish(r: Value, j: Value, Rz: Value) -> None:
+        e.store(act.slope(e, e.load(h, r * ldo + j)) * Rz, Rout, r * ldo + j)
+
+    _combine(e, width, x, ldx, Rw, ldw, Rbias, n, finish)
 
 
 def thin_accumulate(
@@ -227,11 +225,29 @@ def _columns(e: Emitter, width: int) -> list[Value]:
     return [e.index(c) for c in range(width)]
 
 
-def _combine(e: Emitter, x: Value, offset: Value, weights: list[Value], start: Value) -> Value:
-    total = start
-    for c, weight in enumerate(weights):
-        total = e.fma(e.broadcast(e.load_scalar(x, offset + c)), weight, total)
-    return total
+def _combine(
+    e: Emitter,
+    width: int,
+    x: Value,
+    ldx: Value,
+    w: Value,
+    ldw: Value,
+    bias: Value,
+    n: Value,
+    finish: Callable[[Value, Value, Value], None],
+) -> None:
+    """``finish(r, j, z)`` for all vectors of ``z = x w + bias``."""
+    with e.loop(e.rows, step=_STRIP) as strip:
+        rows = _strip(e, strip)
+        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        with e.loop(n, step=e.lanes) as j:
+            weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
+            start = e.load(bias, j)
+            for r, line in zip(rows, factors, strict=True):
+                z = start
+                for factor, weight in zip(line, weights, strict=True):
+                    z = e.fma(factor, weight, z)
+                finish(r, j, z)
 
 
 def _dots(

@@ -97,9 +97,7 @@ class SweepProgram:
         self.block = 64
         self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
         fake = split(self._fake_rows, self.chunks, self.block, unit)
-        self._fake_blocks = [
-            [(r + self._real_rows, n) for r, n in blocks] for blocks in fake
-        ]
+        self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
         self._noise_blocks = fake
 
     def _allocate(self) -> None:
@@ -282,6 +280,7 @@ class SweepProgram:
 
     def _ascend(self) -> int:
         """theta_{k+1} = theta_k + eta_k g_k."""
+
         def step(l: int, kind: str) -> None:
             here, after = (getattr(self.theta.along(r), kind)[l] for r in (I, J))
             p.call(
@@ -297,6 +296,7 @@ class SweepProgram:
 
     def _pull_back_ascent(self, *, first: bool) -> int:
         """lambda_k = lambda_{k+1} + H_k v, and the next v = eta_{k-1} lambda_k."""
+
         def step(l: int, kind: str) -> None:
             lam, v = (getattr(x, kind)[l] for x in (self.lam, self.v))
             arguments = self._partial(self.partial_d, l, kind)
@@ -347,13 +347,12 @@ class SweepProgram:
         self._clear(self.partial_g)
         p.section(self._noise_blocks)
         here = _by_row(self.pass_g)
-        here.backward(
-            self.theta_g, self.x_bar.by_row, self.partial_g.along(CHUNK), to_input=False
-        )
+        here.backward(self.theta_g, self.x_bar.by_row, self.partial_g.along(CHUNK), to_input=False)
         return phase
 
     def _outputs(self) -> int:
         """Add up the generator's gradient, and hand it to the caller."""
+
         def step(l: int, kind: str) -> None:
             array, slot = getattr(self.grad_g, kind)[l], self._slots_out[2 * l + (kind == "b")]
             p.call(
@@ -413,6 +412,7 @@ class SweepProgram:
 
 def _by_row(p: Pass, register: int | None = None) -> Pass:
     """The pass at the rows of a block; what is kept, in the copy of a register."""
+
     def place(arrays: list[Array]) -> list[Array]:
         return [a if register is None else a.along(register) for a in arrays]
 
