@@ -357,7 +357,7 @@ def as_array(x: Any) -> Any:
 
 def as_operand(x: Any) -> Any:
     """Turn a list or tuple of numbers into an array, as NumPy does; anything else stays."""
-    return np.asarray(x) if isinstance(x, list | tuple) else x
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def strip(x: Any) -> Any:
