@@ -167,3 +167,10 @@ def test_an_operation_runs_on_plain_arrays_and_works_beside_numpy(rng):
 def test_an_operation_is_declared_in_exactly_one_way(rules, words):
     with pytest.raises(ArgumentError, match=words):
         ug.primitive(np.linalg.norm, **rules)
+
+
+def test_an_operation_takes_constants_only_by_keyword():
+    scaled = ug.primitive(lambda x, scale: x * scale, transpose=lambda g, x, scale: g * scale)
+    assert ug.grad(lambda x: scaled(x, scale=3.0))(2.0) == 3.0
+    with pytest.raises(NotDifferentiableError, match=r"scale=.*by position"):
+        ug.grad(lambda x: scaled(x, scale=x))(2.0)
