@@ -93,7 +93,7 @@ def refuse_keywords(function: Callable[..., Any], keywords: Iterable[str]) -> No
     if "out" in keywords:
         raise NotDifferentiableError(
             f"{name} with out= writes in place, which has no derivative; leave out= away and "
-            "use the value that is returned"
+            "use the value that is returned (for y += x on a plain array y: y = y + x)"
         )
     given = ", ".join(f"{keyword}=" for keyword in keywords)
     raise NotDifferentiableError(

@@ -103,7 +103,8 @@ class Tensor(Tracer):
         raise NotDifferentiableError(
             "a traced value cannot become a plain array inside a differentiated function: build "
             "arrays with ug.array, np.stack or np.concatenate instead of np.array, write to them "
-            "with ug.at(x)[index].set(value), or cut the derivative with stop_gradient"
+            "with ug.at(x)[index].set(value), call ug.softmax and its like instead of SciPy's, or "
+            "cut the derivative with stop_gradient"
         )
 
     # What looks at the value only.
@@ -112,6 +113,8 @@ class Tensor(Tracer):
     ndim = property(attrgetter("value.ndim"), doc="Number of axes.")
     size = property(attrgetter("value.size"), doc="Number of elements.")
     dtype = property(attrgetter("value.dtype"), doc="Data type of the elements.")
+    itemsize = property(attrgetter("value.itemsize"), doc="Bytes of an element.")
+    nbytes = property(attrgetter("value.nbytes"), doc="Bytes of the elements.")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -169,6 +172,12 @@ class Tensor(Tracer):
 
     # What differentiates.
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     __add__, __radd__ = _operator(np.add), _reflected(np.add)
     __sub__, __rsub__ = _operator(np.subtract), _reflected(np.subtract)
     __mul__, __rmul__ = _operator(np.multiply), _reflected(np.multiply)
@@ -183,6 +192,8 @@ class Tensor(Tracer):
     prod, cumsum, cumprod = _method(np.prod), _method(np.cumsum), _method(np.cumprod)
     max, min, clip = _method(np.max), _method(np.min), _method(np.clip)
     argmax, argmin = _method(np.argmax), _method(np.argmin)
+    argsort, argpartition = _method(np.argsort), _method(np.argpartition)
+    nonzero, searchsorted = _method(np.nonzero), _method(np.searchsorted)
     any, all = _method(np.any), _method(np.all)
     round, conj, conjugate = _method(np.round), _method(np.conjugate), _method(np.conjugate)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
