@@ -108,13 +108,12 @@ def evaluate(sample, arrays, function):
     """Call `function` as a sample does, on `arrays`, and list the arrays that come out."""
     structured = [_structured(x, a) for x, a in zip(operands(sample), arrays, strict=True)]
     out = function(*with_operands(sample, structured), **sample.params)
-    invariant = getattr(sample, "invariant", None)
-    return [x for x in optree.tree_leaves(invariant(out) if invariant else out) if np.size(x)]
+    unique = out if sample.invariant is None else sample.invariant(out)
+    return [x for x in optree.tree_leaves(unique) if np.size(x)]
 
 
 def _structured(operand, array):
-    structure = getattr(operand, "structure", None)
-    return structure(array) if structure else array
+    return array if operand.structure is None else operand.structure(array)
 
 
 def fit(value, shape, low, high, place):

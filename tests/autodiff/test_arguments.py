@@ -22,6 +22,7 @@ ARGUMENTS = Arguments.of(rule)
         ((1, 0), {"keepdims": True}, True),
         ((1, 0, None), {}, False),
         ((1,), {"dtype": float}, False),
+        ((), {"a": 1}, False),
     ],
 )
 def test_what_is_admitted(args, kwargs, admitted):
@@ -32,9 +33,13 @@ def test_variable_numbers_of_arguments():
     assert Arguments.of(lambda *arrays: 0).admit(range(10), {})
     assert not Arguments.of(lambda *arrays: 0).admit((), {"axis": 0})
     assert Arguments.of(lambda **options: 0).admit((), {"axis": 0})
-    assert Arguments.of(rule, skip=1).places == 1
+    assert Arguments.of(rule, skip=1) == Arguments(0, 1, frozenset({"axis", "keepdims"}))
     assert Arguments().admit(range(10), {"axis": 0})
     assert Arguments.of(max) == Arguments()  # written in C, and does not tell
+
+
+def test_there_is_no_place_for_out():
+    assert Arguments.of(np.take) == Arguments(2, 3, frozenset({"a", "indices", "axis", "mode"}))
 
 
 def test_defaults_are_left_out_and_options_named():

@@ -1,5 +1,7 @@
 """Rules of one's own, for functions and for operations."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -167,3 +169,16 @@ def test_an_operation_runs_on_plain_arrays_and_works_beside_numpy(rng):
 def test_an_operation_is_declared_in_exactly_one_way(rules, words):
     with pytest.raises(ArgumentError, match=words):
         ug.primitive(np.linalg.norm, **rules)
+
+
+def test_an_operation_takes_constants_only_by_keyword():
+    scaled = ug.primitive(lambda x, scale: x * scale, transpose=lambda g, x, scale: g * scale)
+    assert ug.grad(lambda x: scaled(x, scale=3.0))(2.0) == 3.0
+    with pytest.raises(NotDifferentiableError, match=r"scale=.*by position"):
+        ug.grad(lambda x: scaled(x, scale=x))(2.0)
+
+
+def test_an_operation_may_return_a_python_number():
+    erf = ug.primitive(math.erf, partials=[lambda ans, x: 2 / math.sqrt(math.pi) * np.exp(-x * x)])
+    check_modes(erf, (0.3,), np.random.default_rng(0), order=3)
+    assert ug.grad(lambda x: np.sum(erf(x)))(0.0) == 2 / math.sqrt(math.pi)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 
 from tinygrad_ugan import grad, jvp, value_and_grad
 from tinygrad_ugan.errors import NotDifferentiableError
@@ -68,6 +69,8 @@ def test_unmodified_numpy_code():
         (lambda x: np.convolve(x[0], [1.0, 2.0]).sum(), np.array([[3.0, 3, 3], [0, 0, 0]])),
         (lambda x: np.sum(x, 1)[0], np.array([[1.0, 1, 1], [0, 0, 0]])),
         (lambda x: (x if x[0, 0] > 0 else -x).sum(), np.ones_like(X)),
+        (lambda x: (divmod(x, 0.4)[1] + divmod(x, 0.4)[0] * x).sum(), 1 + X // 0.4),
+        (lambda x: divmod(4.6, x)[1].sum(), -(4.6 // X)),
     ],
 )
 def test_gradients_of_array_manners(f, expected):
@@ -95,7 +98,13 @@ def test_attributes():
         assert (x <= X).all()
         assert (x >= X).all()
         assert not (x < X).any()
+        assert (x.itemsize, x.nbytes) == (8, 48)
         assert np.argmax(x) == 2
+        assert x.argsort(axis=0).tolist() == [[0, 0, 1], [1, 1, 0]]
+        assert x[0].argpartition(1)[0] == 1
+        assert [places.tolist() for places in (x > 1).nonzero()] == [[0, 1], [2, 0]]
+        assert [places.tolist() for places in x[:1].nonzero()] == [[0, 0, 0], [0, 1, 2]]
+        assert x[1, ::-1].searchsorted(0.5) == 2
         assert "Tensor" in repr(x)
         assert x.astype(int).dtype == int
         return x.sum()
@@ -124,6 +133,8 @@ def test_attributes():
         (lambda x: math.sqrt(x[0, 0]), r"np\.sqrt, not math\.sqrt"),
         (lambda x: np.add(x, 1, out=np.zeros((2, 3))), "out="),
         (lambda x: np.sum(x, axis=0, out=np.zeros(3)), "out="),
+        (lambda x: np.zeros((2, 3)).__iadd__(x), r"y = y \+ x"),
+        (lambda x: scipy.special.softmax(x), r"ug\.softmax"),
         (lambda x: np.add(x, 1, where=X > 0), "where="),
         (lambda x: np.add.reduce(x), "np.sum"),
         (lambda x: np.fft.fft(x), r"fft.*ug\.primitive"),

@@ -112,6 +112,8 @@ def test_array_of_no_tensors_is_that_of_numpy():
     assert ug.array([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]]
     assert ug.array([[1, 2]]).dtype == int
     assert ug.array(1.0, np.float32).dtype == np.float32
+    assert ug.array([np.float32(1), 1.0, 2]).dtype == np.float32
+    assert ug.array([]).dtype == float
 
 
 def test_array_promotes_as_arithmetic_does():

@@ -5,6 +5,7 @@ fails where it is made, and not in the backward pass.
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,17 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 class Arguments:
     """So many arguments by position, and those of these names by keyword (None: any).
 
+    The required ones must come by position: a primitive looks for tensors there and nowhere else.
+    There is no place for ``out``, which is written to.
+
     Examples
     --------
-    >>> Arguments.of(lambda a, axis=None, *, keepdims=False: a).places
-    2
+    >>> arguments = Arguments.of(lambda a, axis=None, out=None, *, keepdims=False: a)
+    >>> arguments.required, arguments.places, sorted(arguments.keywords)
+    (1, 2, ['a', 'axis', 'keepdims'])
     """
 
+    required: int = 0
     places: float = math.inf
     keywords: frozenset[str] | None = None
 
@@ -39,18 +45,19 @@ class Arguments:
         except ValueError:
             return cls()
         kinds = {p.kind for p in parameters}
+        positional = [p for p in parameters if p.kind in _POSITIONAL]
+        before_out = itertools.takewhile(lambda p: p.name != "out", positional)
         return cls(
-            places=math.inf
-            if inspect.Parameter.VAR_POSITIONAL in kinds
-            else sum(p.kind in _POSITIONAL for p in parameters),
+            required=sum(p.default is inspect.Parameter.empty for p in positional),
+            places=math.inf if inspect.Parameter.VAR_POSITIONAL in kinds else len([*before_out]),
             keywords=None
             if inspect.Parameter.VAR_KEYWORD in kinds
-            else frozenset(p.name for p in parameters if p.kind in _NAMED),
+            else frozenset(p.name for p in parameters if p.kind in _NAMED) - {"out"},
         )
 
     def admit(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         """Whether a call can be passed on as it is."""
-        return len(args) <= self.places and (
+        return self.required <= len(args) <= self.places and (
             not kwargs or self.keywords is None or kwargs.keys() <= self.keywords
         )
 
@@ -86,7 +93,7 @@ def refuse_keywords(function: Callable[..., Any], keywords: Iterable[str]) -> No
     if "out" in keywords:
         raise NotDifferentiableError(
             f"{name} with out= writes in place, which has no derivative; leave out= away and "
-            "use the value that is returned"
+            "use the value that is returned (for y += x on a plain array y: y = y + x)"
         )
     given = ", ".join(f"{keyword}=" for keyword in keywords)
     raise NotDifferentiableError(

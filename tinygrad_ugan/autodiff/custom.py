@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
@@ -220,7 +221,12 @@ def primitive(
             "one way of saying what it is: partials=, transpose=, transposes=, or jvp= and vjp=",
         )
 
-    def declare(implementation: Callable[..., Any]) -> Primitive:
+    def declare(function: Callable[..., Any]) -> Primitive:
+        @functools.wraps(function)
+        def implementation(*args: Any, **params: Any) -> Any:
+            out = function(*args, **params)
+            return out if hasattr(out, "dtype") else np.asarray(out)[()]  # math.erf and its like
+
         if jvp is not None and vjp is not None:
             return general(implementation, jvp, vjp, samples=())
         if transpose is not None:

@@ -27,6 +27,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.core import Tracer, bind
+from tinygrad_ugan.errors import NotDifferentiableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,13 @@ class Primitive:
     arguments: Arguments = field(default_factory=Arguments)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        """Apply the operation to arrays, numbers and tensors."""
+        """Apply the operation to arrays, numbers and tensors; by keyword come constants only."""
+        for name, value in params.items():
+            if isinstance(value, Tracer):
+                raise NotDifferentiableError(
+                    f"{self.name} got a tensor for {name}=, where its rule does not look; hand it "
+                    "in by position, or cut its derivative with stop_gradient"
+                )
         return bind(self, args, params)
 
 
@@ -203,7 +210,7 @@ def elementwise(
         vjp=vjp,
         samples=_broadcasting_samples(domains) if samples is None else tuple(samples),
         convention=convention,
-        arguments=Arguments(len(partials), frozenset()),
+        arguments=Arguments(len(partials), len(partials), frozenset()),
     )
 
 
@@ -357,7 +364,7 @@ def as_array(x: Any) -> Any:
 
 def as_operand(x: Any) -> Any:
     """Turn a list or tuple of numbers into an array, as NumPy does; anything else stays."""
-    return np.asarray(x) if isinstance(x, list | tuple) else x
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def strip(x: Any) -> Any:

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.arguments import full_name, refuse_keywords
-from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import as_operand, shape_of, strip
+from tinygrad_ugan.autodiff.core import Tracer, bind
+from tinygrad_ugan.autodiff.primitive import as_operand, strip
 from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
 from tinygrad_ugan.autodiff.rules.shape import astype
@@ -21,19 +22,19 @@ from tinygrad_ugan.errors import NotDifferentiableError
 
 
 def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    primitive = TABLE[function]
+    primitive: Any = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(self, as_operand(other))
+        return bind(primitive, (self, as_operand(other)), {})
 
     return method
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    primitive = TABLE[function]
+    primitive: Any = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return primitive(as_operand(other), self)
+        return bind(primitive, (as_operand(other), self), {})
 
     return method
 
@@ -53,17 +54,17 @@ def _reflected_constant(function: Callable[..., Any]) -> Callable[[Any, Any], An
 
 
 def _unary(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    primitive = TABLE[function]
+    primitive: Any = TABLE[function]
 
     def method(self: Tensor) -> Any:
-        return primitive(self)
+        return bind(primitive, (self,), {})
 
     return method
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+        return _call(function, (self, *args), kwargs)
 
     method.__doc__ = f"See `numpy.{function.__name__}`."
     return method
@@ -77,6 +78,9 @@ class Tensor(Tracer):
     # What NumPy calls.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        record = find(ufunc)
+        if record is not None and method == "__call__" and not kwargs:
+            return record(*map(as_operand, inputs))
         if method != "__call__":
             raise NotDifferentiableError(
                 f"{full_name(ufunc)}.{method} has no derivative rule; write it with a NumPy "
@@ -86,57 +90,31 @@ class Tensor(Tracer):
             refuse_keywords(ufunc, ["out"])
         if ufunc in CONSTANTS:
             return ufunc(*map(strip, inputs), **kwargs)
-        primitive = find(ufunc)
-        if primitive is None:
-            raise _no_rule(ufunc)
-        if kwargs:
+        if record is not None:
             refuse_keywords(ufunc, kwargs)
-        return primitive(*map(as_operand, inputs))
+        raise _no_rule(ufunc)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        if kwargs.get("out") is not None:
-            refuse_keywords(function, ["out"])
-        if function in IN_PLACE:
-            raise _in_place(full_name(function), "ug.at(x)[index].set(value)")
-        record = TABLE.get(function)
-        if record is not None:
-            if not record.arguments.admit(args, kwargs):
-                args, kwargs = record.arguments.rearrange(function, args, kwargs)
-            return record(*args, **kwargs)
-        if function in CONSTANTS:
-            return function(*map(strip, args), **{k: strip(v) for k, v in kwargs.items()})
-        raise _no_rule(function)
+        return _call(function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a plain array inside a differentiated function: build "
             "arrays with ug.array, np.stack or np.concatenate instead of np.array, write to them "
-            "with ug.at(x)[index].set(value), or cut the derivative with stop_gradient"
+            "with ug.at(x)[index].set(value), call ug.softmax and its like instead of SciPy's, or "
+            "cut the derivative with stop_gradient"
         )
 
     # What looks at the value only.
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return shape_of(self.value)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(shape_of(self.value))
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return strip(self).size
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Data type of the elements."""
-        return self.value.dtype
+    shape = property(attrgetter("value.shape"), doc="Shape of the array.")
+    ndim = property(attrgetter("value.ndim"), doc="Number of axes.")
+    size = property(attrgetter("value.size"), doc="Number of elements.")
+    dtype = property(attrgetter("value.dtype"), doc="Data type of the elements.")
+    itemsize = property(attrgetter("value.itemsize"), doc="Bytes of an element.")
+    nbytes = property(attrgetter("value.nbytes"), doc="Bytes of the elements.")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -194,6 +172,12 @@ class Tensor(Tracer):
 
     # What differentiates.
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     __add__, __radd__ = _operator(np.add), _reflected(np.add)
     __sub__, __rsub__ = _operator(np.subtract), _reflected(np.subtract)
     __mul__, __rmul__ = _operator(np.multiply), _reflected(np.multiply)
@@ -208,6 +192,8 @@ class Tensor(Tracer):
     prod, cumsum, cumprod = _method(np.prod), _method(np.cumsum), _method(np.cumprod)
     max, min, clip = _method(np.max), _method(np.min), _method(np.clip)
     argmax, argmin = _method(np.argmax), _method(np.argmin)
+    argsort, argpartition = _method(np.argsort), _method(np.argpartition)
+    nonzero, searchsorted = _method(np.nonzero), _method(np.searchsorted)
     any, all = _method(np.any), _method(np.all)
     round, conj, conjugate = _method(np.round), _method(np.conjugate), _method(np.conjugate)
     ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
@@ -229,12 +215,12 @@ class Tensor(Tracer):
     @property
     def T(self) -> Any:
         """The transposed array."""
-        return np.transpose(self)
+        return TABLE[np.transpose](self)
 
     @property
     def mT(self) -> Any:
         """The array with its last two axes exchanged."""
-        return np.matrix_transpose(self)
+        return TABLE[np.swapaxes](self, -1, -2)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """See `numpy.reshape`; the shape may be given as one tuple or as several integers."""
@@ -259,6 +245,22 @@ class Tensor(Tracer):
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
         return (self[i] for i in range(len(self)))
+
+
+def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call a NumPy function, by its record, on arguments of which some are tensors."""
+    if kwargs and kwargs.get("out") is not None:
+        refuse_keywords(function, ["out"])
+    record = TABLE.get(function)
+    if record is not None:
+        if not record.arguments.admit(args, kwargs):
+            args, kwargs = record.arguments.rearrange(function, args, kwargs)
+        return record(*args, **kwargs)
+    if function in CONSTANTS:
+        return function(*map(strip, args), **{k: strip(v) for k, v in kwargs.items()})
+    if function in IN_PLACE:
+        raise _in_place(full_name(function), "ug.at(x)[index].set(value)")
+    raise _no_rule(function)
 
 
 def _in_place(name: str, way_out: str) -> NotDifferentiableError:

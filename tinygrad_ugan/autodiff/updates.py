@@ -45,12 +45,11 @@ def array(object: Any, dtype: Any = None) -> Any:  # noqa: A002
     >>> ug.jacobian(rotated)(0.0)
     array([0., 1.])
     """
-    if not _holds_tensor(object):
-        return np.array(object, dtype)
     if dtype is None:
         kinds = {getattr(x, "dtype", type(x)): strip(x) for x in optree.tree_leaves(object)}
-        dtype = np.result_type(*kinds.values())
-    return _stacked(object, np.dtype(dtype))
+        dtype = np.result_type(*kinds.values()) if kinds else float
+    dtype = np.dtype(dtype)
+    return _stacked(object, dtype) if _holds_tensor(object) else np.array(object, dtype)
 
 
 def _holds_tensor(x: Any) -> bool:

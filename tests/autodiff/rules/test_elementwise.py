@@ -144,6 +144,28 @@ def test_derivatives_of_sinc_against_mpmath(order):
     np.testing.assert_allclose(sinc_derivative(order, x), expected, rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("n", [-2, -1, 0, 1, 2, 3, 0.5, 2.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_powers_to_a_number(n, dtype):
+    x = dtype([0.5, 1.5, 3])
+
+    def slope(x):
+        return vjp(lambda x: x**n, x)[1](np.ones(3, dtype))[0]
+
+    def curvature(x):
+        return vjp(slope, x)[1](np.ones(3, dtype))[0]
+
+    tolerance = 4 * np.finfo(dtype).eps  # two products and a power
+    for derivative, expected in (
+        (slope(x), n * x ** (n - 1.0)),
+        (curvature(x), n * (n - 1) * x ** (n - 2.0)),
+    ):
+        assert derivative.dtype == dtype
+        np.testing.assert_allclose(derivative, expected, rtol=tolerance)
+    assert n < 1 or slope(np.zeros(3, dtype)).tolist() == [float(n == 1)] * 3
+    assert n < 1 or curvature(np.zeros(3, dtype)).tolist() == [2.0 * (n == 2)] * 3
+
+
 def test_where_alone_gives_places_and_ignores_the_derivative_of_its_condition():
     x = np.array([1.0, -2.0, 3.0])
     assert grad(lambda x: x[np.where(x > 0)].sum())(x).tolist() == [1, 0, 1]

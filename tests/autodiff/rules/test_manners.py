@@ -1,9 +1,14 @@
 """The table's functions come and refuse as NumPy's do: containers of results, errors."""
 
+import inspect
+
 import numpy as np
 import pytest
 
 import tinygrad_ugan as ug
+from tests.autodiff.rules.test_table import realise
+from tests.oracles import normal_like
+from tinygrad_ugan.autodiff.rules import TABLE
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
@@ -37,6 +42,55 @@ def test_several_results_come_in_the_container_that_numpy_uses(f):
     result, expected = traced(f, A), f(A)
     assert type(result) is type(expected)
     assert [np.shape(x) for x in result] == [np.shape(x) for x in expected]
+
+
+def named(function):
+    """The function, called with a name for every argument that has one."""
+
+    def call(*args, **kwargs):
+        arguments = signature.bind(*args, **kwargs).arguments
+        unnamed = [arguments.pop(name) for name in nameless if name in arguments]
+        return function(*unnamed, **arguments)
+
+    signature = inspect.signature(function)
+    nameless = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
+    return call
+
+
+def takes_names(function):
+    """Whether it is NumPy's, and its arguments are neither any number nor without names."""
+    try:
+        kinds = {p.kind for p in inspect.signature(function).parameters.values()}
+    except ValueError:  # written in C, and does not tell
+        return False
+    return function.__module__.startswith("numpy") and not (
+        kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    )
+
+
+@pytest.mark.parametrize("function", [*filter(takes_names, TABLE)], ids=lambda f: f.__name__)
+def test_every_argument_may_be_given_by_its_name(function):
+    rng = np.random.default_rng(0)
+    for sample in TABLE[function].samples:
+        places, restrict = realise(sample, rng)
+        by_place, operands = restrict(function, places)
+        by_name, _ = restrict(named(function), places)
+        out, pullback = ug.vjp(by_place, *operands)
+        same_out, same_pullback = ug.vjp(by_name, *operands)
+        cotangent = normal_like(rng, out)
+        np.testing.assert_array_equal(same_out, out)
+        for x, y in zip(same_pullback(cotangent), pullback(cotangent), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_out_is_refused_by_place_too():
+    for f in (
+        lambda a: np.take(a, [0, 1], 0, np.zeros((2, 3))),
+        lambda a: a.take([0, 1], 0, np.zeros((2, 3))),
+        lambda a: np.sum(a, 0, None, np.zeros(3)),
+    ):
+        with pytest.raises(NotDifferentiableError, match="out= writes in place"):
+            traced(f, TALL)
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,13 @@ from tinygrad_ugan.autodiff.rules import (
     quantiles,
     reductions,
     shape,
+    standard,
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
 
 _ELEMENTS = (elementwise, choice, reductions, cumulative, quantiles)
 _PLACES = (indexing, shape, joining, calculus)
-_MATRICES = (products, linalg, decompositions)
+_MATRICES = (products, linalg, decompositions, standard)
 RECORDS = tuple(record for room in (*_ELEMENTS, *_PLACES, *_MATRICES) for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
 CONSTANTS = frozenset(

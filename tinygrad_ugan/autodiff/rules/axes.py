@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.rules.shape import broadcast_to
 
 Axis = int | tuple[int, ...] | None
 
@@ -23,9 +24,9 @@ def count(shape: tuple[int, ...], axis: Axis) -> int:
 def keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     """Give back the reduced axes of an array of `shape` as axes of length 1."""
     if axis is None:
-        return np.reshape(reduced, (1,) * len(shape))
+        return reduced.reshape((1,) * len(shape))
     axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
-    return np.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
 def spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -33,7 +34,7 @@ def spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     shape = shape_of(x)
     if axis is not None and not keepdims:
         g = keep(g, shape, axis)
-    return np.broadcast_to(g, shape)
+    return broadcast_to(g, shape)
 
 
 def rows(x: Any, axis: Axis) -> Any:

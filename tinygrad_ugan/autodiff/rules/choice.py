@@ -26,6 +26,7 @@ def _shared(chosen: Any, tied: Any) -> Any:
     return np.where(tied, 0.5, chosen)
 
 
+_AT_STEP = np.array([0, 1, 0], np.float32)
 _EVENLY = "equal arguments share the cotangent evenly"
 
 # fmt: off
@@ -44,8 +45,11 @@ _EXTREMES = (
 
 _SIGNS = (
     elementwise(np.copysign, lambda ans, x, y: np.sign(x) * np.copysign(1, y), 0,
-                domain=(POSITIVE, POSITIVE), convention="0 at x = 0"),
-    elementwise(np.heaviside, 0, lambda ans, x, y: x == 0, domain=POSITIVE,
+                domain=(POSITIVE, Domain(-3.0, -0.2)), convention="0 at x = 0"),
+    elementwise(np.heaviside, 0, lambda ans, x, y: x == 0,
+                samples=[sample(Operand((2, 3), POSITIVE), Operand((3,), POSITIVE)),
+                         sample(_AT_STEP, Operand((3,), POSITIVE)),
+                         sample(_AT_STEP, Operand((2, 1), POSITIVE))],
                 convention="the derivative in x is 0 at the step"),
 )
 # fmt: on

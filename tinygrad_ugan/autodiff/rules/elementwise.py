@@ -37,6 +37,11 @@ def _lower_exponent(y: Any) -> Any:
     return np.where(y == 0, 1, y - 1)
 
 
+def _power(x: Any, y: Any) -> Any:
+    """``x ** y``, but not for y = 1: squares are differentiated without a power."""
+    return x if isinstance(y, int | float) and y == 1 else x**y
+
+
 def _log_base(x: Any) -> Any:
     return np.log(np.where(x > 0, x, 1))
 
@@ -85,7 +90,7 @@ _ARITHMETIC = (
     elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x),
     elementwise(np.divide,   lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
                 domain=(REAL, POSITIVE)),
-    elementwise(np.power,    lambda ans, x, y: y * x ** _lower_exponent(y),
+    elementwise(np.power,    lambda ans, x, y: y * _power(x, _lower_exponent(y)),
                              lambda ans, x, y: ans * _log_base(x),
                 implementation=operator.pow,  # has NumPy's short cuts for small exponents
                 domain=(POSITIVE, REAL), convention=_AT_ZERO),

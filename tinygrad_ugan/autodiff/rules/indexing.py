@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import EllipsisType
 from typing import Any
 
 import numpy as np
 import optree
 
+from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
     Primitive,
@@ -134,7 +136,7 @@ def selection(function: Callable[..., Any], samples: Sequence[Sample]) -> Primit
         origin = np.reshape(function(_labels(shape), *args, **params), -1)
         return np.reshape(scatter_add(np.reshape(g, -1), origin, (math.prod(shape),)), shape)
 
-    return linear(function, transpose, samples)
+    return replace(linear(function, transpose, samples), arguments=Arguments.of(function))
 
 
 def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:

@@ -51,7 +51,7 @@ concatenate = general(
     _concatenate_vjp,
     [
         sample(0, Operand((2, 3)), Operand((1, 3)), Operand((0, 3))),
-        sample(-1, Operand((2, 3)), Operand((2, 1))),
+        sample(-1, Operand((2, 3)), Operand((2, 1)), Operand((2, 2))),
     ],
 )
 

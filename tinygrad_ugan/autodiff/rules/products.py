@@ -11,35 +11,54 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
+    Primitive,
     Sample,
     as_operand,
     bilinear,
     composite,
     sample,
     shape_of,
-    unbroadcast,
 )
 from tinygrad_ugan.errors import ArgumentError
 
 
 def _matmul_left(g: Any, x: Any, y: Any) -> Any:
     """Cotangent of x in ``x @ y``."""
-    if len(shape_of(y)) == 1:
-        return unbroadcast(np.expand_dims(g, -1) * y, x)
-    if len(shape_of(x)) == 1:
-        return unbroadcast(np.squeeze(np.expand_dims(g, -2) @ mT(y), -2), x)
-    return unbroadcast(g @ mT(y), x)
+    if y.ndim == 1:
+        return _column(g) * y
+    if x.ndim == 1:
+        return y @ g if y.ndim == 2 else (y @ _column(g)).reshape(y.shape[:-1])
+    return matmul_nt(g, y)
 
 
 def _matmul_right(g: Any, x: Any, y: Any) -> Any:
     """Cotangent of y in ``x @ y``."""
-    if len(shape_of(x)) == 1:
-        outer = x if len(shape_of(y)) == 1 else np.expand_dims(x, -1)
-        g = g if len(shape_of(y)) == 1 else np.expand_dims(g, -2)
-        return unbroadcast(outer * g, y)
-    if len(shape_of(y)) == 1:
-        return unbroadcast(np.squeeze(mT(x) @ np.expand_dims(g, -1), -1), y)
-    return unbroadcast(mT(x) @ g, y)
+    if x.ndim == 1:
+        return x * g if y.ndim == 1 else _column(x) * _row(g)
+    if y.ndim == 1:
+        return g @ x if x.ndim == 2 else (_row(g) @ x).reshape((*x.shape[:-2], -1))
+    return matmul_tn(x, g)
+
+
+def _column(x: Any) -> Any:
+    return x.reshape((*x.shape, 1))
+
+
+def _row(x: Any) -> Any:
+    return x.reshape((*x.shape[:-1], 1, x.shape[-1]))
+
+
+# The transposes of a product are products too, with one factor transposed; together the three are
+# closed under transposition. np.dot gives the same bits as matmul, sooner: by far where the inner
+# dimension is 1.
+def _matmul_nt(x: Any, y: Any) -> Any:
+    """Multiply x by y transposed: ``x @ y.mT``."""
+    return np.dot(x, y.mT) if x.ndim == y.ndim == 2 else x @ y.mT
+
+
+def _matmul_tn(x: Any, y: Any) -> Any:
+    """Multiply x transposed by y: ``x.mT @ y``."""
+    return np.dot(x.mT, y) if x.ndim == y.ndim == 2 else x.mT @ y
 
 
 def mT(x: Any) -> Any:
@@ -58,11 +77,23 @@ _SHAPES = [
     ((2, 1, 2, 3), (4, 3, 2)),
 ]
 
-matmul = bilinear(
+matmul: Primitive = bilinear(
     np.matmul,
     _matmul_left,
     _matmul_right,
     [sample(Operand(left), Operand(right)) for left, right in _SHAPES],
+)
+matmul_nt: Primitive = bilinear(
+    _matmul_nt,
+    lambda g, x, y: matmul(g, y),
+    lambda g, x, y: matmul_tn(g, x),
+    [sample(Operand((2, 3)), Operand((4, 3))), sample(Operand((2, 1, 2, 3)), Operand((4, 2, 3)))],
+)
+matmul_tn: Primitive = bilinear(
+    _matmul_tn,
+    lambda g, x, y: matmul_nt(y, g),
+    lambda g, x, y: matmul(x, g),
+    [sample(Operand((3, 2)), Operand((3, 4))), sample(Operand((2, 1, 3, 2)), Operand((4, 3, 2)))],
 )
 
 Labels = Sequence[Hashable]
@@ -306,6 +337,8 @@ _Q, _W = Operand((3, 3)), Operand((2,))
 
 RULES = (
     matmul,
+    matmul_nt,
+    matmul_tn,
     composite(
         np.dot,
         _dot,

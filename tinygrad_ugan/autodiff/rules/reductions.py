@@ -33,7 +33,7 @@ SAMPLES = [
 
 
 def _total(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.sum(x, axis, keepdims=keepdims)
+    return x.sum(axis, keepdims=keepdims)
 
 
 def _total_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -48,7 +48,7 @@ def _sum(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
 
 
 def _center(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.mean(x, axis, keepdims=keepdims)
+    return x.mean(axis, keepdims=keepdims)
 
 
 def _center_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

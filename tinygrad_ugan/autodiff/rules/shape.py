@@ -32,11 +32,11 @@ def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
         raise NotDifferentiableError(
             f"numpy.reshape with order={order!r} depends on the layout in memory; use 'C' or 'F'"
         )
-    return np.reshape(a, shape, order)
+    return a.reshape(shape, order=order)
 
 
 def _reshape_transpose(g: Any, x: Any, shape: Any, order: str = "C") -> Any:
-    return np.reshape(g, shape_of(x), order)
+    return g.reshape(x.shape, order=order)
 
 
 def _transpose_transpose(g: Any, x: Any, axes: Sequence[int] | None = None) -> Any:
@@ -47,7 +47,14 @@ def _transpose_transpose(g: Any, x: Any, axes: Sequence[int] | None = None) -> A
 
 # The cotangent gets its old shape back; the other arguments only said what the new one was.
 def _restore_shape(g: Any, x: Any, axis: Any = None) -> Any:
-    return np.reshape(g, shape_of(x))
+    return g.reshape(x.shape)
+
+
+def _broadcast_to(array: Any, shape: Any) -> Any:
+    """A view that repeats `array`; the shorter way for one number is most of a small sum's cost."""
+    if shape_of(array) == ():
+        return np.ndarray(shape, array.dtype, array, strides=(0,) * len(shape))
+    return np.broadcast_to(array, shape)
 
 
 def _ravel(a: Any, order: str = "C") -> Any:
@@ -100,6 +107,13 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     return tuple(grids) if sparse else np.broadcast_arrays(*grids)
 
 
+broadcast_to = linear(
+    np.broadcast_to,
+    lambda g, x, shape: unbroadcast(g, x),
+    [sample(Operand(()), (2, 3)), sample(Operand((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
+    implementation=_broadcast_to,
+)
+
 _RESHAPING = (
     linear(
         np.reshape,
@@ -113,11 +127,7 @@ _RESHAPING = (
         _restore_shape,
         [sample(Operand((1, 3, 1))), sample(Operand((1, 3, 1)), 0), sample(_A, axis=())],
     ),
-    linear(
-        np.broadcast_to,
-        lambda g, x, shape: unbroadcast(g, x),
-        [sample(Operand(()), (2, 3)), sample(Operand((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
-    ),
+    broadcast_to,
     composite(np.ravel, _ravel, [sample(_A), sample(_A, "F")]),
     composite(
         np.broadcast_arrays, _broadcast_arrays, [sample(_M, Operand((2, 1, 4)), Operand(()))]

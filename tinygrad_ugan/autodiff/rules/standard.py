@@ -1,0 +1,105 @@
+"""The second names that NumPy 2 has for some functions, from the array API standard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import Operand, as_operand, composite, sample, shape_of
+from tinygrad_ugan.autodiff.rules.axes import Axis, keep
+
+
+def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    x1, x2 = (np.moveaxis(as_operand(x), axis, -1) for x in (x1, x2))
+    return np.sum(x1 * x2, -1)
+
+
+def _vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    shape = shape_of(x)
+    axes = tuple(range(len(shape))) if axis is None else axis
+    if isinstance(axes, tuple):  # many axes as one, which comes first
+        x = np.moveaxis(x, axes, tuple(range(len(axes))))
+        x = np.reshape(x, (-1, *shape_of(x)[len(axes) :]))
+        axes = 0
+    norm = np.linalg.norm(x, ord, axes)
+    return keep(norm, shape, axis) if keepdims else norm
+
+
+def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+def _cumulative_sum(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    sums = np.cumsum(x, axis, dtype)
+    return _with_first(0, sums, axis) if include_initial else sums
+
+
+def _cumulative_prod(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    products = np.cumprod(x, axis, dtype)
+    return _with_first(1, products, axis) if include_initial else products
+
+
+def _with_first(value: float, x: Any, axis: int | None) -> Any:
+    return np.insert(x, 0, value, axis or 0)
+
+
+def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    return tuple(np.moveaxis(x, axis, 0))
+
+
+_V, _M, _A = Operand((3,)), Operand((3, 4)), Operand((2, 3, 4))
+_SAMPLES = [sample(_V), sample(_A, axis=1), sample(_M, axis=-1, include_initial=True)]
+
+RULES = (
+    composite(np.vecdot, lambda x1, x2: np.sum(x1 * x2, -1), [sample(_V, _V), sample(_A, _M)]),
+    composite(np.linalg.vecdot, _vecdot, [sample(_A, _M), sample(_A, Operand((3, 1)), axis=-2)]),
+    composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2), [sample(_A, Operand((4, 2)))]),
+    composite(np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), [sample(_V, Operand((2,)))]),
+    composite(
+        np.linalg.cross,
+        lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis),
+        [sample(_V, _V), sample(_M, _M, axis=0)],
+    ),
+    composite(
+        np.linalg.tensordot,
+        lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
+        [sample(_A, _M), sample(_A, _V, axes=((1,), (0,)))],
+    ),
+    composite(
+        np.linalg.trace,
+        lambda x, /, *, offset=0: np.trace(x, offset, -2, -1),
+        [sample(_A), sample(_M, offset=1)],
+    ),
+    composite(
+        np.linalg.diagonal,
+        lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1),
+        [sample(_A), sample(_M, offset=-1)],
+    ),
+    composite(np.linalg.matrix_transpose, lambda x, /: np.swapaxes(x, -1, -2), [sample(_A)]),
+    composite(
+        np.linalg.svdvals, lambda x, /: np.linalg.svd(x, compute_uv=False), [sample(_M), sample(_A)]
+    ),
+    composite(
+        np.linalg.matrix_norm,
+        _matrix_norm,
+        [sample(_A), sample(_M, ord="nuc", keepdims=True), sample(_A, ord=1)],
+        convention="0 at 0; equal extremes share the cotangent evenly",
+    ),
+    composite(
+        np.linalg.vector_norm,
+        _vector_norm,
+        [
+            *(sample(_A), sample(_A, axis=(-1, 0)), sample(_A, axis=(0, 1), ord=3, keepdims=True)),
+            *(sample(_A, axis=1, ord=1), sample(_M, keepdims=True, ord=np.inf)),
+        ],
+        convention="0 at 0; equal extremes share the cotangent evenly",
+    ),
+    composite(np.cumulative_sum, _cumulative_sum, _SAMPLES),
+    composite(np.cumulative_prod, _cumulative_prod, _SAMPLES),
+    composite(np.unstack, _unstack, [sample(_A), sample(_A, axis=-1)]),
+)
