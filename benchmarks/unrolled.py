@@ -65,7 +65,11 @@ def keep(record):
     new = record.to_json()
     old = [entry for entry in read() if key(entry) != key(new)]
     path = RESULTS / "unrolled.json"
-    report = {"machine": bench.machine(), "unit": "seconds", "records": sorted([*old, new], key=key)}
+    report = {
+        "machine": bench.machine(),
+        "unit": "seconds",
+        "records": sorted([*old, new], key=key),
+    }
     path.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -82,9 +82,7 @@ def scaling(records, path):
             megabytes = [max(record["peak_bytes"] / 2**20, 0.1) for record in mine]
             column[1].plot(sizes, megabytes, "o-", **style)
         limits = sorted({(record["size"], record["limit_seconds"]) for record in chosen})
-        column[0].plot(
-            *zip(*limits, strict=True), "k:", label="multiply-add limit", linewidth=1.5
-        )
+        column[0].plot(*zip(*limits, strict=True), "k:", label="multiply-add limit", linewidth=1.5)
         column[1].set_xlabel(label)
         for axis in column:
             axis.set(xscale="log", yscale="log")

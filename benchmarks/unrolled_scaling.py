@@ -5,8 +5,8 @@
 Our best method and JAX jit, float32, from game A: batch 64 to 16,384, width 16 to 1,024, K 1 to
 1,000. Every measurement is a process of its own; its memory is the peak resident set during a
 call, beyond what the process holds after a tiny gradient (Linux). A library that needed more than
-``--longest`` seconds is not asked for the next larger size. Writes ``results/unrolled_scaling.json``
-and ``results/unrolled_scaling.png``.
+``--longest`` seconds is not asked for the next larger size. Writes
+``results/unrolled_scaling.json`` and ``results/unrolled_scaling.png``.
 """
 
 import argparse

@@ -46,12 +46,14 @@ class Contender:
         self._call: Callable[[], tuple[Any, Any]]
 
     def prepare(self, workload: Workload) -> tuple[float, list[np.ndarray]]:
+        """Build the call, and compile it by calling it once."""
         _set_threads(self._name, self._threads)
         self._call = {**OURS, **RIVALS}[self._name](workload)
         value, gradient = self._call()
         return float(value), [np.asarray(leaf) for leaf in optree.tree_leaves(gradient)]
 
     def times(self, seconds: float) -> list[float]:
+        """Seconds of each call in a burst."""
         self._call()  # wakes the threads
         taken: list[float] = []
         while not taken or sum(taken) < seconds:
@@ -61,10 +63,12 @@ class Contender:
         return taken
 
     def resident_bytes(self) -> int:
+        """What the process uses now."""
         _give_back()
         return _status("VmRSS")
 
     def peak_bytes(self) -> int:
+        """What the process uses at most during a call."""
         _give_back()
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak until now
         self._call()
@@ -80,9 +84,11 @@ class Limit:
         self._loops = {dtype: MultiplyAdds(dtype, threads) for dtype in ("float32", "float64")}
 
     def prepare(self, workload: Workload) -> None:
+        """Count."""
         self._loop, self._count = self._loops[workload.dtype], workload.multiply_adds
 
     def times(self, seconds: float) -> list[float]:
+        """Seconds that the workload's multiply-adds take, from each loop of a burst."""
         self._loop(self.BURST)
         taken: list[float] = []
         while not taken or sum(taken) < seconds:

@@ -114,9 +114,7 @@ def _compiled(dtype: str, vectors: Vectors) -> Any:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
     )
-    engine = llvm.create_mcjit_compiler(
-        llvm.parse_assembly(loop_source(dtype, vectors)), machine
-    )
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(loop_source(dtype, vectors)), machine)
     engine.finalize_object()
     loop = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64)(engine.get_function_address("loop"))
     loop.engine = engine  # type: ignore[attr-defined] # its code lives as long as the engine

@@ -81,9 +81,7 @@ def table(records: Sequence[Record]) -> Table:
     """Milliseconds; ours with the part of the limit, the others with ours / theirs."""
     names = list(dict.fromkeys(name for record in records for name in record.figures))
     names.remove(LIMIT)
-    out = Table(
-        caption="ms for one exact value and gradient; ours: part of the limit; rivals: (ours / theirs)"
-    )
+    out = Table(caption="ms a value and gradient; ours: part of the limit; rivals: (ours / theirs)")
     for heading in ("game", "K", "dtype", "threads", LIMIT, *names):
         out.add_column(heading, justify="right")
     for record in records:
