@@ -3,10 +3,10 @@
     python benchmarks/unrolled_scaling.py
 
 Our best method and JAX jit, float32, from game A: batch 64 to 16,384, width 16 to 1,024, K 1 to
-1,000. Every measurement is a process of its own; its memory is the peak resident set during a
-call, beyond what the process holds after a tiny gradient (Linux). A library that needed more than
-``--longest`` seconds is not asked for the next larger size. Writes
-``results/unrolled_scaling.json`` and ``results/unrolled_scaling.png``.
+1,000. Each must agree with our gradient in float64. Every measurement is a process of its own; its
+memory is the peak resident set during a call, beyond what the process holds after a tiny gradient
+(Linux). A library that needed more than ``--longest`` seconds is not asked for the next larger
+size. Writes ``results/unrolled_scaling.json`` and ``results/unrolled_scaling.png``.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 import unrolled_pictures as pictures
 
 from tinygrad_ugan import bench
+from tinygrad_ugan.bench.measure import check_errors, reference, relative_error
 
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = (next(iter(bench.OURS)), "jax jit")
@@ -65,13 +66,14 @@ def measure(library, workload, threads):
     with contextlib.closing(bench.Worker(library, threads)) as worker:
         worker.prepare(TINY)
         held = worker.resident_bytes()
-        worker.prepare(workload)
+        error = relative_error(worker.prepare(workload), reference(workload))
+        check_errors({library: error}, workload)
         peak = worker.peak_bytes() - held
         seconds = statistics.median(worker.times(0.5))
     with contextlib.closing(bench.Worker(bench.LIMIT, threads)) as worker:
         worker.prepare(workload)
         limit = statistics.median(worker.times(0.05))
-    return {"seconds": seconds, "peak_bytes": peak, "limit_seconds": limit}
+    return {"error": error, "seconds": seconds, "peak_bytes": peak, "limit_seconds": limit}
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class Arena:
                 continue
             else:
                 errors[name] = 0.0 if found is None else relative_error(found, expected)
-        _check(errors, workload)
+        check_errors(errors, workload)
         return errors
 
     def measure(
@@ -157,7 +157,8 @@ def relative_error(
     return max(of_value, distance / norm)
 
 
-def _check(errors: Mapping[str, float], workload: Workload) -> None:
+def check_errors(errors: Mapping[str, float], workload: Workload) -> None:
+    """Raise `DisagreementError` unless all of the relative errors are rounding."""
     allowed = TOLERANCE * float(np.finfo(workload.dtype).eps)
     wrong = {name: error for name, error in errors.items() if not error <= allowed}
     if wrong:
