@@ -20,6 +20,10 @@ from tinygrad_ugan.bench.workloads import Workload
 #: The name of the contender that does nothing but multiply and add.
 LIMIT = "limit"
 
+#: Seconds of calls that are not timed before those that are: threads that have been asleep wake up
+#: on one core, and the system takes some 50 ms to give each a core of its own.
+WARM_UP = 0.15
+
 
 def serve(connection: Connection, name: str, threads: int) -> None:
     """Answer questions, ``(method, *arguments)``, until the other end is closed."""
@@ -54,13 +58,7 @@ class Contender:
 
     def times(self, seconds: float) -> list[float]:
         """Seconds of each call in a burst."""
-        self._call()  # wakes the threads
-        taken: list[float] = []
-        while not taken or sum(taken) < seconds:
-            start = time.perf_counter()
-            self._call()
-            taken.append(time.perf_counter() - start)
-        return taken
+        return timed(self._call, seconds)
 
     def resident_bytes(self) -> int:
         """What the process uses now."""
@@ -89,13 +87,23 @@ class Limit:
 
     def times(self, seconds: float) -> list[float]:
         """Seconds that the workload's multiply-adds take, from each loop of a burst."""
-        self._loop(self.BURST)
-        taken: list[float] = []
-        while not taken or sum(taken) < seconds:
-            start = time.perf_counter()
-            self._loop(self.BURST)
-            taken.append(time.perf_counter() - start)
+        taken = timed(lambda: self._loop(self.BURST), seconds)
         return [t * self._count / self.BURST for t in taken]
+
+
+def timed(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds of each call until so much time is over, once the library is up to speed."""
+    _until(call, WARM_UP)
+    return _until(call, seconds)
+
+
+def _until(call: Callable[[], Any], seconds: float) -> list[float]:
+    taken: list[float] = []
+    while not taken or sum(taken) < seconds:
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return taken
 
 
 def _set_threads(name: str, threads: int) -> None:
