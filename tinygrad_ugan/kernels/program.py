@@ -69,6 +69,19 @@ class Array:
         return self.along(BASE, r * self.ld * self.itemsize)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the address of a caller's array stands; `per_step`, at the k-th place after it."""
+
+    index: int
+    per_step: bool = False
+
+    @property
+    def along_steps(self) -> Place:
+        """The place that belongs to k."""
+        return replace(self, per_step=True)
+
+
 FIRST_ROW: Numbers = (0, 1, 0, 0, 0, 0)
 """As a count: the number of the block's first row."""
 
@@ -101,8 +114,14 @@ class Program:
 
     def array(self, rows: int, columns: int, copies: int = 1) -> Array:
         """Room for `copies` matrices, zero at first."""
+        return self._array(rows, self.target.padded(rows, self.dtype), columns, copies)
+
+    def vector(self, length: int, copies: int = 1) -> Array:
+        """Room for `copies` rows of numbers, zero at first."""
+        return self._array(1, 1, length, copies)
+
+    def _array(self, rows: int, tall: int, columns: int, copies: int) -> Array:
         ld = self.target.padded(columns, self.dtype)
-        tall = self.target.padded(rows, self.dtype) if rows > 1 else 1
         if tall > 1 and ld * self.dtype.itemsize % _CROWD == 0:
             ld += _LINE // self.dtype.itemsize
         size = tall * ld
@@ -115,7 +134,7 @@ class Program:
 
     def constants(self, values: Sequence[float]) -> Array:
         """A row of numbers, set before the first run."""
-        array = self.array(1, len(values))
+        array = self.vector(len(values))
         self._initial.append((array, np.asarray(values, self.dtype)))
         return array
 
@@ -125,10 +144,10 @@ class Program:
             self._constants[value] = self.constants([value])
         return self._constants[value]
 
-    def slot(self) -> int:
-        """A place for the address of a caller's array."""
-        self._slots += 1
-        return self._slots - 1
+    def slot(self, copies: int = 1) -> Place:
+        """Places for the addresses of so many of the caller's arrays."""
+        self._slots += copies
+        return Place(self._slots - copies)
 
     # Code
 
@@ -216,9 +235,14 @@ class Executable:
         if kind == "Count":
             return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
         if kind == "Slot":
-            return (self._slots.ctypes.data + 8 * value, 0, 0, 0, 0, 0)
+            return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
         return (self._memory.ctypes.data + base, *strides)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of all arrays."""
+        return self._memory.nbytes
 
     def run(self, addresses: Sequence[int]) -> None:
         """Run the program on the caller's arrays, given by their addresses, one for each slot."""
