@@ -100,18 +100,19 @@ def allocate(
         for l in layers:
             program.vector(network.sizes[l])
     wt: list[Array | None] = [None] * network.depth
-    if transposed:
-        wt = [
-            program.array(*reversed(network.shape(l)), copies=copies)
-            if network.needs_transpose(l)
-            else None
-            for l in layers
-        ]
+    for l in layers:
+        if transposed and network.needs_transpose(l):
+            n_in, n_out = network.shape(l)
+            wt[l - 1] = program.array(n_out, n_in, copies)
     distance = last - first
-    size = distance // w[0].itemsize
+    size = distance // b[0].itemsize
     flat = replace(b[0], address=(first, 0, 0, 0, 0, 0), ld=size, columns=size, size=size)
-    w, b, flat = ([replace(x, copy=distance, size=size) for x in xs] for xs in (w, b, [flat]))
-    return Weights(tuple(w), tuple(b), tuple(wt), flat[0])
+    return Weights(
+        tuple(replace(x, copy=distance) for x in w),
+        tuple(replace(x, copy=distance) for x in b),
+        tuple(wt),
+        replace(flat, copy=distance),
+    )
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def pull_back_momentum(
     v: Address,
     n: Count,
 ) -> None:
-    """``lam += sum_p partial[p]``; then v, the adjoint of g, and nu, that of the velocity before."""
+    """``lam += sum_p partial[p]``; then the adjoints v of g and nu of the velocity before."""
     eta, mu = (e.broadcast(e.load_scalar(scalars, i)) for i in range(2))
     for r, j, use in _elements(e, n):
         offset = r * ld + j

@@ -50,9 +50,8 @@ class Array:
 
     def along(self, register: int, distance: int | None = None) -> Array:
         """The copy that belongs to a register: to the chunk, or to k, i or j of the schedule."""
-        numbers = list(self.address)
-        numbers[register] += self.copy if distance is None else distance
-        return replace(self, address=tuple(numbers))
+        step = self.copy if distance is None else distance
+        return replace(self, address=_changed(self.address, register, step))
 
     @property
     def by_row(self) -> Array:
@@ -82,6 +81,11 @@ class Place:
         return replace(self, per_step=True)
 
 
+def _changed(numbers: Numbers, register: int, step: int) -> Numbers:
+    base, row, chunk, k, i, j = (x + step * (r == register) for r, x in enumerate(numbers))
+    return base, row, chunk, k, i, j
+
+
 FIRST_ROW: Numbers = (0, 1, 0, 0, 0, 0)
 """As a count: the number of the block's first row."""
 
@@ -102,7 +106,7 @@ class Program:
         self.target = target
         self.dtype = np.dtype(dtype)
         self._size = 0
-        self._calls: list[tuple[int, list[tuple[Any, bool]]]] = []
+        self._calls: list[tuple[int, list[tuple[Any, str]]]] = []
         self._sections: list[list[Any]] = []
         self._phases: list[list[int]] = []
         self._schedule: list[tuple[int, int, int, int]] = []
@@ -195,8 +199,10 @@ class Executable:
         for array, values in program._initial:
             self.view(array)[0, : values.size] = values
 
-    def _lay_out(self, program: Program) -> NDArray:
-        blocks, starts, sections = [], [], []
+    def _lay_out(self, program: Program) -> list[NDArray[np.int64]]:
+        blocks: list[tuple[int, int]] = []
+        starts: list[int] = []
+        sections: list[tuple[int, int, int]] = []
         known: dict[int, int] = {}
         for begin, end, table in program._sections:
             if id(table) not in known:

@@ -432,7 +432,7 @@ class SweepProgram:
         )
 
     def _add_cotangent(self, how: Callable[..., None], d: Array) -> None:
-        """To the cotangent of the samples, scaled as these are where the discriminator sees them."""
+        """To the cotangent of the samples, scaled as these are before the discriminator."""
         p = self.program
         out = self.x_bar.by_row.row(-self._real_rows)
         scale = p.constant(self.sweep.discriminator.input_scale)
@@ -729,10 +729,7 @@ class SweepProgram:
         arrays = []
         for l, (w, b) in enumerate(zip(weights.w, weights.b, strict=True), start=1):
             matrix = view(w, copy)
-            arrays += [
-                matrix.T.copy() if net.is_rows(l) else matrix.copy(),
-                view(b, copy)[0].copy(),
-            ]
+            arrays += [np.array(matrix.T if net.is_rows(l) else matrix), np.array(view(b, copy)[0])]
         return arrays
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.nn import MLP
+from tinygrad_ugan.errors import check_choice
+from tinygrad_ugan.nn import ACTIVATIONS, MLP
 from tinygrad_ugan.optim import SGD, Adam, Momentum
 from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule
 from tinygrad_ugan.unroll.game import LogitGame
@@ -47,8 +48,38 @@ def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> tupl
     return result.value, _tree(result.gradients[0])
 
 
+def warmup(activation: str = "tanh") -> None:
+    """Compile, or read from the disk, what games between networks of this activation need.
+
+    That is done when it is first needed in any case; this is to do it at a time of one's own
+    choosing, such as before a measurement. It covers discriminators with one or more hidden layers
+    and inputs of up to four columns, the minimax loss and plain inner ascent, in float32 and
+    float64.
+
+    Examples
+    --------
+    >>> import tinygrad_ugan as ug
+    >>> ug.warmup()
+    """
+    from tinygrad_ugan.kernels.network import Network
+    from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, Term, straight
+    from tinygrad_ugan.kernels.target import host_target
+
+    check_choice("activation", activation, ACTIVATIONS)
+    target = host_target()
+    terms = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
+    for dtype, hidden in itertools.product((np.float32, np.float64), ((2,), (2, 2))):
+        generator = Network((8, *hidden, 2), activation)
+        discriminator = Network((2, *hidden, 1), activation)
+        sweep = Sweep(generator, discriminator, 1, 1, terms, terms, 2, straight(2, 2))
+        if target is not None:
+            SweepProgram(sweep, target, dtype)
+
+
 def obstacle(problem: Problem) -> str | None:
     """Why `fused` cannot take a problem; None if it can."""
+    from tinygrad_ugan.kernels.target import host_target
+
     game = problem.game
     if not isinstance(game, LogitGame):
         return "the game is not one of logits, such as ug.gan.Game"
@@ -60,11 +91,12 @@ def obstacle(problem: Problem) -> str | None:
         return f"the discriminator has {game.discriminator.sizes[-1]} outputs, not one logit"
     if game.generator.sizes[-1] != game.discriminator.sizes[0]:
         return "the generator's output does not fit the discriminator's input"
-    return _obstacle_in_arrays(problem)
+    if host_target() is None:
+        return "there are no vector kernels for this processor"
+    return _obstacle_in_arrays(game, problem)
 
 
-def _obstacle_in_arrays(problem: Problem) -> str | None:
-    game = problem.game
+def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
     players = (("theta_g", problem.theta_g, game.generator),
                ("theta_d", problem.state.theta, game.discriminator))  # fmt: skip
     for name, theta, network in players:
@@ -125,8 +157,10 @@ def _program(problem: Problem, **options: Any) -> AbstractContextManager[SweepPr
     from tinygrad_ugan.kernels.sweep import SweepProgram
     from tinygrad_ugan.kernels.target import host_target
 
-    sweep, dtype = _sweep(problem, **options), problem.theta_g[0]["w"].dtype
-    return _idle().borrow((sweep, dtype), lambda: SweepProgram(sweep, host_target(), dtype))
+    sweep, target = _sweep(problem, **options), host_target()
+    assert target is not None
+    dtype = problem.theta_g[0]["w"].dtype
+    return _idle().borrow((sweep, dtype), lambda: SweepProgram(sweep, target, dtype))
 
 
 @functools.cache
@@ -151,6 +185,7 @@ def _scalars(rule: Rule, steps: int) -> NDArray:
     """What the kernels of a rule read at every step; see `tinygrad_ugan.kernels.parameters`."""
     if isinstance(rule, Ascent):
         return np.array(rule.etas, float).reshape(steps, 1)
+    assert isinstance(rule, Optimized)
     optimizer = rule.optimizer
     if isinstance(optimizer, SGD):
         return np.full((steps, 1), optimizer.lr)
@@ -166,6 +201,7 @@ def _sweep(problem: Problem, moves: tuple[Move, ...], keep: bool, terms: bool) -
     from tinygrad_ugan.kernels.sweep import Sweep
 
     game, batch = problem.game, problem.batches[0]
+    assert isinstance(game, LogitGame)
     return Sweep(
         generator=_network(game.generator),
         discriminator=_network(game.discriminator),
@@ -205,7 +241,7 @@ def _rule_name(rule: Rule) -> str:
 def _kept_bytes(problem: Problem) -> int:
     """What the way back needs of all steps: two matrices a hidden layer, but for the last one."""
     rows = len(problem.batches[0].real) + len(problem.batches[0].noise)
-    widths = problem.game.discriminator.sizes[1:-1]
+    widths = [layer["b"].size for layer in problem.state.theta[:-1]]
     elements = (problem.steps + 1) * rows * (2 * sum(widths) - (widths[-1] if widths else 0))
     return elements * problem.theta_g[0]["w"].dtype.itemsize
 
@@ -217,7 +253,8 @@ def _moves(steps: int, held: int, snapshots: int) -> tuple[Move, ...]:
     """Moves that keep so many states at a time, and as few slots as that takes."""
     moves = _recorded(steps, held, snapshots)
     last_use = {state: t for t, move in enumerate(moves) for state in _states(move)}
-    slots, free, placed = {0: 0}, [], []
+    slots, placed = {0: 0}, []
+    free: list[int] = []
     for t, move in enumerate(moves):
         if move.up:
             slots[move.target] = free.pop() if free else len(slots)
@@ -231,7 +268,8 @@ def _recorded(steps: int, held: int, snapshots: int) -> list[Move]:
     """The moves of `reversed_states`, every state having a number of its own."""
     from tinygrad_ugan.kernels.sweep import Move
 
-    moves, numbers = [], itertools.count(1)
+    moves: list[Move] = []
+    numbers = itertools.count(1)
 
     def step(k: int, theta_g: None, state: int) -> int:
         moves.append(Move(True, k + held, state, next(numbers)))

@@ -79,9 +79,10 @@ def value_and_grad(
     method : {"auto", "fused", "adjoint", "tape", "forward", "detached", "implicit"}
         "fused", "adjoint", "tape" and "forward" are exact and agree to rounding. "fused" is by far
         the fastest and takes games between `nn.MLP`, such as `gan.Game`; "auto" takes it where it
-        can, else "adjoint" (`explain_method` says why). "forward" is for small generators: it takes a sweep for every element of theta_G.
-        "detached" treats theta_K as a constant: the direct term alone. "implicit" treats theta_K as
-        the discriminator's optimum: see `implicit_grad`.
+        can, else "adjoint" (`explain_method` says why). "forward" is for small generators: it
+        takes a sweep for every element of theta_G. "detached" treats theta_K as a constant: the
+        direct term alone. "implicit" treats theta_K as the discriminator's optimum: see
+        `implicit_grad`.
     truncate : int, optional
         Differentiate through the last `truncate` steps only; all by default, with 0 none.
     snapshots : int, optional
