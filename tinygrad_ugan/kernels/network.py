@@ -91,18 +91,22 @@ def allocate(
 ) -> Weights:
     """Room for parameters, all zero."""
     layers = range(1, network.depth + 1)
-    w = [program.array(*network.shape(l)) for l in layers]
+
+    def matrix(l: int) -> Array:
+        return program.array(*network.shape(l), tiled=not network.is_rows(l))
+
+    w = [matrix(l) for l in layers]
     b = [program.array(1, network.sizes[l]) for l in layers]
     first, last = w[0].address[0], b[-1].address[0] + b[-1].copy
     for _ in range(copies - 1):  # all copies have the layout of the first
         for l in layers:
-            program.array(*network.shape(l))
+            matrix(l)
         for l in layers:
             program.array(1, network.sizes[l])
     wt: list[Array | None] = [None] * network.depth
     if transposed:
         wt = [
-            program.array(*reversed(network.shape(l)), copies=copies)
+            program.array(*reversed(network.shape(l)), copies=copies, tiled=True)
             if network.needs_transpose(l)
             else None
             for l in layers

@@ -99,10 +99,10 @@ class Program:
 
     # Memory
 
-    def array(self, rows: int, columns: int, copies: int = 1) -> Array:
-        """Room for `copies` matrices, zero at first."""
+    def array(self, rows: int, columns: int, copies: int = 1, *, tiled: bool = False) -> Array:
+        """Room for `copies` matrices, zero at first; if `tiled`, one row takes a whole tile too."""
         ld = self.target.padded(columns, self.dtype)
-        tall = self.target.padded(rows, self.dtype) if rows > 1 else 1
+        tall = self.target.padded(rows, self.dtype) if tiled or rows > 1 else 1
         if tall > 1 and ld * self.dtype.itemsize % _CROWD == 0:
             ld += _LINE // self.dtype.itemsize
         size = tall * ld
