@@ -129,7 +129,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             bend=lambda e, h, tangent: e.fma(h, -2.0, 1.0) * tangent,
             curved=True,
             specification=Specification(
-                value=lambda z: np.exp(-np.logaddexp(-z, 0)),
+                value=lambda z: np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))),
                 slope=lambda h: h * (1 - h),
                 bend=lambda h, tangent: (1 - 2 * h) * tangent,
             ),
