@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, Term
+from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, Term, straight
 
 # Objectives of logits r and s as `gan.objectives` has them: terms on real and generated samples.
 _CROSS_ENTROPY = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
@@ -66,7 +66,7 @@ class Setting(NamedTuple):
             self.fake,
             *TERMS[self.game.loss],
             self.steps,
-            self.steps if self.truncate is None else self.truncate,
+            straight(self.steps, self.steps if self.truncate is None else self.truncate),
         )
 
     def run(self, target, dtype=np.float64):
@@ -76,8 +76,10 @@ class Setting(NamedTuple):
     def run_again(self, program):
         """Value and gradient by a program that is there."""
         theta_g, theta_d, batch = self.inputs(program.program.dtype)
-        result = program.run(flat(theta_g), flat(theta_d), *batch, [self.lr] * self.steps)
-        return result.value, result.gradient
+        etas = np.full((self.steps, 1), self.lr)
+        batches = ([x] for x in batch)
+        result = program.run(flat(theta_g), flat(theta_d), *batches, etas)
+        return result.value, result.gradients[0]
 
     def expected(self):
         """The same by the adjoint recursion of `unroll`, in float64."""

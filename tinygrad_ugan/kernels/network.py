@@ -96,7 +96,7 @@ def allocate(
     first, last = w[0].address[0], b[-1].address[0] + b[-1].copy
     for _ in range(copies - 1):  # all copies have the layout of the first
         for l in layers:
-            matrix(l)
+            program.array(*network.shape(l))
         for l in layers:
             program.vector(network.sizes[l])
     wt: list[Array | None] = [None] * network.depth
