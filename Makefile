@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := $(shell find tinygrad_ugan -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep mutants docs-table lint format clean
+.PHONY: help demo test deep mutants bench docs-table lint format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,10 @@ deep: .venv/test ## Run the tests with many more random examples
 
 mutants: .venv/test ## Break every derivative rule; each mutant must fail the tests
 	$(BIN)/python -m tests.mutate_rules
+
+bench: .venv/bench ## Time the exact gradient against other libraries and the hardware's limit
+	$(BIN)/python benchmarks/unrolled.py
+	$(BIN)/python benchmarks/unrolled_scaling.py
 
 lint: .venv/lint ## Check style, types and the layering of the imports
 	$(BIN)/ruff check .
@@ -52,6 +56,6 @@ runs/demo/table.txt: $(SOURCES) | .venv/package
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-.venv/test .venv/lint: .venv/%: setup.cfg pyproject.toml | .venv/pyvenv.cfg
+.venv/test .venv/lint .venv/bench: .venv/%: setup.cfg pyproject.toml | .venv/pyvenv.cfg
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@ .venv/package

@@ -1,12 +1,13 @@
 """The commands as a user runs them."""
 
 import csv
+import json
 import subprocess
 import sys
 
 import pytest
 
-from tinygrad_ugan import gan
+from tinygrad_ugan import bench, gan
 from tinygrad_ugan.cli import main
 
 TINY = [
@@ -63,6 +64,7 @@ def test_compare_trains_every_seed_with_every_K(elsewhere, capsys):
         (["train", "--unroll.steps", "1.5"], "unroll.steps"),
         (["train", "--sed", "1"], "--seed"),
         (["compare", "--unroll-steps", "-3"], "unroll.steps"),
+        (["bench", "--threads", "0"], "threads: expected a whole number >= 1"),
         (["tran"], "train"),
     ],
 )
@@ -73,6 +75,14 @@ def test_mistakes_end_with_code_2_and_write_nothing(arguments, words, elsewhere,
     output = " ".join((lambda o: o.out + o.err)(capsys.readouterr()).split())
     assert words in output
     assert list(elsewhere.iterdir()) == []
+
+
+def test_bench_shows_and_writes_its_figures(elsewhere, capsys, monkeypatch):
+    monkeypatch.setattr(bench.quick.__globals__["importlib"].util, "find_spec", lambda module: None)
+    main(["bench", "--games", "C", "--threads", "1", "--out", "out/bench.json"])
+    (record,) = json.loads((elsewhere / "out" / "bench.json").read_text())["records"]
+    assert (record["game"], record["threads"]) == ("C", 1)
+    assert "figures in out/bench.json" in capsys.readouterr().out
 
 
 def test_python_dash_m():

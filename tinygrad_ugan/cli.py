@@ -1,13 +1,14 @@
-"""The command line: ``ugan train`` and ``ugan compare``."""
+"""The command line: ``ugan train``, ``ugan compare`` and ``ugan bench``."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -30,7 +31,7 @@ Settings = Annotated[Config, tyro.conf.arg(name="")]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a mistake in the arguments ends it with exit code 2."""
-    commands: dict[str, Callable[..., None]] = {"train": train, "compare": compare}
+    commands: dict[str, Callable[..., None]] = {"train": train, "compare": compare, "bench": bench}
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog="ugan", description=__doc__, args=arguments
@@ -93,6 +94,31 @@ def compare(
     with (out / "table.txt").open("w") as file:
         Console(file=file, width=80).print(table)
     console.print(f"pictures in {out}/: {', '.join(sorted(p.name for p in out.glob('*.png')))}")
+
+
+def bench(
+    games: tuple[Literal["A", "B", "C"], ...] = ("A", "B", "C"),
+    dtype: Literal["float32", "float64"] = "float32",
+    threads: int | None = None,
+    out: Path = Path("runs/bench.json"),
+) -> None:
+    """Time the exact gradient against the hardware's limit, and the libraries that are installed.
+
+    Args:
+        games: A: D 2-128-128-1 tanh, batch 512; B: D 2-128-1 ReLU; C: D 2-32-32-1, batch 64.
+        dtype: Of the parameters and the data.
+        threads: For every library; all cores if not given.
+        out: File for the figures.
+    """
+    from tinygrad_ugan import bench as benchmark
+
+    threads = threads if threads is not None else os.cpu_count() or 1
+    if threads < 1:
+        raise ArgumentError("threads", threads, "a whole number >= 1")
+    records = benchmark.quick(games, dtype, threads)
+    console.print(benchmark.table(records))
+    benchmark.write(out, records, machine=benchmark.machine())
+    console.print(f"figures in {out}")
 
 
 def _train(config: Config) -> Run:

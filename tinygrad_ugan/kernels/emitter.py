@@ -1,0 +1,373 @@
+"""The vector emitter: writes one kernel in LLVM IR, in terms of vectors of the target.
+
+A kernel is a function ``void kernel(int64* args, int64 rows)``. What it works on, addresses and
+sizes, stands in `args`; a program (`tinygrad_ugan.kernels.program`) fills them in. All kernels have
+this one signature, so that a program is a table of numbers.
+
+`Value` carries the operators, so that the arithmetic of a kernel reads like arithmetic; loops are
+``with`` blocks, and what changes in a loop is a `Variable`, which LLVM puts in a register.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.kernels.target import Target
+
+I64 = ir.IntType(64)
+I1 = ir.IntType(1)
+Number = int | float
+
+
+class Value:
+    """A scalar, vector, mask or address under construction."""
+
+    __slots__ = ("emitter", "ir")
+
+    def __init__(self, emitter: Emitter, value: Any) -> None:
+        self.emitter = emitter
+        self.ir = value
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether this holds integers, or floating-point numbers."""
+        kind = getattr(self.ir.type, "element", self.ir.type)
+        return isinstance(kind, ir.IntType)
+
+    def _binary(self, other: Value | Number, integer: str, real: str) -> Value:
+        build = getattr(self.emitter.builder, integer if self.is_integer else real)
+        return Value(self.emitter, build(self.ir, self.emitter.like(other, self).ir))
+
+    def _compare(self, relation: str, other: Value | Number) -> Value:
+        builder = self.emitter.builder
+        build = builder.icmp_signed if self.is_integer else builder.fcmp_ordered
+        return Value(self.emitter, build(relation, self.ir, self.emitter.like(other, self).ir))
+
+    def __add__(self, other: Value | Number) -> Value:
+        return self._binary(other, "add", "fadd")
+
+    def __sub__(self, other: Value | Number) -> Value:
+        return self._binary(other, "sub", "fsub")
+
+    def __mul__(self, other: Value | Number) -> Value:
+        return self._binary(other, "mul", "fmul")
+
+    def __truediv__(self, other: Value | Number) -> Value:
+        return self._binary(other, "sdiv", "fdiv")
+
+    def __and__(self, other: Value) -> Value:
+        return self._binary(other, "and_", "")
+
+    def __or__(self, other: Value) -> Value:
+        return self._binary(other, "or_", "")
+
+    def __xor__(self, other: Value) -> Value:
+        return self._binary(other, "xor", "")
+
+    def __lshift__(self, other: Value | Number) -> Value:
+        return self._binary(other, "shl", "")
+
+    def __rshift__(self, other: Value | Number) -> Value:
+        return self._binary(other, "ashr", "")
+
+    def __radd__(self, other: Number) -> Value:
+        return self + other
+
+    def __rmul__(self, other: Number) -> Value:
+        return self * other
+
+    def __rsub__(self, other: Number) -> Value:
+        return self.emitter.like(other, self) - self
+
+    def __rtruediv__(self, other: Number) -> Value:
+        return self.emitter.like(other, self) / self
+
+    def __neg__(self) -> Value:
+        builder = self.emitter.builder
+        return Value(self.emitter, (builder.neg if self.is_integer else builder.fneg)(self.ir))
+
+    def __lt__(self, other: Value | Number) -> Value:
+        return self._compare("<", other)
+
+    def __le__(self, other: Value | Number) -> Value:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: Value | Number) -> Value:
+        return self._compare(">", other)
+
+    def __ge__(self, other: Value | Number) -> Value:
+        return self._compare(">=", other)
+
+
+class Variable:
+    """What changes from one turn of a loop to the next."""
+
+    __slots__ = ("emitter", "slot")
+
+    def __init__(self, emitter: Emitter, value: Value) -> None:
+        self.emitter = emitter
+        with emitter.builder.goto_entry_block():
+            self.slot = emitter.builder.alloca(value.ir.type)
+        self.set(value)
+
+    def get(self) -> Value:
+        """The value now."""
+        return Value(self.emitter, self.emitter.builder.load(self.slot))
+
+    def set(self, value: Value) -> None:
+        """Change the value."""
+        self.emitter.builder.store(value.ir, self.slot)
+
+
+class Emitter:
+    """Writes the body of one kernel.
+
+    Parameters
+    ----------
+    name : str
+        Of the function.
+    target : Target
+    dtype : dtype
+        float32 or float64: of all floating-point numbers in the kernel.
+    """
+
+    def __init__(self, name: str, target: Target, dtype: DTypeLike) -> None:
+        self.target = target
+        self.dtype = np.dtype(dtype)
+        self.single = self.dtype == np.float32
+        self.lanes = target.lanes(dtype)
+        self.scalar = ir.FloatType() if self.single else ir.DoubleType()
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self.bits = ir.VectorType(ir.IntType(8 * self.dtype.itemsize), self.lanes)
+        self.module = ir.Module(name)
+        self.module.triple = llvm.get_process_triple()
+        signature = ir.FunctionType(ir.VoidType(), [I64.as_pointer(), I64])
+        self.function = ir.Function(self.module, signature, name)
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self._next_argument = 0
+
+    def finish(self) -> ir.Module:
+        """End the function; return the module that holds it."""
+        self.builder.ret_void()
+        return self.module
+
+    # Arguments
+
+    @property
+    def rows(self) -> Value:
+        """The second argument: how many rows, or elements, this call is for."""
+        return Value(self, self.function.args[1])
+
+    def integer(self) -> Value:
+        """The next of `args`, as an integer."""
+        place = self.builder.gep(self.function.args[0], [ir.Constant(I64, self._next_argument)])
+        self._next_argument += 1
+        return Value(self, self.builder.load(place))
+
+    def pointer(self) -> Value:
+        """The next of `args`, as the address of numbers of the kernel's dtype."""
+        return Value(self, self.builder.inttoptr(self.integer().ir, self.scalar.as_pointer()))
+
+    def dereferenced(self) -> Value:
+        """The address that stands at the address in the next of `args`."""
+        place = self.builder.inttoptr(self.integer().ir, I64.as_pointer())
+        address = self.builder.load(place)
+        return Value(self, self.builder.inttoptr(address, self.scalar.as_pointer()))
+
+    # Constants
+
+    def index(self, i: int) -> Value:
+        """An integer constant."""
+        return Value(self, ir.Constant(I64, i))
+
+    def constant(self, x: float) -> Value:
+        """A vector whose elements are all the same number."""
+        return Value(self, ir.Constant(self.vector, [x] * self.lanes))
+
+    def bit_pattern(self, i: int) -> Value:
+        """A vector of integers, as wide as the floating-point numbers."""
+        return Value(self, ir.Constant(self.bits, [i] * self.lanes))
+
+    def zero(self) -> Value:
+        """The vector of zeros."""
+        return self.constant(0.0)
+
+    def like(self, x: Value | Number, example: Value) -> Value:
+        """Make a Python number a constant of an example's type; a `Value` stays as it is."""
+        if isinstance(x, Value):
+            return x
+        kind = example.ir.type
+        if isinstance(kind, ir.VectorType):
+            return Value(self, ir.Constant(kind, [x] * kind.count))
+        return Value(self, ir.Constant(kind, x))
+
+    # Memory
+
+    def at(self, base: Value, offset: Value | int) -> Value:
+        """The address `offset` elements after `base`."""
+        offset = self.like(offset, self.index(0))
+        return Value(self, self.builder.gep(base.ir, [offset.ir]))
+
+    def load(self, base: Value, offset: Value | int = 0) -> Value:
+        """Load a vector from anywhere."""
+        place = self.builder.bitcast(self.at(base, offset).ir, self.vector.as_pointer())
+        return Value(self, self.builder.load(place, align=self.dtype.itemsize))
+
+    def store(self, value: Value, base: Value, offset: Value | int = 0) -> None:
+        """Store a vector anywhere."""
+        place = self.builder.bitcast(self.at(base, offset).ir, self.vector.as_pointer())
+        self.builder.store(value.ir, place, align=self.dtype.itemsize)
+
+    def load_scalar(self, base: Value, offset: Value | int = 0) -> Value:
+        """Load one number."""
+        return Value(self, self.builder.load(self.at(base, offset).ir))
+
+    def store_scalar(self, value: Value, base: Value, offset: Value | int = 0) -> None:
+        """Store one number."""
+        self.builder.store(value.ir, self.at(base, offset).ir)
+
+    def prefetch(self, base: Value, offset: Value | int = 0) -> None:
+        """Ask for a cache line that will be read soon."""
+        byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        prefetch = self.module.declare_intrinsic(
+            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+        )
+        place = self.builder.bitcast(self.at(base, offset).ir, byte)
+        self.builder.call(prefetch, [place, i32(0), i32(3), i32(1)])
+
+    # Vectors
+
+    def broadcast(self, scalar: Value) -> Value:
+        """A vector whose elements are all `scalar`."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar.ir, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
+
+    def broadcast_integer(self, x: Value) -> Value:
+        """A vector of 64-bit integers that are all x."""
+        kind = ir.VectorType(I64, self.lanes)
+        undefined = ir.Constant(kind, ir.Undefined)
+        first = self.builder.insert_element(undefined, x.ir, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
+
+    def lane_numbers(self) -> Value:
+        """The vector 0, 1, 2, ... of 64-bit integers."""
+        kind = ir.VectorType(I64, self.lanes)
+        return Value(self, ir.Constant(kind, list(range(self.lanes))))
+
+    def shuffle(self, x: Value, y: Value, places: list[int]) -> Value:
+        """The elements at `places` of x and y laid end to end."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
+        return Value(self, self.builder.shuffle_vector(x.ir, y.ir, mask))
+
+    def element(self, x: Value, i: int) -> Value:
+        """One element of a vector."""
+        return Value(self, self.builder.extract_element(x.ir, ir.IntType(32)(i)))
+
+    def fma(self, x: Value | Number, y: Value | Number, z: Value | Number) -> Value:
+        """``x y + z``, rounded once."""
+        example = next(v for v in (x, y, z) if isinstance(v, Value))
+        return self._intrinsic("llvm.fma", *(self.like(v, example) for v in (x, y, z)))
+
+    def where(self, mask: Value, x: Value | Number, y: Value | Number) -> Value:
+        """`x` where the mask holds, and `y` elsewhere."""
+        example = x if isinstance(x, Value) else y
+        assert isinstance(example, Value)
+        x, y = self.like(x, example), self.like(y, example)
+        return Value(self, self.builder.select(mask.ir, x.ir, y.ir))
+
+    def maximum(self, x: Value, y: Value | Number) -> Value:
+        """The greater one; `x` if that is NaN."""
+        return self.where(x < y, y, x)
+
+    def minimum(self, x: Value, y: Value | Number) -> Value:
+        """The smaller one; `x` if that is NaN."""
+        return self.where(x > y, y, x)
+
+    def absolute(self, x: Value) -> Value:
+        """Clear the sign."""
+        return self._intrinsic("llvm.fabs", x)
+
+    def copysign(self, magnitude: Value, sign: Value) -> Value:
+        """The magnitude of one, with the sign of the other."""
+        return self._intrinsic("llvm.copysign", magnitude, sign)
+
+    def sqrt(self, x: Value) -> Value:
+        """The square root, correctly rounded."""
+        return self._intrinsic("llvm.sqrt", x)
+
+    def round(self, x: Value) -> Value:
+        """The nearest whole number, ties to even."""
+        return self._intrinsic("llvm.rint", x)
+
+    def to_bits(self, x: Value) -> Value:
+        """The bits of floating-point numbers, as integers."""
+        return Value(self, self.builder.bitcast(x.ir, self.bits))
+
+    def from_bits(self, x: Value) -> Value:
+        """The floating-point numbers with these bits."""
+        return Value(self, self.builder.bitcast(x.ir, self.vector))
+
+    def to_integers(self, x: Value) -> Value:
+        """Whole floating-point numbers as integers of the same width."""
+        return Value(self, self.builder.fptosi(x.ir, self.bits))
+
+    def sum(self, x: Value) -> Value:
+        """The sum of a vector's elements, by halves."""
+        lanes = self.lanes
+        while lanes > 1:
+            lanes //= 2
+            halves = [self.shuffle(x, x, list(range(s, s + lanes))) for s in (0, lanes)]
+            x = halves[0] + halves[1]
+        return self.element(x, 0)
+
+    def _intrinsic(self, name: str, *operands: Value) -> Value:
+        kind = operands[0].ir.type
+        lanes = f"v{self.lanes}" if isinstance(kind, ir.VectorType) else ""
+        name = f"{name}.{lanes}f{8 * self.dtype.itemsize}"
+        function = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(kind, [kind] * len(operands)), name
+        )
+        return Value(self, self.builder.call(function, [x.ir for x in operands]))
+
+    # Control
+
+    def variable(self, value: Value) -> Variable:
+        """A variable with its initial value."""
+        return Variable(self, value)
+
+    @contextlib.contextmanager
+    def loop(self, stop: Value | int, start: Value | int = 0, step: int = 1) -> Iterator[Value]:
+        """``for i in range(start, stop, step)``."""
+        counter = self.variable(self.like(start, self.index(0)))
+        head, body, end = (self.function.append_basic_block(s) for s in ("head", "body", "end"))
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+        i = counter.get()
+        self.builder.cbranch((i < stop).ir, body, end)
+        self.builder.position_at_end(body)
+        yield i
+        counter.set(i + step)
+        self.builder.branch(head)
+        self.builder.position_at_end(end)
+
+    @contextlib.contextmanager
+    def when(self, condition: Value) -> Iterator[None]:
+        """``if condition``."""
+        with self.builder.if_then(condition.ir):
+            yield
+
+
+# What an argument of a kernel is: the address of numbers, a count, or the address of an address.
+Address = Value
+Count = Value
+Slot = Value

@@ -1,0 +1,60 @@
+"""A kernel: what emits it, under which name, and which arguments it takes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.kernels import objects
+from tinygrad_ugan.kernels.emitter import Emitter, Value
+from tinygrad_ugan.kernels.target import Target
+
+MOST_ARGUMENTS = 16
+
+
+@functools.cache
+def parameters(emit: Callable[..., None]) -> dict[str, str]:
+    """The arguments of a kernel and their kinds: "Address", "Count" or "Slot"."""
+    annotated = {name: str(p.annotation) for name, p in inspect.signature(emit).parameters.items()}
+    return {name: kind for name, kind in annotated.items() if kind in _READERS}
+
+
+def load(
+    emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike
+) -> int:
+    """The address of the machine code of a kernel.
+
+    Parameters
+    ----------
+    emit : callable
+        ``emit(emitter, *statics, *arguments)``, which writes the kernel.
+    statics : tuple
+        What is fixed when the kernel is emitted: the name of an activation, a width.
+    target : Target
+    dtype : dtype
+        float32 or float64.
+    """
+    name = "_".join(map(str, (emit.__name__, *statics, np.dtype(dtype), target.name)))
+    return objects.load_function(
+        name, target, functools.partial(_build, name, emit, statics, target, dtype)
+    )
+
+
+def _build(
+    name: str, emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike
+) -> Any:
+    e = Emitter(name, target, dtype)
+    emit(e, *statics, **{name: _READERS[kind](e) for name, kind in parameters(emit).items()})
+    return e.finish()
+
+
+_READERS: dict[str, Callable[[Emitter], Value]] = {
+    "Address": Emitter.pointer,
+    "Count": Emitter.integer,
+    "Slot": Emitter.dereferenced,
+}

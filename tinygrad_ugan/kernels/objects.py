@@ -1,0 +1,137 @@
+"""From LLVM IR to machine code in memory, by way of a cache on disk.
+
+An object is kept under the hash of all that went into it: the source of this package, LLVM's and
+the emitter's versions, the processor and its features. It is written under another name first and
+then renamed, so that processes that start together cannot see half of one. Where the package's own
+folder cannot be written to the user's cache folder serves, and where that fails, memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from tinygrad_ugan.kernels.target import Target
+
+CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
+"""Environment variable: the folder to keep objects in, in place of the usual two."""
+
+_lock = threading.Lock()
+
+
+_addresses: dict[tuple[str, Target], int] = {}
+_engines: list[llvm.ExecutionEngine] = []  # which own the code
+
+
+def load_function(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
+    """The address of function `name`; `build` writes its module if no object is at hand."""
+    with _lock:
+        if (name, target) not in _addresses:
+            _addresses[name, target] = _load(name, target, build)
+        return _addresses[name, target]
+
+
+def _load(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
+    code = _cached(name, target) or _keep(name, target, compile_module(build(), target))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(target))
+    _engines.append(engine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine.get_function_address(name)
+
+
+def compile_module(module: ir.Module, target: Target) -> bytes:
+    """Optimise a module and turn it into an object file."""
+    machine = _machine(target)
+    module.data_layout = str(machine.target_data)
+    parsed = llvm.parse_assembly(str(module))
+    parsed.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.slp_vectorization = options.loop_vectorization = False  # they are vectors already
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    return machine.emit_object(parsed)
+
+
+def compile_assembly(module: ir.Module, target: Target) -> str:
+    """The assembly that `compile_module` would produce, to read."""
+    machine = _machine(target)
+    module.data_layout = str(machine.target_data)
+    parsed = llvm.parse_assembly(str(module))
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.slp_vectorization = options.loop_vectorization = options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    return machine.emit_assembly(parsed)
+
+
+def _machine(target: Target) -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, codemodel="jitdefault", jit=True
+    )
+
+
+@functools.cache
+def _fingerprint() -> bytes:
+    """What every object depends on: versions, and the source of this package."""
+    versions = (sys.platform, llvmlite.__version__, *llvm.llvm_version_info)
+    digest = hashlib.sha256(repr(versions).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
+def _file_name(name: str, target: Target) -> str:
+    digest = hashlib.sha256(_fingerprint())
+    digest.update(repr((name, target)).encode())
+    return f"{name}-{digest.hexdigest()[:32]}.o"
+
+
+def _folders() -> Iterator[Path]:
+    """Where objects may be kept, in the order of preference."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        yield Path(chosen)
+        return
+    yield Path(__file__).parent / "__pycache__"
+    base = os.environ.get("XDG_CACHE_HOME")
+    with contextlib.suppress(RuntimeError):  # no home
+        yield (Path(base) if base else Path.home() / ".cache") / "tinygrad_ugan"
+
+
+def _cached(name: str, target: Target) -> bytes | None:
+    for folder in _folders():
+        with contextlib.suppress(OSError):
+            return _checked((folder / _file_name(name, target)).read_bytes())
+    return None
+
+
+def _keep(name: str, target: Target, code: bytes) -> bytes:
+    for folder in _folders():
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            Path(file.name).replace(folder / _file_name(name, target))
+            break
+    return code
+
+
+def _checked(content: bytes) -> bytes | None:
+    """The code, if it is what was written."""
+    digest, code = content[:32], content[32:]
+    return code if hashlib.sha256(code).digest() == digest else None

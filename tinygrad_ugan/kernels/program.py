@@ -1,0 +1,280 @@
+"""A program for the executor: buffers, phases of calls, and a schedule.
+
+Building one is like writing the loop that it stands for: allocate arrays, open a phase and a
+section, and add calls by keyword. Nothing is computed until `Program.run`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.kernels import executor, kernel, threads
+from tinygrad_ugan.kernels.target import Target
+
+_LINE = 64  # bytes, of a cache line
+_STAGGER = 5 * _LINE  # between arrays, lest equal places of equal arrays fall on each other
+_CROWD = 512  # rows that are a multiple of so many bytes apart fall on each other in the cache
+BASE, ROW, CHUNK, K, I, J = range(6)
+Numbers = tuple[int, int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Array:
+    """A matrix in a program's memory, or several of one shape.
+
+    Attributes
+    ----------
+    address : tuple of int
+        Base, and strides along the blocks' rows, chunks, and the schedule's k, i and j, in bytes.
+    ld : int
+        Distance between rows, in elements.
+    rows, columns : int
+        Without pads.
+    copy, size : int
+        Distance from one copy to the next in bytes; padded elements of one copy.
+    """
+
+    address: Numbers
+    ld: int
+    rows: int
+    columns: int
+    copy: int
+    size: int
+    itemsize: int
+
+    def along(self, register: int, distance: int | None = None) -> Array:
+        """The copy that belongs to a register: to the chunk, or to k, i or j of the schedule."""
+        step = self.copy if distance is None else distance
+        return replace(self, address=_changed(self.address, register, step))
+
+    @property
+    def by_row(self) -> Array:
+        """The rows from the block's first on."""
+        return self.along(ROW, self.ld * self.itemsize)
+
+    @property
+    def by_element(self) -> Array:
+        """The elements from the block's first on."""
+        return self.along(ROW, self.itemsize)
+
+    def row(self, r: int) -> Array:
+        """From row r on."""
+        return self.along(BASE, r * self.ld * self.itemsize)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the address of a caller's array stands; `per_step`, at the k-th place after it."""
+
+    index: int
+    per_step: bool = False
+
+    @property
+    def along_steps(self) -> Place:
+        """The place that belongs to k."""
+        return replace(self, per_step=True)
+
+
+def _changed(numbers: Numbers, register: int, step: int) -> Numbers:
+    base, row, chunk, k, i, j = (x + step * (r == register) for r, x in enumerate(numbers))
+    return base, row, chunk, k, i, j
+
+
+FIRST_ROW: Numbers = (0, 1, 0, 0, 0, 0)
+"""As a count: the number of the block's first row."""
+
+Blocks = Sequence[Sequence[tuple[int, int]]]
+
+
+class Program:
+    """See the module's text.
+
+    Parameters
+    ----------
+    target : Target
+    dtype : dtype
+        Of all numbers.
+    """
+
+    def __init__(self, target: Target, dtype: DTypeLike) -> None:
+        self.target = target
+        self.dtype = np.dtype(dtype)
+        self._size = 0
+        self._calls: list[tuple[int, list[tuple[Any, str]]]] = []
+        self._sections: list[list[Any]] = []
+        self._phases: list[list[int]] = []
+        self._schedule: list[tuple[int, int, int, int]] = []
+        self._constants: dict[float, Array] = {}
+        self._initial: list[tuple[Array, NDArray]] = []
+        self._slots = 0
+
+    # Memory
+
+    def array(self, rows: int, columns: int, copies: int = 1) -> Array:
+        """Room for `copies` matrices, zero at first."""
+        return self._array(rows, self.target.padded(rows, self.dtype), columns, copies)
+
+    def vector(self, length: int, copies: int = 1) -> Array:
+        """Room for `copies` rows of numbers, zero at first."""
+        return self._array(1, 1, length, copies)
+
+    def _array(self, rows: int, tall: int, columns: int, copies: int) -> Array:
+        ld = self.target.padded(columns, self.dtype)
+        if tall > 1 and ld * self.dtype.itemsize % _CROWD == 0:
+            ld += _LINE // self.dtype.itemsize
+        size = tall * ld
+        copy = -(-size * self.dtype.itemsize // _LINE) * _LINE
+        start, self._size = self._size, self._size + copies * copy + _STAGGER
+        address = (start, 0, 0, 0, 0, 0)
+        return Array(
+            address, ld, rows, columns, copy, copy // self.dtype.itemsize, self.dtype.itemsize
+        )
+
+    def constants(self, values: Sequence[float]) -> Array:
+        """A row of numbers, set before the first run."""
+        array = self.vector(len(values))
+        self._initial.append((array, np.asarray(values, self.dtype)))
+        return array
+
+    def constant(self, value: float) -> Array:
+        """One number."""
+        if value not in self._constants:
+            self._constants[value] = self.constants([value])
+        return self._constants[value]
+
+    def slot(self, copies: int = 1) -> Place:
+        """Places for the addresses of so many of the caller's arrays."""
+        self._slots += copies
+        return Place(self._slots - copies)
+
+    # Code
+
+    def phase(self, chunks: int) -> int:
+        """Open a phase; what follows belongs to it."""
+        self._phases.append([chunks, len(self._sections), len(self._sections)])
+        return len(self._phases) - 1
+
+    def section(self, blocks: Blocks) -> None:
+        """Open a section of the phase, with the blocks of each chunk."""
+        self._sections.append([len(self._calls), len(self._calls), blocks])
+        self._phases[-1][2] += 1
+
+    def once(self, rows: int = 1) -> None:
+        """Open a section that every chunk runs once, for `rows` rows or elements."""
+        self.section([[(0, rows)]] * self._phases[-1][0])
+
+    def call(self, emit: Callable[..., None], *statics: Any, **arguments: Any) -> None:
+        """Call a kernel for every block of the section."""
+        kinds = kernel.parameters(emit)
+        assert set(kinds) == set(arguments), (emit.__name__, set(kinds) ^ set(arguments))
+        values = [(arguments[name], kind) for name, kind in kinds.items()]
+        address = kernel.load(emit, statics, self.target, self.dtype)
+        self._calls.append((address, values))
+        self._sections[-1][1] = len(self._calls)
+
+    def run_phase(self, phase: int, k: int = 0, i: int = 0, j: int = 0) -> None:
+        """Add a phase to the schedule."""
+        self._schedule.append((phase, k, i, j))
+
+    def compile(self) -> Executable:
+        """Lay out the tables and the memory."""
+        return Executable(self)
+
+
+class Executable:
+    """A program with its memory, ready to run."""
+
+    def __init__(self, program: Program) -> None:
+        self.target = program.target
+        self.dtype = program.dtype
+        self._memory = _aligned(program._size)
+        self._slots = np.zeros(max(program._slots, 1), np.int64)
+        self._tables = self._lay_out(program)
+        for array, values in program._initial:
+            self.view(array)[0, : values.size] = values
+
+    def _lay_out(self, program: Program) -> list[NDArray[np.int64]]:
+        blocks: list[tuple[int, int]] = []
+        starts: list[int] = []
+        sections: list[tuple[int, int, int]] = []
+        known: dict[int, int] = {}
+        for begin, end, table in program._sections:
+            if id(table) not in known:
+                known[id(table)] = len(starts)
+                for chunk in table:
+                    starts.append(len(blocks))
+                    blocks.extend(chunk)
+                starts.append(len(blocks))
+            sections.append((begin, end, known[id(table)]))
+        starts_table = np.array(starts, np.int64)
+        sections_table = np.array(sections, np.int64).reshape(-1, 3)
+        sections_table[:, 2] = starts_table.ctypes.data + 8 * sections_table[:, 2]
+        calls = _aligned(8 * executor.CALL_WORDS * len(program._calls)).view(np.int64)
+        calls = calls.reshape(len(program._calls), executor.CALL_WORDS)
+        for row, (address, values) in zip(calls, program._calls, strict=True):
+            row[0] = address
+            numbers = row[8:].reshape(6, -1)
+            for c, (value, kind) in enumerate(values):
+                numbers[:, c] = self._numbers(value, kind)
+        schedule = np.array(program._schedule, np.int64)
+        self._counters = np.zeros((2, len(schedule)), np.int64)
+        tables = [
+            schedule,
+            np.array(program._phases, np.int64),
+            sections_table,
+            calls,
+            np.array(blocks, np.int64),
+            self._counters[0],
+            self._counters[1],
+        ]
+        self._header = np.array([len(schedule), *(t.ctypes.data for t in tables)], np.int64)
+        self._header_address = self._header.ctypes.data
+        return [*tables, starts_table]
+
+    def _numbers(self, value: Any, kind: str) -> Numbers:
+        if kind == "Count":
+            return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
+        if kind == "Slot":
+            return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
+        base, *strides = value.address
+        return (self._memory.ctypes.data + base, *strides)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of all arrays."""
+        return self._memory.nbytes
+
+    def run(self, addresses: Sequence[int]) -> None:
+        """Run the program on the caller's arrays, given by their addresses, one for each slot."""
+        self._slots[: len(addresses)] = addresses
+        self._counters[:] = 0
+        threads.pool().run(self._header_address, self.target)
+
+    def view(self, array: Array, copy: int = 0) -> NDArray:
+        """The memory of an array, pads cut off."""
+        start = array.address[BASE] + copy * array.copy
+        flat = self._memory[start : start + array.copy].view(self.dtype)
+        tall = flat.size // array.ld
+        return flat[: tall * array.ld].reshape(tall, array.ld)[: array.rows, : array.columns]
+
+
+def _aligned(size: int) -> NDArray[np.uint8]:
+    memory = np.zeros(size + _LINE, np.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + size]
+
+
+def split(rows: int, chunks: int, block: int, unit: int) -> Blocks:
+    """Deal rows out to chunks in blocks: ``(first row, rows)``, all of them multiples of `unit`."""
+    units = -(-rows // unit)
+    edges = [units * c // chunks * unit for c in range(chunks + 1)]
+    return [
+        [(r, min(block, stop - r)) for r in range(start, stop, block)]
+        for start, stop in itertools.pairwise(edges)
+    ]

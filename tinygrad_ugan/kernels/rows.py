@@ -1,0 +1,286 @@
+"""Layers with one side so thin that a matrix product would be all overhead, row by row.
+
+The first layer of a network that sees points of the plane, and the last one of a discriminator:
+`width` inputs or outputs, up to `THIN`, known when the kernel is emitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinygrad_ugan.kernels.activations import ACTIVATIONS
+from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
+
+THIN = 4
+
+
+def thin(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    ldx: Count,
+    w: Address,
+    ldw: Count,
+    bias: Address,
+    out: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``out = act(x w + bias)`` for x of `width` columns."""
+    act = ACTIVATIONS[activation]
+
+    def finish(r: Value, j: Value, z: Value) -> None:
+        e.store(act.value(e, z), out, r * ldo + j)
+
+    _combine(e, width, x, ldx, w, ldw, bias, n, finish)
+
+
+def thin_tangent(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    ldx: Count,
+    Rw: Address,
+    ldw: Count,
+    Rbias: Address,
+    h: Address,
+    Rout: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``Rout = act'(z) (x Rw + Rbias)``, with ``act'(z)`` from ``h = act(z)``."""
+    act = ACTIVATIONS[activation]
+
+    def finish(r: Value, j: Value, Rz: Value) -> None:
+        e.store(act.slope(e, e.load(h, r * ldo + j)) * Rz, Rout, r * ldo + j)
+
+    _combine(e, width, x, ldx, Rw, ldw, Rbias, n, finish)
+
+
+def thin_accumulate(
+    e: Emitter,
+    width: int,
+    x: Address,
+    ldx: Count,
+    d: Address,
+    ldd: Count,
+    dw: Address,
+    db: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``dw += x^T d`` and ``db += sum_r d``."""
+    with e.loop(n, step=e.lanes) as j:
+        places = [e.at(dw, c * ldo) for c in _columns(e, width)]
+        sums = [e.variable(e.load(place, j)) for place in places]
+        total = e.variable(e.load(db, j))
+        with e.loop(e.rows) as r:
+            cotangent = e.load(d, r * ldd + j)
+            for c, s in enumerate(sums):
+                s.set(e.fma(e.broadcast(e.load_scalar(x, r * ldx + c)), cotangent, s.get()))
+            total.set(total.get() + cotangent)
+        for place, s in zip(places, sums, strict=True):
+            e.store(s.get(), place, j)
+        e.store(total.get(), db, j)
+
+
+def dots(
+    e: Emitter,
+    width: int,
+    a: Address,
+    lda: Count,
+    wt: Address,
+    ldw: Count,
+    bias: Address,
+    out: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``out = a w + bias`` for w of `width` columns, given as the rows of `wt`."""
+    _dots(e, width, [(a, lda, wt, ldw)], bias, out, ldo, n)
+
+
+def dots_tangent(
+    e: Emitter,
+    width: int,
+    moving: bool,
+    a: Address,
+    Ra: Address,
+    lda: Count,
+    wt: Address,
+    Rwt: Address,
+    ldw: Count,
+    Rbias: Address,
+    Rout: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``Rout = Ra w + a Rw + Rbias``, without the first term if a is not `moving`."""
+    terms = [(Ra, lda, wt, ldw)] if moving else []
+    _dots(e, width, [*terms, (a, lda, Rwt, ldw)], Rbias, Rout, ldo, n)
+
+
+def top(
+    e: Emitter,
+    activation: str,
+    width: int,
+    h: Address,
+    ldh: Count,
+    wt: Address,
+    ldw: Count,
+    ds: Address,
+    lds: Count,
+    d: Address,
+    dwt: Address,
+    db: Address,
+    n: Count,
+) -> None:
+    """Back through the last layer: ``d = (ds w^T) act'(z)``, ``dw += h^T ds``, ``db += sum_r ds``.
+
+    `ds` are the cotangents of its `width` outputs; w and dw are given as rows, `wt` and `dwt`.
+    """
+    act = ACTIVATIONS[activation]
+    columns = _columns(e, width)
+    with e.loop(n, step=e.lanes) as j:
+        weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
+        places = [e.at(dwt, c * ldw) for c in columns]
+        sums = [e.variable(e.load(place, j)) for place in places]
+        with e.loop(e.rows) as r:
+            height = e.load(h, r * ldh + j)
+            factors = [e.broadcast(e.load_scalar(ds, r * lds + c)) for c in columns]
+            cotangent = factors[0] * weights[0]
+            for factor, weight in zip(factors[1:], weights[1:], strict=True):
+                cotangent = e.fma(factor, weight, cotangent)
+            e.store(cotangent * act.slope(e, height), d, r * ldh + j)
+            for factor, total in zip(factors, sums, strict=True):
+                total.set(e.fma(factor, height, total.get()))
+        for place, total in zip(places, sums, strict=True):
+            e.store(total.get(), place, j)
+    for c in columns:
+        total = e.variable(e.load_scalar(db, c))
+        with e.loop(e.rows) as r:
+            total.set(total.get() + e.load_scalar(ds, r * lds + c))
+        e.store_scalar(total.get(), db, c)
+
+
+def top_tangent(
+    e: Emitter,
+    activation: str,
+    moving: bool,
+    h: Address,
+    Rh: Address,
+    ldh: Count,
+    w: Address,
+    Rw: Address,
+    ds: Address,
+    Rds: Address,
+    d: Address,
+    Rd: Address,
+    Rdw: Address,
+    Rdb: Address,
+    n: Count,
+) -> None:
+    """`top` for one output again, and its derivative.
+
+    ``Rd = (Rds w + ds Rw) act'(z) + ds w act''(z) Rz``, ``Rdw += sum_r ds Rh + Rds h`` and
+    ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    """
+    act = ACTIVATIONS[activation]
+    with e.loop(n, step=e.lanes) as j:
+        weight, Rweight = e.load(w, j), e.load(Rw, j)
+        total = e.variable(e.load(Rdw, j))
+        with e.loop(e.rows) as r:
+            height = e.load(h, r * ldh + j)
+            s, Rs = (e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds))
+            slope, cotangent = act.slope(e, height), s * weight
+            Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
+            total.set(e.fma(Rs, height, total.get()))
+            if moving:
+                Rheight = e.load(Rh, r * ldh + j)
+                total.set(e.fma(s, Rheight, total.get()))
+                if act.curved:
+                    bend = act.bend(e, height, Rheight)
+                    Rcotangent = e.fma(cotangent, bend, Rcotangent)
+            e.store(cotangent * slope, d, r * ldh + j)
+            e.store(Rcotangent, Rd, r * ldh + j)
+        e.store(total.get(), Rdw, j)
+    total = e.variable(e.load_scalar(Rdb))
+    with e.loop(e.rows) as r:
+        total.set(total.get() + e.load_scalar(Rds, r))
+    e.store_scalar(total.get(), Rdb)
+
+
+# Rows at a time: enough independent work to fill the pipelines. Rows come in whole tiles of four
+# or eight.
+_STRIP = 4
+
+
+def _strip(e: Emitter, start: Value) -> list[Value]:
+    return [start + i for i in range(_STRIP)]
+
+
+def _columns(e: Emitter, width: int) -> list[Value]:
+    return [e.index(c) for c in range(width)]
+
+
+def _combine(
+    e: Emitter,
+    width: int,
+    x: Value,
+    ldx: Value,
+    w: Value,
+    ldw: Value,
+    bias: Value,
+    n: Value,
+    finish: Callable[[Value, Value, Value], None],
+) -> None:
+    """``finish(r, j, z)`` for all vectors of ``z = x w + bias``."""
+    with e.loop(e.rows, step=_STRIP) as strip:
+        rows = _strip(e, strip)
+        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        with e.loop(n, step=e.lanes) as j:
+            weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
+            start = e.load(bias, j)
+            for r, line in zip(rows, factors, strict=True):
+                z = start
+                for factor, weight in zip(line, weights, strict=True):
+                    z = e.fma(factor, weight, z)
+                finish(r, j, z)
+
+
+def _dots(
+    e: Emitter,
+    width: int,
+    terms: list[tuple[Value, Value, Value, Value]],
+    bias: Value,
+    out: Value,
+    ldo: Value,
+    n: Value,
+) -> None:
+    with e.loop(e.rows, step=_STRIP) as strip:
+        sums = _dot_rows(e, width, strip, terms, n)
+        for r, line in zip(_strip(e, strip), sums, strict=True):
+            for c, total in enumerate(line):
+                e.store_scalar(total + e.load_scalar(bias, c), out, r * ldo + c)
+
+
+def _dot_rows(
+    e: Emitter,
+    width: int,
+    strip: Value,
+    terms: list[tuple[Value, Value, Value, Value]],
+    n: Value,
+) -> list[list[Value]]:
+    """``sum over terms (a, wt) of a[r] . wt[c]`` for the rows r of a strip and all columns c."""
+    rows = _strip(e, strip)
+    sums = [[e.variable(e.zero()) for _ in range(width)] for _ in rows]
+    with e.loop(n, step=e.lanes) as j:
+        for a, lda, wt, ldw in terms:
+            weights = [e.load(e.at(wt, c * ldw), j) for c in _columns(e, width)]
+            for r, line in zip(rows, sums, strict=True):
+                x = e.load(a, r * lda + j)
+                for weight, total in zip(weights, line, strict=True):
+                    total.set(e.fma(x, weight, total.get()))
+    return [[e.sum(total.get()) for total in line] for line in sums]
