@@ -1,6 +1,15 @@
 """Pictures: arrays and records in, matplotlib figures out. It imports nothing of ours."""
 
+from tinygrad_ugan.viz.animation import animation
 from tinygrad_ugan.viz.field import vector_field
 from tinygrad_ugan.viz.ring import curves, density, samples_over_time
+from tinygrad_ugan.viz.surface import decision_surface
 
-__all__ = ["curves", "density", "samples_over_time", "vector_field"]
+__all__ = [
+    "animation",
+    "curves",
+    "decision_surface",
+    "density",
+    "samples_over_time",
+    "vector_field",
+]
