@@ -24,6 +24,7 @@ COMMANDS: MappingProxyType[str, str] = MappingProxyType(
         "replay": "train:Replay",
         "compare": "compare:Compare",
         "sample": "sample:Sample",
+        "report": "report:Report",
     }
 )
 """The commands, and where in `tinygrad_ugan.commands` each is: only the one called is imported."""

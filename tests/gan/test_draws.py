@@ -1,13 +1,26 @@
 import numpy as np
 import pytest
+import scipy.stats
 
 from tests.gan.small import SMALL, bits, varied
 from tinygrad_ugan import gan
-from tinygrad_ugan.gan.draws import streams
+from tinygrad_ugan.gan.draws import standard_normal, streams
 
 
 def draws(config):
     return gan.Draws(config, streams(config)[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_noise_is_normal(dtype, rng):
+    x = standard_normal(rng, (333, 333), dtype)
+    assert x.dtype == dtype
+    assert x.shape == (333, 333)
+    assert scipy.stats.kstest(x.ravel(), "norm").pvalue > 0.01
+    assert scipy.stats.kstest((x[:166] + x[-166:]).ravel() / np.sqrt(2), "norm").pvalue > 0.01
+    rows = np.corrcoef(x)[np.triu_indices(333, 1)]
+    assert scipy.stats.kstest(np.sqrt(333) * rows, "norm").pvalue > 0.01
+    assert np.mean(np.abs(x) > 3) == pytest.approx(0.0027, abs=4 * np.sqrt(0.0027) / 333)
 
 
 def test_the_state_brings_back_the_same_batches():

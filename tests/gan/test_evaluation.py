@@ -46,6 +46,12 @@ def test_the_discriminators_accuracy():
     assert 0 < row.accuracy_d < 1
 
 
+def test_the_distance_is_that_of_the_metric(rng):
+    _, _, evaluation, samples, row = evaluated(varied(evaluation_samples=300))
+    expected = gan.sliced_wasserstein(samples, evaluation._real, projections=5_000, rng=rng)
+    assert row.sliced_wasserstein == pytest.approx(expected, rel=0.1)  # other directions, and few
+
+
 def test_a_row_depends_on_the_parameters_alone():
     config = varied(unroll=gan.Unroll(2, fresh=True), update=gan.Update(discriminator_steps=3))
     one, two = (evaluated(config) for _ in range(2))

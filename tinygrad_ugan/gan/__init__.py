@@ -16,6 +16,7 @@ from tinygrad_ugan.gan.metrics import (
     sliced_wasserstein,
 )
 from tinygrad_ugan.gan.objectives import LOSSES
+from tinygrad_ugan.gan.reports import report
 from tinygrad_ugan.gan.run import Run, load
 from tinygrad_ugan.gan.step import Objectives, State, TrainStep
 from tinygrad_ugan.gan.training import resume, train
@@ -47,6 +48,7 @@ __all__ = [
     "mode_coverage",
     "mode_divergences",
     "replay",
+    "report",
     "resume",
     "sliced_wasserstein",
     "train",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class Checkpoint:
         Samples over time, by the step at which they were taken.
     seconds : float
         Time spent training.
+    environment : mapping of str to str
+        Versions, machine and commit that got it here, see `environment`.
     """
 
     config: Config
@@ -55,6 +57,7 @@ class Checkpoint:
     rows: tuple[Row, ...]
     pictures: Mapping[int, NDArray]
     seconds: float
+    environment: Mapping[str, str] = field(default_factory=environment)
 
     @property
     def step(self) -> int:
@@ -95,7 +98,7 @@ def write(place: Path, checkpoint: Checkpoint) -> None:
         "config": checkpoint.config.to_dict(),
         "draws": checkpoint.draws,
         "metrics": [_to_json(row) for row in checkpoint.rows],
-        "environment": environment(),
+        "environment": dict(checkpoint.environment),
     }
     text = json.dumps(rest, indent=1, allow_nan=False) + "\n"
     write_folder(place, {_ARRAYS: safetensors.numpy.save(arrays), _REST: text.encode()})
@@ -131,6 +134,7 @@ def read(place: Path) -> Checkpoint:
         rows=tuple(_from_json(row) for row in rest["metrics"]),
         pictures=dict(sorted(pictures.items())),
         seconds=rest["seconds"],
+        environment=rest["environment"],
     )
 
 

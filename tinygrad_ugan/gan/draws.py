@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.game import Batch
@@ -41,7 +43,7 @@ class Draws:
         config, size = self._config, self._config.batch
         n = self._batches * size
         real = config.data.sample(n, self._rng, config.dtype)
-        noise = self._rng.standard_normal((n, config.networks.noise), config.dtype)
+        noise = standard_normal(self._rng, (n, config.networks.noise), config.dtype)
         if n == size:
             return [Batch(real, noise)]
         return [Batch(real[i : i + size], noise[i : i + size]) for i in range(0, n, size)]
@@ -54,6 +56,37 @@ class Draws:
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         self._rng.bit_generator.state = state
+
+
+def standard_normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> NDArray:
+    """Draw from N(0, 1), several times as fast as NumPy's own method, which goes number by number.
+
+    Box and Muller (1958): ``sqrt(-2 log u) (cos 2 pi v, sin 2 pi v)`` with u and v uniform. In
+    float32, where u has 24 bits, nothing lies beyond 5.8.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    shape : tuple of int
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
+    >>> x = standard_normal(np.random.default_rng(0), (1000, 3), np.float32)
+    >>> x.shape, x.dtype, bool(abs(x.mean()) < 0.1)
+    ((1000, 3), dtype('float32'), True)
+    """
+    n = math.prod(shape)
+    u, v = rng.random((2, (n + 1) // 2), dtype)
+    radius = np.sqrt(-2 * np.log1p(-u))  # u may be 0, but never 1
+    angle = v * v.dtype.type(2 * np.pi)
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n].reshape(shape)
 
 
 def streams(config: Config) -> tuple[np.random.Generator, np.random.Generator]:

@@ -17,7 +17,13 @@ from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.draws import evaluation_rng
 from tinygrad_ugan.gan.game import Batch, Game
-from tinygrad_ugan.gan.metrics import mode_coverage, mode_divergences, sliced_wasserstein
+from tinygrad_ugan.gan.metrics import (
+    mode_coverage,
+    mode_divergences,
+    random_directions,
+    rms,
+    sorted_projections,
+)
 from tinygrad_ugan.gan.step import State, norm
 
 PyTree = Any
@@ -82,7 +88,8 @@ class Evaluation:
         self._real = config.data.sample(n, rng, config.dtype)
         noise = rng.standard_normal((size, config.networks.noise), config.dtype)
         self._batch = Batch(config.data.sample(size, rng, config.dtype), noise)
-        self._seed = rng.integers(2**63)
+        self._directions = random_directions(config.data.dimension, 64, rng)
+        self._projected = sorted_projections(self._real, self._directions)
 
     def samples(self, game: Game, state: State) -> NDArray:
         """Return generated samples, always from the same noise, shape (n, d)."""
@@ -94,7 +101,6 @@ class Evaluation:
         centers = data.centers()
         f_K, f, *anatomy = self._gradients(game, state)
         real, generated = (game.discriminator(state.theta_d, x) for x in (self._real, samples))
-        rng = np.random.default_rng(self._seed)
         return Row(
             state.step,
             seconds,
@@ -102,7 +108,7 @@ class Evaluation:
             f,
             *mode_coverage(samples, centers, data.std),
             *mode_divergences(samples, centers),
-            sliced_wasserstein(samples, self._real, rng=rng),
+            rms(sorted_projections(samples, self._directions) - self._projected),
             float(np.mean(real > 0) + np.mean(generated <= 0)) / 2,
             *anatomy,
         )

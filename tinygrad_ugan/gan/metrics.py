@@ -151,10 +151,24 @@ def sliced_wasserstein(
         raise ArgumentError("y", f"shapes {x.shape} and {y.shape}", "two sets of one shape (n, d)")
     if projections < 1:
         raise ArgumentError("projections", projections, "a whole number >= 1")
-    directions = rng.standard_normal((x.shape[1], projections))
-    directions /= np.linalg.norm(directions, axis=0)
-    difference = np.sort(directions.T @ x.T) - np.sort(directions.T @ y.T)
-    return float(np.sqrt(np.mean(difference**2)))
+    directions = random_directions(x.shape[1], projections, rng)
+    return rms(sorted_projections(x, directions) - sorted_projections(y, directions))
+
+
+def random_directions(d: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw n unit vectors, shape (n, d)."""
+    directions = rng.standard_normal((n, d))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def sorted_projections(x: NDArray, directions: NDArray) -> NDArray:
+    """Return each direction's projections of the samples, sorted, shape (directions, samples)."""
+    return np.sort(directions.astype(x.dtype) @ x.T)
+
+
+def rms(x: NDArray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(x), dtype=float)))
 
 
 def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -170,9 +184,10 @@ def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[NDArray, NDArray]:
 
 def _nearest(samples: NDArray, centers: NDArray) -> tuple[NDArray, NDArray]:
     """The nearest centre of each sample, and the distance to it."""
-    distances = np.linalg.norm(samples[:, None, :] - centers, axis=2)
-    nearest = distances.argmin(axis=1)
-    return nearest, distances[np.arange(len(samples)), nearest]
+    offsets = samples[:, None, :] - centers
+    squares = np.einsum("nkd,nkd->nk", offsets, offsets)
+    nearest = squares.argmin(axis=1)
+    return nearest, np.sqrt(squares[np.arange(len(samples)), nearest])
 
 
 def _kl(p: NDArray, q: NDArray) -> float:
