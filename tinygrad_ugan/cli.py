@@ -23,6 +23,7 @@ COMMANDS: MappingProxyType[str, str] = MappingProxyType(
         "resume": "train:Resume",
         "replay": "train:Replay",
         "compare": "compare:Compare",
+        "sweep": "sweep:Sweep",
         "sample": "sample:Sample",
         "report": "report:Report",
     }

@@ -65,9 +65,7 @@ def test_it_stands_alone_and_says_everything(runs):
 
 def test_runs_without_metrics_are_refused():
     begun = gan.Run(gan.training.start(SMALL))
-    with pytest.raises(
-        ArgumentError, match="runs: expected runs with metrics, got x, which"
-    ):
+    with pytest.raises(ArgumentError, match="runs: expected runs with metrics, got x, which"):
         gan.report({"x": begun})
     with pytest.raises(ArgumentError, match="runs: expected one run or more"):
         gan.report({})

@@ -19,6 +19,7 @@ from tinygrad_ugan.gan.objectives import LOSSES
 from tinygrad_ugan.gan.reports import report
 from tinygrad_ugan.gan.run import Run, load
 from tinygrad_ugan.gan.step import Objectives, State, TrainStep
+from tinygrad_ugan.gan.sweeps import sweep
 from tinygrad_ugan.gan.training import resume, train
 
 __all__ = [
@@ -51,5 +52,6 @@ __all__ = [
     "report",
     "resume",
     "sliced_wasserstein",
+    "sweep",
     "train",
 ]
