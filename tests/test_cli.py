@@ -148,6 +148,8 @@ def test_a_damaged_checkpoint_ends_with_code_2(elsewhere, capsys):
         (["train", "--unroll.steps", "1.5"], "unroll.steps"),
         (["train", "--sed", "1"], "--seed"),
         (["train", "rings"], "preset: expected one of"),
+        (["train", "--seed", "3", "grid"], "preset: expected its name right after the command"),
+        (["train", "--decay=perhaps"], "got '--decay=perhaps'"),
         (["train", "--config", "none.toml"], "config: expected a file that can be read"),
         (["train", "--config", "none.yaml"], "config's suffix: expected one of"),
         (["compare", "--unroll-steps", "-3"], "unroll.steps"),

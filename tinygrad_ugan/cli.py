@@ -52,9 +52,14 @@ def _main(arguments: list[str]) -> None:
     name, *rest = arguments
     check_choice("command", name, COMMANDS)
     command = _find(name)
-    default = command.starting_from(rest) if hasattr(command, "starting_from") else None
+    if not hasattr(command, "starting_from"):
+        tyro.cli(command, prog=f"ugan {name}", args=rest).run()
+        return
+    default = command.starting_from(rest)
     config = (tyro.conf.AvoidSubcommands,)
-    tyro.cli(command, prog=f"ugan {name}", args=rest, default=default, config=config).run()
+    given = tyro.cli(command, prog=f"ugan {name}", args=rest, default=default, config=config)
+    given.check_preset(default.preset, rest)
+    given.run()
 
 
 def _find(name: str) -> Any:

@@ -43,6 +43,16 @@ class Configured:
             settings = read_settings(file, settings)
         return dataclasses.replace(cls(), preset=preset, settings=settings)
 
+    def check_preset(self, expected: str, arguments: Sequence[str]) -> None:
+        """Raise `ArgumentError` unless the preset is the one that the defaults are of.
+
+        Another one came later, or it is no preset at all: tyro takes the value in
+        ``--switch=value`` for a positional argument.
+        """
+        if self.preset != expected:
+            given = next((a for a in arguments if a.endswith(f"={self.preset}")), self.preset)
+            raise ArgumentError("preset", repr(given), "its name right after the command")
+
 
 def read_settings(file: Path, base: Config) -> Config:
     """Read a file of settings; those that it leaves out are as in `base`."""
