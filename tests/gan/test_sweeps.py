@@ -47,10 +47,8 @@ def test_a_sweep_survives_the_death_of_a_worker_and_equals_a_serial_run(cluster,
         serial = gan.train(each.config)
         parallel = gan.load(tmp_path / "sweep" / each.folder)
         assert bits(parallel.checkpoint.state) == bits(serial.checkpoint.state)
-
-            each.settings["unroll.steps"],
-            each.config.seed,
-        )
+        assert row["unroll.steps"] == each.config.unroll.steps
+        assert row["seed"] == each.config.seed
         assert row["sliced_wasserstein"] == serial.metrics[-1].sliced_wasserstein
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sweep/table.parquet"), table)
     written = pd.read_csv(tmp_path / "sweep/table.csv")
