@@ -52,7 +52,7 @@ def test_it_stands_alone_and_says_everything(runs):
     for image in page.images:
         kind, _, data = image["src"].removeprefix("data:").partition(";base64,")
         assert base64.b64decode(data).startswith(magic[kind])
-    assert len(page.images) == 2 + 1 + 1 + 2 + 2
+    assert len(page.images) == 2 + 3 + 2 + 2
     assert "<b>" not in text  # labels are escaped
     assert len(text) < 5e6
     cells = {cells[0]: (mark, cells[1:]) for mark, cells in page.rows}

@@ -20,14 +20,14 @@ def test_every_combination_with_every_seed():
         seed=8,
     )
     assert every[-1].config == expected
-    assert every[-1].label == "steps=1, generator=5x6, kind=grid"
+    assert every[-1].label == "K = 1, generator = 5x6, kind = grid"
     assert every[-1].folder == "unroll.steps=1,networks.generator=5x6,data.kind=grid,seed=8"
 
 
 def test_labels_are_written_in_full_where_the_short_ones_are_the_same():
     vary = {"generator_optimizer.lr": [0.1], "discriminator_optimizer.lr": [0.2]}
     [each] = variations(SMALL, vary, [0])
-    assert each.label == "generator_optimizer.lr=0.1, discriminator_optimizer.lr=0.2"
+    assert each.label == "generator_optimizer.lr = 0.1, discriminator_optimizer.lr = 0.2"
 
 
 @pytest.mark.parametrize(

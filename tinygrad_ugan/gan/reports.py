@@ -89,8 +89,9 @@ def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
     surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in runs.items()]
     return [
         ("Samples over time", _samples(runs)),
-        ("Objectives and quality", [_drawn(pictures.curves(runs), "against the training step")]),
-        ("The gradient's two terms", [_drawn(pictures.curves(runs, pictures.ANATOMY), "")]),
+        ("Objectives", [_curves(runs, pictures.OBJECTIVES)]),
+        ("Quality of the samples", [_curves(runs, pictures.QUALITY)]),
+        ("The gradient's two terms", [_curves(runs, pictures.ANATOMY)]),
         ("The discriminator at the end", surfaces),
         ("In motion", [_animated(run, label) for label, run in runs.items() if run.sample_steps]),
     ]
@@ -104,6 +105,10 @@ def _samples(runs: Mapping[str, Run]) -> list[Picture]:
     return [
         _drawn(pictures.samples_over_time(group), ", ".join(group)) for group in groups.values()
     ]
+
+
+def _curves(runs: Mapping[str, Run], panels: Mapping[str, str]) -> Picture:
+    return _drawn(pictures.curves(runs, panels), "; ".join(panels.values()))
 
 
 def _drawn(figure: Figure, caption: str) -> Picture:

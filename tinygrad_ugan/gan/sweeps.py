@@ -169,7 +169,7 @@ def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
     limits = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in variables}
     with (
         dask.config.set(limits),
-        LocalCluster(processes, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(processes, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         yield client

@@ -16,6 +16,8 @@ from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.run import Run, load
 from tinygrad_ugan.gan.training import resume, train
 
+_SYMBOLS = {"unroll.steps": "K"}
+
 
 @dataclass(frozen=True)
 class Variation:
@@ -34,10 +36,10 @@ class Variation:
 
     @property
     def label(self) -> str:
-        """What varies but the seed, such as ``steps=10, method=tape``."""
-        short = {name.rpartition(".")[2]: value for name, value in self.settings.items()}
+        """What varies but the seed, such as ``K = 10, method = tape``."""
+        short = {_SYMBOLS.get(n, n.rpartition(".")[2]): v for n, v in self.settings.items()}
         named = short if len(short) == len(self.settings) else self.settings
-        return ", ".join(f"{name}={_written(value)}" for name, value in named.items()) or "all"
+        return ", ".join(f"{name} = {_written(value)}" for name, value in named.items()) or "all"
 
     @property
     def folder(self) -> str:
