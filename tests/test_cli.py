@@ -2,9 +2,13 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,8 @@ TINY = [
     *("--batch", "16", "--steps", "4", "--evaluate-every", "2"),
     *("--evaluation-samples", "50", "--pictures", "3"),
 ]
+# a process started elsewhere is to find this package, not one that happens to be installed
+HERE = {**os.environ, "PYTHONPATH": str(Path(gan.__file__).parents[2])}
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +181,23 @@ def test_a_mistake_in_a_file_names_file_and_setting(elsewhere, capsys):
     assert "x.json: unroll.stepz: expected one of" in output(capsys)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
+def test_ctrl_c_saves_and_tells_how_to_go_on(elsewhere):
+    endless = ["--steps", "1000000", "--pictures", "1", "--out", "run"]
+    command = [sys.executable, "-m", "tinygrad_ugan", "train", *TINY, *endless]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=HERE) as process:
+        until = time.monotonic() + 30
+        while not (elsewhere / "run/metrics.csv").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"")
+    assert b"interrupted; go on with: ugan resume run" in out
+    assert 0 < gan.load("run").checkpoint.step < 1_000_000
+
+
 def test_ctrl_c_before_training_ends_with_code_130(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -197,5 +220,5 @@ def test_help_of_every_command(name, capsys):
 
 def test_python_dash_m():
     command = [sys.executable, "-m", "tinygrad_ugan", "train", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=HERE)
     assert "--unroll.steps" in done.stdout

@@ -96,7 +96,7 @@ def test_mistakes(elsewhere, mistake):
         contextlib.redirect_stdout(shown),
         contextlib.redirect_stderr(shown),
         mock.patch("tinygrad_ugan.gan.train", side_effect=trained),
-        mock.patch("tinygrad_ugan.gan.variations.train", side_effect=trained),
+        mock.patch("tinygrad_ugan.gan.grids.train", side_effect=trained),
         mock.patch("tinygrad_ugan.gan.sweeps._cluster", side_effect=trained),
         pytest.raises(SystemExit) as error,
     ):

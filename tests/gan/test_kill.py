@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,7 +55,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(checkpoint_every, tmp_path):
 def train_and_kill(config, folder, *, after):
     """Whether the process was killed before its end."""
     command = [sys.executable, "-c", PROGRAM, config.to_json(), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    here = {**os.environ, "PYTHONPATH": str(Path(gan.__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=here) as process:
         process.stdout.readline()
         time.sleep(after)
         process.send_signal(signal.SIGKILL)

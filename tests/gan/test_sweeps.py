@@ -10,7 +10,7 @@ from tests.gan.small import bits, varied
 from tinygrad_ugan import gan
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import sweeps
-from tinygrad_ugan.gan.variations import variations
+from tinygrad_ugan.gan.grids import variations
 
 distributed = pytest.importorskip("distributed")
 pd = pytest.importorskip("pandas")
@@ -89,7 +89,8 @@ def test_the_summary_shows_means_and_every_seed():
 
 
 def test_workers_take_a_step_before_the_first_run():
-    sweeps.take_one_step(varied(unroll=gan.Unroll(1, fresh=True)))
+    wild = varied(unroll=gan.Unroll(1, lr=1e300))  # left to its run to fail
+    sweeps.take_first_steps([varied(unroll=gan.Unroll(1, fresh=True)), wild])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from rich.console import Console
 
 from tinygrad_ugan.commands.arguments import Configured
 from tinygrad_ugan.commands.output import (
+    INTERRUPTED,
     ProgressLine,
     console,
     draw,
     results_table,
 )
 from tinygrad_ugan.gan import Run
-from tinygrad_ugan.gan.variations import obtain, variations
+from tinygrad_ugan.gan.grids import obtain, variations
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,11 @@ class Compare(Configured):
             )
             if not runs[each.folder].finished:
                 console.print("[yellow]interrupted[/]; the same command goes on with it")
-                break
-        done = [each for each in every if each.folder in runs and runs[each.folder].metrics]
+                sys.exit(INTERRUPTED)
         for seed in self.seeds:
-            rows = {each.label: runs[each.folder] for each in done if each.config.seed == seed}
-            if rows:
-                draw(rows, self.out, f"-seed{seed}")
-        table = results_table([(each.label, runs[each.folder]) for each in done])
+            rows = {each.label: runs[each.folder] for each in every if each.config.seed == seed}
+            draw(rows, self.out, f"-seed{seed}")
+        table = results_table([(each.label, runs[each.folder]) for each in every])
         console.print(table)
         with (self.out / "table.txt").open("w", encoding="utf-8") as file:
             Console(file=file, width=80).print(table)

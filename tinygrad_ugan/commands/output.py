@@ -15,6 +15,8 @@ from tinygrad_ugan.gan import Callback, Config, Objectives, Row, Run, pictures
 
 console = Console()
 
+INTERRUPTED = 130  # the exit code that shells give a program ended by Ctrl-C
+
 
 class ProgressLine(Callback):
     """Shows how training goes: step, steps a second, time left, objectives, modes and quality.
@@ -118,9 +120,3 @@ def new_folder(name: str) -> Path:
     """A folder under runs/ that does not exist yet: no result is ever overwritten."""
     candidates = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
     return next(folder for folder in candidates if not folder.exists())
-
-
-def say_interrupted(folder: Path) -> None:
-    """Tell how to go on."""
-    command = f"ugan resume {folder}"
-    console.print(f"[yellow]interrupted[/]; go on with: {command}", soft_wrap=True)

@@ -14,7 +14,7 @@ from tinygrad_ugan.commands.arguments import Configured
 from tinygrad_ugan.commands.output import console
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import sweeps
-from tinygrad_ugan.gan.variations import Variation, variations
+from tinygrad_ugan.gan.grids import Variation, variations
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinygrad_ugan import gan
 from tinygrad_ugan.commands.arguments import Configured, Folder
 from tinygrad_ugan.commands.output import (
+    INTERRUPTED,
     ProgressLine,
     console,
     draw_one,
     new_folder,
     results_table,
     run_label,
-    say_interrupted,
 )
 from tinygrad_ugan.gan import Callback, Config, Run, TensorBoard
 
@@ -76,11 +77,11 @@ def _callbacks(name: str, config: Config, folder: Path, tensorboard: bool) -> li
 
 
 def _show(run: Run, folder: Path) -> None:
-    if not run.metrics:
-        say_interrupted(folder)
-        return
-    draw_one(run, folder)
-    console.print(results_table([(run_label(run), run)]))
+    if run.metrics:
+        draw_one(run, folder)
+        console.print(results_table([(run_label(run), run)]))
     if not run.finished:
-        say_interrupted(folder)
+        hint = f"ugan resume {folder}"
+        console.print(f"[yellow]interrupted[/]; go on with: {hint}", soft_wrap=True)
+        sys.exit(INTERRUPTED)
     console.print(f"results in {folder}/: samples.png, losses.png, metrics.csv, config.json")

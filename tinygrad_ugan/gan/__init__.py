@@ -8,6 +8,7 @@ from tinygrad_ugan.gan.draws import Draws
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.failure import replay
 from tinygrad_ugan.gan.game import Batch, Game
+from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.metrics import (
     Coverage,
     Divergences,
@@ -45,13 +46,16 @@ __all__ = [
     "TrainStep",
     "Unroll",
     "Update",
+    "Variation",
     "load",
     "mode_coverage",
     "mode_divergences",
+    "obtain",
     "replay",
     "report",
     "resume",
     "sliced_wasserstein",
     "sweep",
     "train",
+    "variations",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.evaluation import Row
+from tinygrad_ugan.gan.extras import import_extra
 from tinygrad_ugan.gan.step import Objectives
 
 
@@ -72,12 +73,11 @@ class TensorBoard(Callback):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._new_writer = import_extra("tensorboardX", "tensorboard").SummaryWriter
 
     def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
         """Open a file of events; those after `step` in earlier ones no longer count."""
-        from tensorboardX import SummaryWriter
-
-        self._writer = SummaryWriter(str(self._folder), purge_step=step if rows else None)
+        self._writer = self._new_writer(str(self._folder), purge_step=step if rows else None)
 
     def on_row(self, row: Row) -> None:
         """Add a row: one scalar for every column."""

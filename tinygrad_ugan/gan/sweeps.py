@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,9 @@ from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Row
+from tinygrad_ugan.gan.extras import import_extra
+from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.step import TrainStep
-from tinygrad_ugan.gan.variations import Variation, obtain, variations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +86,8 @@ def sweep(
         table = sweep(Config(), {"unroll.steps": [0, 5, 10]}, seeds=range(5), folder="runs/steps")
         table.groupby("unroll.steps")["high_quality"].mean()
     """
+    for module in ("distributed", "pandas", "pyarrow"):  # now, not after the last run
+        import_extra(module, "sweep")
     if workers is not None and workers < 1:
         raise ArgumentError("workers", workers, "a whole number >= 1")
     every, place = variations(config, vary, seeds), Path(folder).resolve()
@@ -99,8 +103,7 @@ def sweep(
 
 def tidy(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Make one table of the results of runs; a failed one has no metrics."""
-    import pandas as pd
-
+    pd = import_extra("pandas", "sweep")
     names = dict.fromkeys([*(name for row in results for name in row), *Row._fields])
     return pd.DataFrame(results, columns=list(names)).convert_dtypes()
 
@@ -133,8 +136,7 @@ def _train_all(
     folder: Path,
     on_result: Callable[[Variation, str], None] | None,
 ) -> dict[str, dict[str, Any]]:
-    from distributed import as_completed
-
+    as_completed = import_extra("distributed", "sweep").as_completed
     # pure=False: what a run returns depends on its folder, and is not to be remembered
     futures = client.map(train_one, every, folder=folder, pure=False)
     named = dict(zip(futures, every, strict=True))
@@ -151,12 +153,10 @@ def _train_all(
 @contextmanager
 def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
     """Connect to a cluster, or start one on this machine whose processes share out the cores."""
-    import dask
-    from distributed import Client, LocalCluster
-
+    dask, distributed = import_extra("dask", "sweep"), import_extra("distributed", "sweep")
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout=10)
+            client = distributed.Client(scheduler, timeout=10)
         except (OSError, ValueError) as error:
             raise ArgumentError("scheduler", f"{scheduler}: {error}", "a dask cluster") from None
         with client:
@@ -167,35 +167,28 @@ def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
     threads = str(max(1, cores // processes))
     variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     limits = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in variables}
+    options = {"threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         dask.config.set(limits),
-        LocalCluster(processes, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
+        distributed.LocalCluster(processes, **options) as cluster,
+        distributed.Client(cluster) as client,
     ):
         yield client
 
 
 def _warm_up(client: Client, configs: Sequence[Config]) -> None:
     """Have every worker, those that come later too, take a step first: it compiles the kernels."""
-    from distributed import WorkerPlugin
-
-    class WarmUp(WorkerPlugin):
-        name = "tinygrad_ugan"
-
-        def setup(self, worker: Any) -> None:
-            for config in dict.fromkeys(config.updated({"seed": 0}) for config in configs):
-                with suppress(ArgumentError):  # the run itself will say so
-                    take_one_step(config)
-
-    client.register_plugin(WarmUp())
+    different = dict.fromkeys(config.updated({"seed": 0}) for config in configs)
+    client.register_worker_callbacks(partial(take_first_steps, tuple(different)))
 
 
-def take_one_step(config: Config) -> None:
-    """Take the first training step, for what it compiles."""
-    init_rng, batch_rng = streams(config)
-    step = TrainStep(config)
-    with np.errstate(all="ignore"):
-        step(step.init(init_rng), Draws(config, batch_rng).next())
+def take_first_steps(configs: Sequence[Config]) -> None:
+    """Take the first training step of each, for what it compiles."""
+    for config in configs:
+        init_rng, batch_rng = streams(config)
+        step = TrainStep(config)
+        with suppress(ArgumentError), np.errstate(all="ignore"):  # the run itself will say so
+            step(step.init(init_rng), Draws(config, batch_rng).next())
 
 
 def summary(table: pd.DataFrame, vary: Sequence[str]) -> Figure:

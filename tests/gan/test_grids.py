@@ -5,7 +5,7 @@ import pytest
 from tests.gan.small import SMALL, outcome, varied
 from tinygrad_ugan import gan
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.variations import obtain, variations
+from tinygrad_ugan.gan.grids import obtain, variations
 
 
 def test_every_combination_with_every_seed():
