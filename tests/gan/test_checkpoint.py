@@ -1,5 +1,6 @@
 """Checkpoints: whatever happens to the bytes on disk, nothing wrong is ever loaded."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -50,6 +51,16 @@ def test_every_damage_is_detected(name, saved, tmp_path, rng):
     with pytest.raises(gan.CorruptError, match=f"{name}: expected a readable file"):
         gan.resume(folder)
     assert gan.load(folder, step=2).checkpoint.step == 2
+
+
+def test_going_back_keeps_what_it_went_back_to(tmp_path):
+    """Resumed from step 2 because step 8 is damaged, step 4 must outlive its own saving."""
+    config = varied(steps=8, checkpoints=1, checkpoint_every=2)
+    begun = gan.training.start(config)
+    steps = {k: begun.state._replace(step=k) for k in (8, 2, 4)}
+    for step, kept in ((8, {8}), (2, {2, 8}), (4, {4, 8})):
+        checkpoint.save(tmp_path, dataclasses.replace(begun, state=steps[step]))
+        assert {int(path.name) for path in checkpoint.list_checkpoints(tmp_path)} == kept
 
 
 def test_what_is_written_is_what_is_read(saved):

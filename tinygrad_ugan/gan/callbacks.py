@@ -16,6 +16,17 @@ class Callback:
     """Does nothing; a subclass overrides what it needs.
 
     A `KeyboardInterrupt` raised in any of them ends training as Ctrl-C does.
+
+    Examples
+    --------
+    >>> import tinygrad_ugan as ug
+    >>> class StopEarly(Callback):
+    ...     def on_row(self, row):
+    ...         if row.modes == 8 and row.high_quality > 0.9:
+    ...             raise KeyboardInterrupt
+    >>> run = ug.gan.train(ug.gan.Config(steps=2, batch=8), callbacks=[StopEarly()])
+    >>> run.finished
+    True
     """
 
     def on_start(self, step: int, rows: tuple[Row, ...]) -> None:

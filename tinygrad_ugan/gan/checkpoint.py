@@ -72,10 +72,14 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into a folder of checkpoints, and keep the last few only."""
+    """Write a checkpoint into a folder of checkpoints, and keep the last few up to it.
+
+    Later ones stay: they are there if training went back to an earlier one.
+    """
     place = folder / f"{checkpoint.step:08d}"
     write(place, checkpoint)
-    for old in list_checkpoints(folder)[: -checkpoint.config.checkpoints]:
+    until_now = [old for old in list_checkpoints(folder) if int(old.name) <= checkpoint.step]
+    for old in until_now[: -checkpoint.config.checkpoints]:
         remove_folder(old)
     return place
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "safetensors")
@@ -21,6 +19,8 @@ def environment() -> dict[str, str]:
     >>> environment()["numpy"] == np.__version__
     True
     """
+    from importlib.metadata import PackageNotFoundError, version  # slow: 10 ms
+
     found = {"python": platform.python_version(), "machine": platform.platform()}
     for package in PACKAGES:
         try:
@@ -32,6 +32,8 @@ def environment() -> dict[str, str]:
 
 def _commit() -> str:
     """The commit of the source tree that this package is in, with a + if it has been edited."""
+    import subprocess
+
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return ""
