@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -138,20 +139,16 @@ class _Loop:
 
     def run(self) -> Checkpoint:
         """Train to the end, or until interrupted."""
-        try:
-            with np.errstate(all="ignore"):  # what is not finite is found, and named, by the guard
-                self._run()
-        except KeyboardInterrupt:
-            pass
-        finally:
+        with suppress(KeyboardInterrupt), ExitStack() as stack:
             for callback in self._callbacks:
-                callback.on_end()
+                callback.on_start(self._at[0].step, tuple(self._rows))
+                stack.callback(callback.on_end)
+            stack.enter_context(np.errstate(all="ignore"))  # the guard finds and names what is bad
+            self._run()
         self._save()
         return self._checkpoint()
 
     def _run(self) -> None:
-        for callback in self._callbacks:
-            callback.on_start(self._at[0].step, tuple(self._rows))
         self._look(finished := self._finished())
         while not finished:
             self._advance()
