@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "safetensors")
 
 
 @cache
 def environment() -> dict[str, str]:
-    """Return versions of libraries, the machine, and the commit of this package, if it has one.
+    """Return versions of libraries, the machine, limits of threads, and the commit of this package, if it has one.
 
     Examples
     --------
@@ -27,6 +29,7 @@ def environment() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:  # optional, or run from a source tree
             continue
+    found |= {name: os.environ[name] for name in THREADS if name in os.environ}
     return found | ({"commit": commit} if (commit := _commit()) else {})
 
 
