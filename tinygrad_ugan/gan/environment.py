@@ -13,7 +13,7 @@ PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "s
 
 @cache
 def environment() -> dict[str, str]:
-    """Return versions of libraries, the machine, limits of threads, and the commit of this package, if it has one.
+    """Return versions, machine, limits of threads, and the commit of this package, if it has one.
 
     Examples
     --------
