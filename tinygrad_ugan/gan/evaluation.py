@@ -118,8 +118,8 @@ class Evaluation:
         arguments = game, state.theta_g, state.theta_d, self._batch
         dynamics = self._config.unroll.dynamics()
         try:
-            f_K, direct = unroll.value_and_grad(*arguments, **dynamics, method="detached")
-            _, total = unroll.value_and_grad(*arguments, **dynamics, method="auto")
+            f_K, direct = unroll.value_and_grad(*arguments, **dynamics, truncate=0)
+            _, total = unroll.value_and_grad(*arguments, **dynamics)
         except NonFiniteError:  # not what trains: no reason to stop
             return (float("nan"),) * 5
         indirect = optree.tree_map(np.subtract, total, direct)
