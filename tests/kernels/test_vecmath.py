@@ -88,7 +88,6 @@ def test_error_of_every_float32(name):
         if x.size:
             errors = ulps(function(x), wider(name, x.astype(np.float64)), np.float32)
             worst = max(worst, errors.max())
-    print(name, worst)
     assert worst < BOUNDS[name]
 
 

@@ -8,11 +8,13 @@ and for the logarithm, with :math:`s = f / (2 + f)`,
 
 .. math:: \log(1 + f) = 2 \operatorname{artanh} s = f - s\,(f - s^2 Q(s^2)).
 
-P and Q are minimax polynomials of the relative error (Remez's exchange in 50 digits; their leading
-coefficients rounded one after another, and the rest fitted again). NaN gives NaN, and infinities,
-signed zeros, overflow and denormal numbers are as in IEEE 754. The bounds on the error, in units of
-the last place, hold for every float32; for float64 they are the largest that random tests of
-millions of points found, rounded up.
+P and Q are minimax polynomials of the relative error (Remez's exchange in 50 digits; the leading
+coefficients rounded one after another, and the rest fitted again), P for float32 with more weight
+on the r where tanh rounds worst. NaN gives NaN; infinities, overflow and denormal numbers are as in
+IEEE 754; tanh and expm1 keep the sign of 0.
+
+The bounds on the error, in units of the last place, were verified for every float32. For float64
+they are no proof: random tests of 18 million points for each function stayed below them.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ _SINGLE = _Format(
     exp_range=(-104.0, 89.0),
     ones=20.0,
     tiny=2.0**-25,
-    p=(0.5, 0.166665226, 0.0416666046, 0.0083692316, 0.00139189337),
+    p=(0.5, 0.166665226, 0.0416678973, 0.00836762786, 0.00138236093),
     q=(0.666664898, 0.400180012, 0.280522406, 0.27788645),
 )
 _DOUBLE = _Format(
