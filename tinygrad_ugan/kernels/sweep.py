@@ -24,6 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinygrad_ugan.kernels import losses, network, parameters
 from tinygrad_ugan.kernels.network import Network, Pass, Weights
 from tinygrad_ugan.kernels.program import (
+    BASE,
     CHUNK,
     FIRST_ROW,
     Array,
@@ -245,6 +246,9 @@ class SweepProgram:
         self._value_now = self.values.along(CHUNK).along(K, chunks * self.values.copy)
         self.grad_lr = p.vector(1, chunks * (s.steps + 1))
         self._grad_lr_now = self.grad_lr.along(CHUNK).along(K, chunks * self.grad_lr.copy)
+        # Entry k + 1 belongs to the way back to k, where lambda_{k+1} becomes known.
+        self.squares = p.vector(1, chunks * (s.steps + 2))
+        self._square_now = self.squares.along(CHUNK).along(K, chunks * self.squares.copy)
 
     def _per_batch(self, x: Any) -> Any:
         """Make an array, or a place for an address, that of batch k."""
@@ -402,7 +406,7 @@ class SweepProgram:
     def _after_value(self) -> Array:
         """The entry of the values that follows the K-th: `outer` is run with k = K."""
         now = self._value_now
-        return now.along(0, self.chunks * now.copy)
+        return now.along(BASE, self.chunks * now.copy)
 
     def _evaluate(self) -> int:
         """The inner objective at theta_K."""
@@ -505,19 +509,16 @@ class SweepProgram:
                 n=lam.columns,
             )
             if self.sweep.terms:
-                p.call(
-                    parameters.inner_product,
-                    x=lam,
-                    y=getattr(self.g, kind)[l].by_row,
-                    ld=lam.ld,
-                    out=self._grad_lr_now,
-                    n=_whole(lam, self._unit),
-                )
+                g = getattr(self.g, kind)[l].by_row
+                self._inner_product(lam, g, self._grad_lr_now)
+                self._inner_product(lam, lam, after)
 
         p = self.program
         phase = p.phase(self.chunks)
+        after = self._square_now.along(BASE, self.chunks * self.squares.copy)
         if self.sweep.terms:
             self._clear_value(self._grad_lr_now)
+            self._clear_value(after)
         self._each_parameter(self.sweep.discriminator, step, self.v)
         return phase
 
@@ -534,9 +535,11 @@ class SweepProgram:
                 v=getattr(self.v, kind)[l].by_row,
                 n=lam.columns,
             )
+            self._inner_product(lam, lam, self._square_now)
 
         p = self.program
         phase = p.phase(self.chunks)
+        self._clear_value(self._square_now)
         self._each_parameter(self.sweep.discriminator, step)
         return phase
 
@@ -649,6 +652,10 @@ class SweepProgram:
         name = "eta" if self._rule is RULES["ascent"] else "scalars"
         return {name: self._scalars_now}
 
+    def _inner_product(self, x: Array, y: Array, out: Array) -> None:
+        n = _whole(x, self._unit)
+        self.program.call(parameters.inner_product, x=x, y=y, ld=x.ld, out=out, n=n)
+
     def _each_parameter(
         self, net: Network, step: Callable[[int, str], None], transposed: Weights | None = None
     ) -> None:
@@ -718,10 +725,14 @@ class SweepProgram:
         """<lambda_{k+1}, g_k> for k = 0 ... K - 1."""
         return self._sums(self.grad_lr, self.sweep.steps)
 
+    def adjoint_norms(self) -> NDArray:
+        """||lambda_k|| for k = 0 ... K."""
+        return np.sqrt(self._sums(self.squares, self.sweep.steps + 1))
+
     def _sums(self, array: Array, steps: int) -> NDArray:
         view, chunks = self._executable.view, range(self.chunks)
         sums = [sum(view(array, k * self.chunks + c)[0, 0] for c in chunks) for k in range(steps)]
-        return np.array(sums, self.program.dtype)
+        return np.array(sums, float)
 
     def parameters(self, weights: Weights, copy: int = 0) -> list[NDArray]:
         """A copy of parameters in the program's memory, as w, b of every layer."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +18,13 @@ from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.nn import ACTIVATIONS, MLP
 from tinygrad_ugan.optim import SGD, Adam, Momentum
 from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule
-from tinygrad_ugan.unroll.game import LogitGame
+from tinygrad_ugan.unroll.game import LogitGame, is_logit_game
 from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.idle import Idle
-    from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.sweep import Move, Result, Sweep, SweepProgram
+    from tinygrad_ugan.kernels.sweep import Move, Result, SweepProgram, Term
 
 PyTree = Any
 
@@ -36,16 +34,43 @@ MOST_KEPT = 512 * 2**20
 
 def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> tuple[Any, PyTree]:
     """Value and exact gradient of f_K, with the first `held` steps held constant."""
-    from tinygrad_ugan.kernels.sweep import straight
-
-    steps = problem.steps
-    if snapshots is None:
-        moves, keep = straight(steps, steps - held), _kept_bytes(problem) <= MOST_KEPT
-    else:
-        moves, keep = _moves(steps, held, snapshots), False
-    with _program(problem, moves=moves, keep=keep, terms=False) as program:
+    plan = _plan(problem, held=held, snapshots=snapshots)
+    with _idle().borrow(plan, lambda: _build(plan)) as program:
         result = _run(program, problem)
     return result.value, _tree(result.gradients[0])
+
+
+class Parts(NamedTuple):
+    """What `tinygrad_ugan.unroll.decompose` shows, computed in one call."""
+
+    value: Any
+    direct: PyTree
+    per_step: tuple[PyTree, ...]
+    trajectory: tuple[PyTree, ...]
+    inner_values: NDArray
+    grad_theta_d: PyTree
+    grad_lr: NDArray
+    adjoint_norms: NDArray
+
+
+def parts(problem: Problem) -> Parts:
+    """Take the gradient of f_K apart; see `tinygrad_ugan.unroll.Terms`."""
+    plan = _plan(problem, terms=True)
+    with _idle().borrow(plan, lambda: _build(plan)) as program:
+        result = _run(program, problem)
+        *per_step, direct = (_tree(part) for part in result.gradients)
+        return Parts(
+            value=result.value,
+            direct=direct,
+            per_step=tuple(per_step),
+            trajectory=tuple(
+                _tree(program.parameters(program.theta, k)) for k in range(problem.steps + 1)
+            ),
+            inner_values=program.inner_values(),
+            grad_theta_d=_tree(program.parameters(program.lam)),
+            grad_lr=program.step_size_gradients(),
+            adjoint_norms=program.adjoint_norms(),
+        )
 
 
 def warmup(activation: str = "tanh") -> None:
@@ -81,7 +106,7 @@ def obstacle(problem: Problem) -> str | None:
     from tinygrad_ugan.kernels.target import host_target
 
     game = problem.game
-    if not isinstance(game, LogitGame):
+    if not is_logit_game(game):
         return "the game is not one of logits, such as ug.gan.Game"
     networks = {"generator": game.generator, "discriminator": game.discriminator}
     for name, network in networks.items():
@@ -152,15 +177,84 @@ def _tree(arrays: Sequence[NDArray]) -> PyTree:
     return [{"w": w, "b": b} for w, b in zip(arrays[::2], arrays[1::2], strict=True)]
 
 
-def _program(problem: Problem, **options: Any) -> AbstractContextManager[SweepProgram]:
-    """A program for the problem, of which nobody else makes use meanwhile."""
-    from tinygrad_ugan.kernels.sweep import SweepProgram
+class _Plan(NamedTuple):
+    """What a program depends on, in a form that is quickly compared."""
+
+    generator: tuple[tuple[int, ...], str, float]
+    discriminator: tuple[tuple[int, ...], str, float]
+    inner: Any
+    outer: Any
+    real: int
+    fake: int
+    steps: int
+    held: int
+    snapshots: int | None
+    rule: str
+    fresh: bool
+    keep: bool
+    terms: bool
+    dtype: str
+
+
+def _plan(
+    problem: Problem, held: int = 0, snapshots: int | None = None, *, terms: bool = False
+) -> _Plan:
+    game, batch = problem.game, problem.batches[0]
+    assert is_logit_game(game)
+    return _Plan(
+        generator=_shape(game.generator),
+        discriminator=_shape(game.discriminator),
+        inner=game.inner_terms,
+        outer=game.outer_terms,
+        real=len(batch.real),
+        fake=len(batch.noise),
+        steps=problem.steps,
+        held=held,
+        snapshots=snapshots,
+        rule=_rule_name(problem.rule),
+        fresh=_is_fresh(problem),
+        keep=snapshots is None and _kept_bytes(problem) <= MOST_KEPT,
+        terms=terms,
+        dtype=batch.real.dtype.char,
+    )
+
+
+def _shape(network: MLP) -> tuple[tuple[int, ...], str, float]:
+    return network.sizes, network.activation, network.input_scale
+
+
+def _term(term: tuple[str, float] | None) -> Term | None:
+    from tinygrad_ugan.kernels.sweep import Term
+
+    return None if term is None else Term(*term)
+
+
+def _build(plan: _Plan) -> SweepProgram:
+    from tinygrad_ugan.kernels.network import Network
+    from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, straight
     from tinygrad_ugan.kernels.target import host_target
 
-    sweep, target = _sweep(problem, **options), host_target()
+    if plan.snapshots is None:
+        moves = straight(plan.steps, plan.steps - plan.held)
+    else:
+        moves = _moves(plan.steps, plan.held, plan.snapshots)
+    sweep = Sweep(
+        Network(*plan.generator),
+        Network(*plan.discriminator),
+        plan.real,
+        plan.fake,
+        (_term(plan.inner[0]), _term(plan.inner[1])),
+        (_term(plan.outer[0]), _term(plan.outer[1])),
+        plan.steps,
+        moves,
+        rule=plan.rule,
+        fresh=plan.fresh,
+        keep=plan.keep,
+        terms=plan.terms,
+    )
+    target = host_target()
     assert target is not None
-    dtype = problem.theta_g[0]["w"].dtype
-    return _idle().borrow((sweep, dtype), lambda: SweepProgram(sweep, target, dtype))
+    return SweepProgram(sweep, target, plan.dtype)
 
 
 @functools.cache
@@ -195,39 +289,6 @@ def _scalars(rule: Rule, steps: int) -> NDArray:
     constants = np.tile([b1, 1 - b1, b2, 1 - b2, optimizer.eps**2], (steps, 1))
     changing = [-optimizer.lr / (1 - b1**counts), 1 / (1 - b2**counts)]
     return np.column_stack([constants, *changing])
-
-
-def _sweep(problem: Problem, moves: tuple[Move, ...], keep: bool, terms: bool) -> Sweep:
-    from tinygrad_ugan.kernels.sweep import Sweep
-
-    game, batch = problem.game, problem.batches[0]
-    assert isinstance(game, LogitGame)
-    return Sweep(
-        generator=_network(game.generator),
-        discriminator=_network(game.discriminator),
-        real=len(batch.real),
-        fake=len(batch.noise),
-        inner=_terms(game.inner_terms),
-        outer=_terms(game.outer_terms),
-        steps=problem.steps,
-        moves=moves,
-        rule=_rule_name(problem.rule),
-        fresh=_is_fresh(problem),
-        keep=keep,
-        terms=terms,
-    )
-
-
-def _terms(terms: Any) -> Any:
-    from tinygrad_ugan.kernels.sweep import Term
-
-    return tuple(term and Term(*term) for term in terms)
-
-
-def _network(mlp: MLP) -> Network:
-    from tinygrad_ugan.kernels.network import Network
-
-    return Network(mlp.sizes, mlp.activation, mlp.input_scale)
 
 
 def _rule_name(rule: Rule) -> str:

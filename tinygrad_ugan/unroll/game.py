@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 PyTree = Any
 Objective = Callable[[PyTree, PyTree, Any], Any]
@@ -76,7 +76,6 @@ class SampleGame(Protocol):
 Term = tuple[str, float]
 
 
-@runtime_checkable
 class LogitGame(SampleGame, Protocol):
     """A game whose objectives are weighted means of functions of the discriminator's logits.
 
@@ -100,3 +99,9 @@ class LogitGame(SampleGame, Protocol):
     @property
     def outer_terms(self) -> tuple[Term | None, Term | None]:
         """Those of `outer`."""
+
+
+def is_logit_game(game: Any) -> TypeGuard[LogitGame]:
+    """Whether a game has what `LogitGame` asks for; `isinstance` would take long to say."""
+    names = ("generate", "inner_terms", "outer_terms", "generator", "discriminator")
+    return all(hasattr(game, name) for name in names)

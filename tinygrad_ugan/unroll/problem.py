@@ -198,18 +198,18 @@ def _batches(batch: Any, steps: int) -> list[Any]:
             f"one batch, or steps + 1 = {steps + 1}",
             "a single batch that is a list or tuple is to be given as a named tuple or a dict",
         )
-    for path, leaf in zip(optree.tree_paths(batch), optree.tree_leaves(batch), strict=True):
+    for i, leaf in enumerate(optree.tree_leaves(batch)):
         if _is_floating(leaf) and not is_finite(leaf):
-            place = _place("batch", batch, path)
+            place = _place("batch", batch, optree.tree_paths(batch)[i])
             raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
     return list(batch) if fresh else [batch] * (steps + 1)
 
 
 def _check_params(name: str, params: PyTree) -> None:
-    for path, leaf in zip(optree.tree_paths(params), optree.tree_leaves(params), strict=True):
+    for i, leaf in enumerate(optree.tree_leaves(params)):
         if not _is_floating(leaf):
             raise ArgumentTypeError(
-                _place(name, params, path),
+                _place(name, params, optree.tree_paths(params)[i]),
                 f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
                 "floating-point parameters",
                 "convert them with .astype(np.float32) or .astype(np.float64)",
@@ -231,7 +231,7 @@ def _is_floating(leaf: Any) -> bool:
 
 def is_finite(tree: PyTree) -> bool:
     """Whether no leaf holds a NaN or an infinity."""
-    return all(np.all(np.isfinite(leaf)) for leaf in optree.tree_leaves(tree))
+    return all(np.isfinite(leaf).all() for leaf in optree.tree_leaves(tree))
 
 
 def explain_non_finite(problem: Problem) -> NonFiniteError:

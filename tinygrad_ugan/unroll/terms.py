@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
 from tinygrad_ugan.unroll.dynamics import add, inner_product
+from tinygrad_ugan.unroll.fused import Parts, obstacle, parts
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import (
     Problem,
@@ -165,27 +166,31 @@ def decompose(
     (7.0, 5.0, [1.0, 1.0])
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
+    found = parts(problem) if obstacle(problem) is None else _parts(problem)
+    zeros = optree.tree_map(np.zeros_like, found.direct)
+    indirect = functools.reduce(add, found.per_step[::-1], zeros)
+    total = add(found.direct, indirect)
+    if not is_finite((found.value, total)):
+        raise explain_non_finite(problem)
+    return Terms(total=total, indirect=indirect, **found._asdict())
+
+
+def _parts(problem: Problem) -> Parts:
+    """By the adjoint recursion, for any game."""
     reduced, pull_back = through_samples(problem)
     states = list(enumerate(reduced.states()))
     value, direct, lam, final = outer_gradients(reduced, iter(states[::-1]))
     backs = list(backsteps(reduced, iter(states[-2::-1]), lam, final))[::-1]
-    direct, per_step = pull_back(direct), tuple(pull_back(back.c) for back in backs)
-    indirect = functools.reduce(add, per_step[::-1], optree.tree_map(np.zeros_like, direct))
-    terms = Terms(
+    return Parts(
         value=value,
-        total=add(direct, indirect),
-        direct=direct,
-        indirect=indirect,
-        per_step=per_step,
+        direct=pull_back(direct),
+        per_step=tuple(pull_back(back.c) for back in backs),
         trajectory=tuple(state.theta for _, state in states),
         inner_values=_inner_values(reduced, [state.theta for _, state in states]),
         grad_theta_d=backs[0].lam if backs else lam,
         grad_lr=np.array([inner_product(back.lam_next, back.g) for back in backs], float),
         adjoint_norms=np.array([*(_norm(back.lam) for back in backs), _norm(lam)]),
     )
-    if not is_finite((terms.value, terms.total)):
-        raise explain_non_finite(problem)
-    return terms
 
 
 def trajectory(

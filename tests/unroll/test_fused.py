@@ -1,0 +1,243 @@
+"""The fused method against the adjoint recursion, and what it does with what it cannot take."""
+
+import dataclasses
+import os
+from typing import NamedTuple
+
+import hypothesis.strategies as st
+import numpy as np
+import optree
+import pytest
+from hypothesis import given
+
+import tinygrad_ugan as ug
+from tinygrad_ugan.errors import ArgumentError, NonFiniteError
+from tinygrad_ugan.optim import SGD, Adam, Momentum
+from tinygrad_ugan.unroll import terms
+from tinygrad_ugan.unroll.fused import _moves
+from tinygrad_ugan.unroll.snapshots import advances
+
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+WIDEST, MOST_ROWS, MOST_STEPS = (300, 700, 12) if DEEP else (40, 70, 5)
+
+
+class Problem(NamedTuple):
+    """The arguments of `unroll.value_and_grad`."""
+
+    game: ug.gan.Game
+    theta_g: list
+    theta_d: list
+    batch: object
+    options: dict
+
+    def value_and_grad(self, method, **changes):
+        return ug.unroll.value_and_grad(*self[:4], **self.options, method=method, **changes)
+
+    def astype(self, dtype):
+        arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])
+        return Problem(self.game, *arrays, self.options)
+
+
+@st.composite
+def problems(draw, optimizers=True):
+    """Depth 1-4, any activation and loss, one or fresh batches, any optimiser, one or many rows."""
+    width, rows = st.integers(1, WIDEST), st.integers(1, MOST_ROWS)
+    noise, data = draw(width), draw(width)
+    networks = [
+        ug.nn.MLP(
+            (n_in, *draw(st.lists(width, max_size=3)), n_out),
+            draw(st.sampled_from(sorted(ug.nn.ACTIVATIONS))),
+            input_scale=draw(st.sampled_from([1.0, 0.25])),
+        )
+        for n_in, n_out in ((noise, data), (data, 1))
+    ]
+    game = ug.gan.Game(*networks, loss=draw(st.sampled_from(sorted(ug.gan.LOSSES))))
+    steps, real, fake = draw(st.integers(0, MOST_STEPS)), draw(rows), draw(rows)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    batches = [
+        ug.gan.Batch(rng.standard_normal((real, data)), rng.standard_normal((fake, noise)))
+        for _ in range(steps + 1)
+    ]
+    # Adam with its usual eps multiplies the rounding of a gradient that should vanish by lr / eps.
+    dynamics = [{"lr": 0.02}, {"lr": rng.uniform(0.01, 0.03, steps)}]
+    if optimizers:
+        optimizer = st.sampled_from([SGD(0.02), Momentum(0.02, 0.7), Adam(0.01, eps=1e-2)])
+        dynamics.append({"optimizer": draw(optimizer)})
+    return Problem(
+        game,
+        *([_with_bias(layer, rng) for layer in n.init(rng, np.float64)] for n in networks),
+        draw(st.sampled_from([batches, batches[0]])),
+        {"steps": steps} | draw(st.sampled_from(dynamics)),
+    )
+
+
+def _with_bias(layer, rng):
+    return {"w": layer["w"], "b": 0.3 * rng.standard_normal(layer["b"].shape)}
+
+
+def distance(got, expected):
+    """The largest difference, as a share of the largest element."""
+    pairs = list(zip(optree.tree_leaves(got), optree.tree_leaves(expected), strict=True))
+    scale = max((np.abs(y).max() for _, y in pairs if np.size(y)), default=0.0)
+    return max((np.abs(x - y).max() for x, y in pairs if np.size(y)), default=0.0) / (scale or 1.0)
+
+
+# Sums of up to 700 products in another order: some hundred epsilons of 2.2e-16.
+@given(problem=problems(), data=st.data())
+def test_float64_is_the_adjoint_recursion(problem, data):
+    steps = problem.options["steps"]
+    truncate = {"truncate": data.draw(st.none() | st.integers(0, steps))}
+    snapshots = {"snapshots": data.draw(st.none() | st.integers(1, 4))}
+    value, gradient = problem.value_and_grad("fused", **truncate, **snapshots)
+    expected_value, expected = problem.value_and_grad("adjoint", **truncate)
+    assert value == pytest.approx(expected_value, rel=1e-12, abs=1e-13)
+    assert distance(gradient, expected) < 1e-12
+
+
+# The same, with an epsilon of 1.2e-7: 2e-5 is 170 of them.
+@given(problem=problems(optimizers=False))
+def test_float32_is_float64_to_rounding(problem):
+    single = problem.astype(np.float32)
+    value, gradient = single.value_and_grad("fused")
+    expected_value, expected = single.astype(np.float64).value_and_grad("adjoint")
+    assert value.dtype == np.float32
+    assert all(leaf.dtype == np.float32 for leaf in optree.tree_leaves(gradient))
+    assert value == pytest.approx(expected_value, rel=2e-5, abs=2e-6)
+    assert distance(gradient, expected) < 2e-5
+
+
+@given(problem=problems(optimizers=False))
+def test_parts_are_those_of_the_adjoint_recursion(problem):
+    found = ug.unroll.decompose(*problem[:4], **problem.options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terms, "obstacle", lambda problem: "this is the oracle")
+        expected = ug.unroll.decompose(*problem[:4], **problem.options)
+    for field in dataclasses.fields(found):
+        got, known = getattr(found, field.name), getattr(expected, field.name)
+        assert distance(got, known) < 1e-11, field.name
+
+
+@given(steps=st.integers(0, 40), snapshots=st.integers(1, 8), data=st.data())
+def test_moves_keep_no_more_than_they_should(steps, snapshots, data):
+    held = data.draw(st.integers(0, steps))
+    moves = _moves(steps, held, snapshots)
+    at = {0: 0}  # which state each slot holds
+    for move in moves:
+        assert at[move.source] == move.k
+        if move.up:
+            at[move.target] = move.k + 1
+    assert [m.k for m in moves if not m.up] == list(reversed(range(held, steps)))
+    assert sum(m.up for m in moves) == held + advances(steps - held, snapshots)
+    assert len(at) <= snapshots + 2  # and the two ends of the step that is being taken
+
+
+GAME = ug.gan.Game(ug.nn.MLP((3, 5, 2)), ug.nn.MLP((2, 7, 1)))
+
+
+@pytest.fixture
+def small(rng):
+    batch = ug.gan.Batch(rng.standard_normal((9, 2)), rng.standard_normal((6, 3)))
+    theta = (n.init(rng, np.float64) for n in (GAME.generator, GAME.discriminator))
+    return Problem(GAME, *theta, batch, {"steps": 3, "lr": 0.1})
+
+
+def test_snapshots_give_the_same_bits(small):
+    expected = small.value_and_grad("fused")
+    for snapshots in (1, 2, 3):
+        assert distance(small.value_and_grad("fused", snapshots=snapshots), expected) == 0
+
+
+def test_read_only_and_strided_arrays_are_taken(small):
+    def strided(x):
+        wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]))
+        wide[..., ::2] = x
+        wide.flags.writeable = False
+        return wide[..., ::2]
+
+    changed = Problem(GAME, *optree.tree_map(strided, small[1:4]), small.options)
+    assert distance(changed.value_and_grad("fused"), small.value_and_grad("fused")) == 0
+
+
+def test_one_array_may_serve_twice(small):
+    shared = small.batch.noise[:, :2]
+    batch = ug.gan.Batch(real=shared, noise=small.batch.noise)
+    problem = small._replace(batch=batch)
+    got, expected = (problem.value_and_grad(method) for method in ("fused", "adjoint"))
+    assert distance(got, expected) < 1e-12
+
+
+def test_nothing_is_changed(small):
+    before = [leaf.copy() for leaf in optree.tree_leaves(small[1:4])]
+    small.value_and_grad("fused")
+    after = optree.tree_leaves(small[1:4])
+    assert all((x == y).all() for x, y in zip(before, after, strict=True))
+
+
+def _mixed(problem):
+    return problem._replace(theta_g=optree.tree_map(np.float32, problem.theta_g))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda p: p._replace(game=ug.unroll.Game(GAME.inner)), "not one of logits"),
+        (
+            lambda p: p._replace(game=ug.gan.Game(GAME.generator.__call__, GAME.discriminator)),
+            "the generator is not a ug.nn.MLP",
+        ),
+        (_mixed, "not all of one dtype"),
+        (lambda p: p._replace(theta_d=tuple(p.theta_d)), "theta_d is not a list"),
+        (lambda p: p.astype(np.float16), "dtype float16"),
+    ],
+)  # fmt: skip
+def test_what_it_cannot_take_is_explained_and_left_to_adjoint(small, change, reason):
+    problem = change(small)
+    explained = ug.unroll.explain_method(*problem[:4], **problem.options)
+    assert explained.startswith("adjoint: ")
+    assert reason in explained
+    with pytest.raises(ArgumentError, match=f"method: expected .*{reason}"):
+        problem.value_and_grad("fused")
+    got, expected = (problem.value_and_grad(method) for method in ("auto", "adjoint"))
+    assert distance(got, expected) == 0
+
+
+def test_what_it_takes_is_explained_too(small):
+    assert ug.unroll.explain_method(*small[:4], **small.options) == "fused"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("lr", [1e100, 1e300])
+def test_infinities_are_the_same_errors_as_elsewhere(small, lr):
+    networks = ug.nn.MLP((3, 5, 2)), ug.nn.MLP((2, 7, 1), "identity")
+    game = ug.gan.Game(*networks, loss="least_squares")
+    problem = small._replace(game=game, options={"steps": 4, "lr": lr})
+    messages = set()
+    for method in ("fused", "adjoint"):
+        with pytest.raises(NonFiniteError) as error:
+            problem.value_and_grad(method)
+        messages.add(str(error.value))
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_parameters_that_are_not_finite_are_named(small, bad):
+    small.theta_g[0]["w"][1, 2] = bad
+    with pytest.raises(NonFiniteError, match="theta_g"):
+        small.value_and_grad("fused")
+
+
+def test_wrong_shapes_are_named(small):
+    small.theta_d[0]["w"] = np.zeros((2, 8))
+    with pytest.raises(ArgumentError, match="params: expected"):
+        small.value_and_grad("auto")
+
+
+def test_a_batch_without_rows_is_left_to_adjoint(small):
+    empty = ug.gan.Batch(np.zeros((0, 2)), np.zeros((0, 3)))
+    problem = small._replace(batch=empty)
+    assert "two matrices" in ug.unroll.explain_method(*problem[:4], **problem.options)
+
+
+def test_warmup_needs_a_known_activation():
+    with pytest.raises(ArgumentError, match="activation"):
+        ug.warmup("tan")
