@@ -30,6 +30,10 @@ class Problem(NamedTuple):
     batch: object
     options: dict
 
+    def __repr__(self):
+        rows = [len(x) for x in optree.tree_leaves(self.batch)]
+        return f"{self.game}, rows {rows}, {self.options}"
+
     def value_and_grad(self, method, **changes):
         return ug.unroll.value_and_grad(*self[:4], **self.options, method=method, **changes)
 
@@ -94,16 +98,19 @@ def test_float64_is_the_adjoint_recursion(problem, data):
     assert distance(gradient, expected) < 1e-12
 
 
-# The same, with an epsilon of 1.2e-7: 2e-5 is 170 of them.
+# The same, with an epsilon of 1.2e-7: 2e-5 is 170 of them. Where a game is so badly conditioned that
+# NumPy's own float32 loses more than that, a few times what NumPy loses.
 @given(problem=problems(optimizers=False))
 def test_float32_is_float64_to_rounding(problem):
     single = problem.astype(np.float32)
     value, gradient = single.value_and_grad("fused")
     expected_value, expected = single.astype(np.float64).value_and_grad("adjoint")
+    numpy_value, numpy_gradient = single.value_and_grad("adjoint")
     assert value.dtype == np.float32
     assert all(leaf.dtype == np.float32 for leaf in optree.tree_leaves(gradient))
-    assert value == pytest.approx(expected_value, rel=2e-5, abs=2e-6)
-    assert distance(gradient, expected) < 2e-5
+    lost = 4 * abs(numpy_value - expected_value)
+    assert value == pytest.approx(expected_value, rel=2e-5, abs=2e-6 + lost)
+    assert distance(gradient, expected) < 2e-5 + 4 * distance(numpy_gradient, expected)
 
 
 @given(problem=problems(optimizers=False))
