@@ -98,8 +98,8 @@ def test_float64_is_the_adjoint_recursion(problem, data):
     assert distance(gradient, expected) < 1e-12
 
 
-# The same, with an epsilon of 1.2e-7: 2e-5 is 170 of them. Where a game is so badly conditioned that
-# NumPy's own float32 loses more than that, a few times what NumPy loses.
+# The same, with an epsilon of 1.2e-7: 2e-5 is 170 of them. Where a game is so badly conditioned
+# that NumPy's own float32 loses more than that, a few times what NumPy loses.
 @given(problem=problems(optimizers=False))
 def test_float32_is_float64_to_rounding(problem):
     single = problem.astype(np.float32)
