@@ -44,6 +44,7 @@ clean: ## Remove the virtual environment and all caches; runs/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 runs/demo/table.txt: $(SOURCES) | .venv/package
+	rm -rf runs/demo
 	$(BIN)/ugan compare --out runs/demo
 
 .venv/pyvenv.cfg:

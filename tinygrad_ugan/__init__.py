@@ -26,6 +26,8 @@ from tinygrad_ugan.autodiff import (
     vjp,
 )
 from tinygrad_ugan.autodiff.custom import primitive
+from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
+from tinygrad_ugan.unroll.fused import warmup
 
 __version__ = "0.1.0"
 
@@ -38,6 +40,7 @@ __all__ = [
     "custom_vjp",
     "data",
     "gan",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -48,10 +51,12 @@ __all__ = [
     "nn",
     "optim",
     "primitive",
+    "set_num_threads",
     "softmax",
     "stop_gradient",
     "unroll",
     "value_and_grad",
     "viz",
     "vjp",
+    "warmup",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 
 class ArgumentError(ValueError):
@@ -33,6 +33,16 @@ class ArgumentError(ValueError):
 
     def __init__(self, argument: str, given: Any, expected: str, hint: str = "") -> None:
         super().__init__(_message(argument, given, expected, hint))
+        self._parts = (argument, given, expected, hint)
+
+    def within(self, place: str) -> Self:
+        """Return the same error about an argument that is part of another, ``place + argument``."""
+        argument, *rest = self._parts
+        return type(self)(place + argument, *rest)
+
+    def advising(self, hint: str) -> Self:
+        """Return the same error with another hint."""
+        return type(self)(*self._parts[:3], hint)
 
 
 class ArgumentTypeError(TypeError):

@@ -1,9 +1,13 @@
+import dataclasses
+import inspect
 import json
+import re
 
+import numpy as np
 import pytest
 
 from tinygrad_ugan import gan, nn, optim
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 
 def test_defaults_are_the_papers():
@@ -11,13 +15,72 @@ def test_defaults_are_the_papers():
     game = config.game()
     assert game.generator == nn.MLP((256, 128, 128, 2), "relu", 1.0, nn.Orthogonal(0.8))
     assert game.discriminator == nn.MLP((2, 128, 1), "relu", 0.25, nn.Orthogonal(0.8))
-    assert config.generator_optimizer == optim.Adam(1e-4, 0.5, 0.999, 1e-8)
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        assert optimizer.build() == optim.Adam(1e-4, 0.5, 0.999, 1e-8)
     assert (config.steps, config.batch, config.unroll.steps) == (25_000, 512, 10)
 
 
-@pytest.mark.parametrize("config", [gan.Config(), gan.Config.miniature()])
-def test_json_round_trip(config):
+EVERYTHING_CHANGED = gan.Config(
+    data=gan.Grid(side=3, spacing=1.0, std=0.1),
+    networks=gan.Networks(3, (4, 5), (), "tanh", 0.5, 2.0),
+    unroll=gan.Unroll(5, 0.2, "adam", 0.1, 0.2, 0.3, "tape", 2, True),
+    update=gan.Update("simultaneous", 2, "last"),
+    generator_optimizer=gan.Optimizer("sgd", 0.1, 0.2, 0.3, 0.4, 1e-6),
+    discriminator_optimizer=gan.Optimizer("momentum", 0.2),
+    loss="hinge", decay=True, clip=1.0, precision="float64", seed=1, batch=2, steps=3, seconds=4.5,
+    evaluate_every=5, evaluation_samples=6, pictures=7, checkpoint_every=8, checkpoints=9,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("config", [gan.Config(), gan.Config.miniature(), EVERYTHING_CHANGED])
+def test_round_trips(config):
     assert gan.Config.from_json(config.to_json()) == config
+    assert gan.Config.from_toml(config.to_toml()) == config
+    assert gan.Config().updated(config.to_dict()) == config
+
+
+def test_every_setting_differs_in_the_round_trip():
+    def leaves(settings, place=""):
+        for name, value in settings.items():
+            nested = isinstance(value, dict)
+            yield from leaves(value, f"{place}{name}.") if nested else [(f"{place}{name}", value)]
+
+    default, changed = (dict(leaves(c.to_dict())) for c in (gan.Config(), EVERYTHING_CHANGED))
+    same = {name for name in default if name in changed and default[name] == changed[name]}
+    assert same == {"discriminator_optimizer." + n for n in ("momentum", "beta1", "beta2", "eps")}
+
+
+def test_what_a_file_leaves_out_is_as_in_the_base():
+    base = gan.Config(seed=3, unroll=gan.Unroll(lr=0.5))
+    config = gan.Config.from_toml("unroll.steps = 2\n[data]\nkind = 'grid'", base)
+    assert config == gan.Config(gan.Grid(), unroll=gan.Unroll(2, 0.5), seed=3)
+
+
+def test_numpys_numbers_become_pythons():
+    config = gan.Config(seed=np.int64(3), clip=np.float32(2), batch=np.int8(4))
+    assert gan.Config.from_json(config.to_json()) == config
+    assert [type(v) for v in (config.seed, config.clip, config.batch)] == [int, float, int]
+
+
+def test_every_setting_has_a_help_text():
+    for settings in (gan.Config, *(type(s) for s in vars(gan.Config()).values()), gan.Grid):
+        if not hasattr(settings, "updated"):
+            continue
+        source = inspect.getsource(settings)
+        for each in dataclasses.fields(settings):
+            if not hasattr(getattr(settings(), each.name), "updated"):  # a group has its own
+                assert re.search(rf'    {each.name}: .*\n    """.', source), each.name
+
+
+def test_the_wrong_group():
+    with pytest.raises(ArgumentTypeError, match=r"unroll: expected settings like Unroll\(\)"):
+        gan.Config(unroll=gan.Update())
+
+
+@pytest.mark.parametrize(("read", "name"), [("from_json", "JSON"), ("from_toml", "TOML")])
+def test_text_that_is_no_such_thing(read, name):
+    with pytest.raises(ArgumentError, match=f"settings: expected {name}"):
+        getattr(gan.Config, read)("{steps = [")
 
 
 @pytest.mark.parametrize(
@@ -30,9 +93,25 @@ def test_json_round_trip(config):
         ({"unroll": {"lr": 0}}, "unroll.lr: expected a positive number, got 0"),
         ({"unroll": {"method": "exact"}}, "unroll.method: expected one of"),
         ({"data": {"std": -0.1}}, "data.std: expected a positive number"),
-        ({"networks": {"generator": [0]}}, "networks.generator: expected a whole number >= 1"),
+        ({"networks": {"generator": [0]}}, "networks.generator: expected whole numbers >= 1"),
         ({"networks": {"activation": "sin"}}, "networks.activation"),
         ({"generator_optimizer": {"beta1": 2}}, r"beta1: expected a number in \[0, 1\)"),
+        (
+            {"unroll": {"truncate": 11}},
+            "unroll.truncate: expected at most unroll.steps = 10, got 11",
+        ),
+        ({"unroll": {"fresh": 1}}, "unroll.fresh: expected true or false, got 1"),
+        ({"unroll": 3}, "unroll: expected a table of settings, got 3"),
+        ({"unroll": {"steps": 0}, "update": {"keep": "last"}}, "update.keep: .*unroll.steps = 0"),
+        ({"data": {"kind": "gird"}}, "data.kind: .*did you mean 'grid'"),
+        ({"data": {"side": 3}}, "data.side: expected one of 'modes', 'radius', 'std'"),
+        ({"clip": 0}, "clip: expected a positive number, got 0"),
+        ({"seconds": float("inf")}, "seconds: expected a positive number, got inf"),
+        ({"steps": 10**400, "clip": 10**400}, "clip: expected a positive number"),
+        ({"networks": {"generator": 8}}, "networks.generator: expected whole numbers"),
+        ({"precision": "float16"}, "precision: .*'float32', 'float64'"),
+        ({"update": {"scheme": "alternate"}}, "update.scheme: .*did you mean 'alternating'"),
+        ([1], r"settings: expected a table of settings, got \[1\]"),
         ({"loss": "gan"}, "loss: expected one of"),
         ({"steps": 0}, "steps: expected a whole number >= 1"),
     ],

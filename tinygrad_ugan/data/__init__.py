@@ -1,5 +1,6 @@
-"""Data sets: functions that return arrays. They import nothing of ours."""
+"""Datasets: each draws arrays from a generator. They import nothing of ours."""
 
+from tinygrad_ugan.data.grid import grid, grid_centers
 from tinygrad_ugan.data.ring import ring, ring_centers
 
-__all__ = ["ring", "ring_centers"]
+__all__ = ["grid", "grid_centers", "ring", "ring_centers"]

@@ -1,25 +1,61 @@
-"""GANs as games: objectives, batches, metrics, and the training loop."""
+"""GANs as games: objectives and batches; training, with all that makes its results trustworthy."""
 
-from tinygrad_ugan.gan.config import Config, Networks, Ring, Unroll
+from tinygrad_ugan.gan.callbacks import Callback, TensorBoard
+from tinygrad_ugan.gan.checkpoint import Checkpoint
+from tinygrad_ugan.gan.config import Config, Grid, Networks, Optimizer, Ring, Unroll, Update
+from tinygrad_ugan.gan.disk import CorruptError
+from tinygrad_ugan.gan.draws import Draws
+from tinygrad_ugan.gan.evaluation import Row
+from tinygrad_ugan.gan.failure import replay
 from tinygrad_ugan.gan.game import Batch, Game
-from tinygrad_ugan.gan.metrics import Coverage, mode_coverage
+from tinygrad_ugan.gan.grids import Variation, obtain, variations
+from tinygrad_ugan.gan.metrics import (
+    Coverage,
+    Divergences,
+    mode_coverage,
+    mode_divergences,
+    sliced_wasserstein,
+)
 from tinygrad_ugan.gan.objectives import LOSSES
-from tinygrad_ugan.gan.run import Row, Run, load
-from tinygrad_ugan.gan.training import train, train_step
+from tinygrad_ugan.gan.reports import report
+from tinygrad_ugan.gan.run import Run, load
+from tinygrad_ugan.gan.step import Objectives, State, TrainStep
+from tinygrad_ugan.gan.sweeps import sweep
+from tinygrad_ugan.gan.training import resume, train
 
 __all__ = [
     "LOSSES",
     "Batch",
+    "Callback",
+    "Checkpoint",
     "Config",
+    "CorruptError",
     "Coverage",
+    "Divergences",
+    "Draws",
     "Game",
+    "Grid",
     "Networks",
+    "Objectives",
+    "Optimizer",
     "Ring",
     "Row",
     "Run",
+    "State",
+    "TensorBoard",
+    "TrainStep",
     "Unroll",
+    "Update",
+    "Variation",
     "load",
     "mode_coverage",
+    "mode_divergences",
+    "obtain",
+    "replay",
+    "report",
+    "resume",
+    "sliced_wasserstein",
+    "sweep",
     "train",
-    "train_step",
+    "variations",
 ]

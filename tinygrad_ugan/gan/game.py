@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tinygrad_ugan.errors import check_choice
-from tinygrad_ugan.gan.objectives import LOSSES
+from tinygrad_ugan.gan.objectives import LOSSES, Terms
 
 PyTree = Any
 Network = Callable[[PyTree, Any], Any]
@@ -91,6 +91,18 @@ class Game:
     def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """`outer` as a function of the generated samples."""
         return LOSSES[self.loss].outer(*self._logits(samples, theta_d, batch))
+
+    # And this, to hand the whole gradient to the kernels: see `tinygrad_ugan.unroll.LogitGame`.
+
+    @property
+    def inner_terms(self) -> Terms:
+        """`inner` as weighted means of functions of the logits."""
+        return LOSSES[self.loss].inner_terms
+
+    @property
+    def outer_terms(self) -> Terms:
+        """`outer` as weighted means of functions of the logits."""
+        return LOSSES[self.loss].outer_terms
 
     def _logits(self, samples: Any, theta_d: PyTree, batch: Batch) -> tuple[Any, Any]:
         return self.discriminator(theta_d, batch.real), self.discriminator(theta_d, samples)

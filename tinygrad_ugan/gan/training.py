@@ -1,49 +1,33 @@
-"""The training step and the loop around it.
-
-Alternating, as in the paper: the generator descends f_K, looking K discriminator steps ahead; then
-the discriminator takes ONE real step up on f. What it would have become after K steps is forgotten:
-theta_D goes to theta_D^1, never to theta_D^K.
-"""
+"""The loop around the training step."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import numpy as np
-import optree
 
-from tinygrad_ugan import autodiff, data, unroll
 from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.gan import checkpoint as checkpoints
+from tinygrad_ugan.gan import failure, folders
+from tinygrad_ugan.gan.callbacks import Callback, MetricsFile
+from tinygrad_ugan.gan.checkpoint import Checkpoint
 from tinygrad_ugan.gan.config import Config
-from tinygrad_ugan.gan.game import Batch, Game
-from tinygrad_ugan.gan.metrics import mode_coverage
-from tinygrad_ugan.gan.run import Row, Run
-from tinygrad_ugan.optim import apply_updates
-
-PyTree = Any
-DTYPE = np.float32
+from tinygrad_ugan.gan.draws import Draws, streams
+from tinygrad_ugan.gan.evaluation import Evaluation
+from tinygrad_ugan.gan.run import Run
+from tinygrad_ugan.gan.step import State, TrainStep
 
 
-class State(NamedTuple):
-    """Everything that a training step changes."""
-
-    theta_g: PyTree
-    theta_d: PyTree
-    optimizer_g: PyTree
-    optimizer_d: PyTree
-    step: int
-
-
-class Objectives(NamedTuple):
-    """What a training step saw: f_K before it, and f after the generator's move."""
-
-    generator: float
-    discriminator: float
-
-
-def train(config: Config, *, on_step: Callable[[Row], None] | None = None) -> Run:
+def train(
+    config: Config,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Run:
     """Train a GAN.
 
     Runs that differ in `config.unroll` alone share their initial weights and all their draws.
@@ -52,20 +36,24 @@ def train(config: Config, *, on_step: Callable[[Row], None] | None = None) -> Ru
     ----------
     config : Config
         The settings.
-    on_step : callable, optional
-        Called after every step with the latest `Row` of the metrics, its ``step`` and ``seconds``
-        brought up to date: to show progress.
+    folder : path, optional
+        Where checkpoints and metrics are kept; nothing is written if not given.
+    callbacks : sequence of Callback
+        What is to happen around the loop.
 
     Returns
     -------
     Run
-        The settings, the metrics and samples over time, and the final parameters. A keyboard
-        interrupt ends training early and returns what has been computed.
+        The settings, the metrics and samples over time, and the final parameters. Ctrl-C ends
+        training after the step under way, and returns what has been computed.
 
     Raises
     ------
     NonFiniteError
-        If training leaves the finite numbers; the message names the step.
+        If training leaves the finite numbers; the message names the step and the tensor, and with
+        a `folder` how to take that step again.
+    ArgumentError
+        If `folder` holds a run already.
 
     Examples
     --------
@@ -73,93 +61,142 @@ def train(config: Config, *, on_step: Callable[[Row], None] | None = None) -> Ru
     >>> [row.step for row in run.metrics], run.samples.shape
     ([0, 1, 2], (3, 2500, 2))
     """
-    init_rng, batch_rng, evaluation_rng = np.random.default_rng(config.seed).spawn(3)
-    game, noise_shape = config.game(), (config.evaluation_samples, config.networks.noise)
-    state = init(config, init_rng)
-    noise = evaluation_rng.standard_normal(noise_shape, DTYPE)
-    pictured = set(np.linspace(0, config.steps, config.pictures).round().astype(int).tolist())
-    evaluated = {*range(0, config.steps, config.evaluate_every), config.steps} | pictured
-    rows: list[Row] = []
-    pictures = {}
-    started = time.perf_counter()
-    try:
-        for step in range(config.steps + 1):
-            following, seen = train_step(game, config, state, sample_batch(config, batch_rng))
-            seconds = time.perf_counter() - started
-            if step in evaluated:
-                samples = game.generator(state.theta_g, noise)
-                rows.append(_row(config, step, seconds, seen, samples))
-                if step in pictured:
-                    pictures[step] = samples
-            if on_step is not None:
-                on_step(rows[-1]._replace(step=step, seconds=seconds))
-            if step < config.steps:
-                state = following
-    except KeyboardInterrupt:
-        pass
-    except NonFiniteError as error:
-        raise NonFiniteError("training", f"at step {step}: {error}", "finite numbers") from error
-    return Run(
-        config=config,
-        metrics=tuple(rows),
-        samples=np.array([*pictures.values()]).reshape(-1, config.evaluation_samples, 2),
-        sample_steps=tuple(pictures),
-        theta_g=state.theta_g,
-        theta_d=state.theta_d,
-    )
+    begun = start(config)
+    if folder is None:
+        return go_on(begun, None, callbacks)
+    place = folders.create(Path(folder), config)
+    checkpoints.save(place / folders.CHECKPOINTS, begun)
+    return go_on(begun, place, callbacks)
 
 
-def init(config: Config, rng: np.random.Generator) -> State:
-    """Draw the parameters, and start the optimisers."""
-    theta_g, theta_d = (network.init(rng, DTYPE) for network in config.networks.build())
-    return State(
-        theta_g,
-        theta_d,
-        config.generator_optimizer.init(theta_g),
-        config.discriminator_optimizer.init(theta_d),
-        step=0,
-    )
+def resume(
+    folder: str | os.PathLike[str], *, step: int | None = None, callbacks: Sequence[Callback] = ()
+) -> Run:
+    """Go on with a run from its last checkpoint, to the same bits as if it had never stopped.
 
+    Parameters
+    ----------
+    folder : path
+        The run's folder.
+    step : int, optional
+        Go on from the checkpoint of this step instead of from the last one.
+    callbacks : sequence of Callback
+        What is to happen around the loop.
 
-def sample_batch(config: Config, rng: np.random.Generator) -> Batch:
-    """Draw real data and noise."""
-    ring = config.data
-    real = data.ring(
-        config.batch, modes=ring.modes, radius=ring.radius, std=ring.std, rng=rng, dtype=DTYPE
-    )
-    return Batch(real, rng.standard_normal((config.batch, config.networks.noise), DTYPE))
+    Returns
+    -------
+    Run
 
-
-def train_step(game: Game, config: Config, state: State, batch: Batch) -> tuple[State, Objectives]:
-    """Move the generator down f_K, then the discriminator one step up f, on the same batch.
-
-    A pure function: the state given is left as it was.
+    Raises
+    ------
+    ArgumentError
+        If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
+        format.
+    NonFiniteError
+        As `train`.
     """
-    theta_g, theta_d, optimizer_g, optimizer_d, step = state
-    scale = 1 - step / config.steps if config.decay else 1.0
-    looking_ahead = config.unroll
-    f_K, gradient = unroll.value_and_grad(
-        game,
-        theta_g,
-        theta_d,
-        batch,
-        steps=looking_ahead.steps,
-        lr=looking_ahead.lr,
-        method=looking_ahead.method,
-    )
-    updates, optimizer_g = config.generator_optimizer.update(gradient, optimizer_g, theta_g)
-    theta_g = apply_updates(theta_g, updates, scale)
-
-    samples = game.generate(theta_g, batch)
-    f, ascent = autodiff.value_and_grad(game.inner_on, argnums=1)(samples, theta_d, batch)
-    descent = optree.tree_map(np.negative, ascent)
-    updates, optimizer_d = config.discriminator_optimizer.update(descent, optimizer_d, theta_d)
-    theta_d = apply_updates(theta_d, updates, scale)
-    following = State(theta_g, theta_d, optimizer_g, optimizer_d, step + 1)
-    return following, Objectives(float(f_K), float(f))
+    place = Path(folder)
+    return go_on(folders.load_checkpoint(place, step), place, callbacks)
 
 
-def _row(config: Config, step: int, seconds: float, seen: Objectives, samples: Any) -> Row:
-    centers = data.ring_centers(config.data.modes, config.data.radius)
-    coverage = mode_coverage(samples, centers, config.data.std)
-    return Row(step, seconds, *seen, *coverage)
+def start(config: Config) -> Checkpoint:
+    """Return training before its first step."""
+    init_rng, batch_rng = streams(config)
+    state = TrainStep(config).init(init_rng)
+    return Checkpoint(config, state, Draws(config, batch_rng).state, (), {}, 0.0)
+
+
+def go_on(begun: Checkpoint, folder: Path | None, callbacks: Sequence[Callback]) -> Run:
+    """Train from a checkpoint to the end."""
+    if begun.finished:
+        return Run(begun, folder)
+    own = [] if folder is None else [MetricsFile(folder / folders.METRICS)]
+    loop = _Loop(begun, folder, [*own, *callbacks])
+    return Run(loop.run(), folder)
+
+
+class _Loop:
+    """Training under way.
+
+    The parameters and the place in the supply of batches that belongs to them change together, in
+    one assignment: an interrupt at any moment leaves something to go on from.
+    """
+
+    def __init__(self, begun: Checkpoint, folder: Path | None, callbacks: list[Callback]) -> None:
+        self._config = config = begun.config
+        self._folder = folder
+        self._callbacks = callbacks
+        self._take_step = TrainStep(config)
+        self._draws = Draws(config, streams(config)[1])
+        self._draws.state = begun.draws
+        self._evaluation = Evaluation(config)
+        self._at = begun.state, begun.draws
+        self._rows, self._pictures = list(begun.rows), dict(begun.pictures)
+        self._saved = begun.step, len(begun.rows)
+        self._started = time.perf_counter() - begun.seconds
+        pictured = np.linspace(0, config.steps, config.pictures).round().astype(int)
+        self._pictured = set(pictured.tolist())
+
+    def run(self) -> Checkpoint:
+        """Train to the end, or until interrupted."""
+        with suppress(KeyboardInterrupt), ExitStack() as stack:
+            for callback in self._callbacks:
+                callback.on_start(self._at[0].step, tuple(self._rows))
+                stack.callback(callback.on_end)
+            stack.enter_context(np.errstate(all="ignore"))  # the guard finds and names what is bad
+            self._run()
+        self._save()
+        return self._checkpoint()
+
+    def _run(self) -> None:
+        self._look(finished := self._finished())
+        while not finished:
+            self._advance()
+            self._look(finished := self._finished())
+
+    def _advance(self) -> None:
+        state, _ = self._at
+        batches = self._draws.next()
+        try:
+            following, objectives = self._take_step(state, batches)
+        except NonFiniteError as error:
+            raise failure.record(self._folder, self._checkpoint(), batches, error) from error
+        self._at = following, self._draws.state
+        for callback in self._callbacks:
+            callback.on_step(following.step, self._seconds(), objectives)
+
+    def _look(self, finished: bool) -> None:
+        """Evaluate, take samples for the picture, and save: each if its time has come."""
+        state, config = self._at[0], self._config
+        pictured = state.step in self._pictured
+        if pictured or finished or state.step % config.evaluate_every == 0:
+            self._evaluate(state, pictured or finished)
+        if finished or state.step % config.checkpoint_every == 0:
+            self._save()
+
+    def _evaluate(self, state: State, pictured: bool) -> None:
+        if self._rows and self._rows[-1].step == state.step:  # done before a checkpoint
+            return
+        samples = self._evaluation.samples(self._take_step.game, state)
+        row = self._evaluation.row(self._take_step.game, state, samples, self._seconds())
+        if pictured:
+            self._pictures[state.step] = samples
+        self._rows.append(row)
+        for callback in self._callbacks:
+            callback.on_row(row)
+
+    def _finished(self) -> bool:
+        return self._config.exhausted(self._at[0].step, self._seconds())
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+    def _checkpoint(self) -> Checkpoint:
+        rows, pictures = tuple(self._rows), dict(self._pictures)
+        return Checkpoint(self._config, *self._at, rows, pictures, self._seconds())
+
+    def _save(self) -> None:
+        there = self._at[0].step, len(self._rows)
+        if self._folder is not None and there != self._saved:
+            checkpoints.save(self._folder / folders.CHECKPOINTS, self._checkpoint())
+            self._saved = there

@@ -1,7 +1,7 @@
 """Activation functions in kernels, beside what they are in NumPy.
 
-A backward pass keeps the output ``h = act(z)`` and not z, so the derivatives are functions of h: the
-slope ``act'(z)``, and the bend ``act''(z) Rz``, where the pass is differentiated itself along a
+A backward pass keeps the output ``h = act(z)`` and not z, so the derivatives are functions of h:
+the slope ``act'(z)``, and the bend ``act''(z) Rz``, where the pass is differentiated itself along a
 direction in which z moves by Rz and h by ``Rh = act'(z) Rz``. At 0 they follow
 `tinygrad_ugan.nn.activations`: relu's slope is 0, leaky_relu's 0.01, elu's second derivative 1.
 """
@@ -129,7 +129,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             bend=lambda e, h, tangent: e.fma(h, -2.0, 1.0) * tangent,
             curved=True,
             specification=Specification(
-                value=lambda z: np.exp(-np.logaddexp(-z, 0)),
+                value=lambda z: np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z))),
                 slope=lambda h: h * (1 - h),
                 bend=lambda h, tangent: (1 - 2 * h) * tangent,
             ),

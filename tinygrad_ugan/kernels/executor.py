@@ -15,8 +15,10 @@ alone, never on threads: the same bits come out for any number of these.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sys
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from llvmlite import ir
@@ -47,7 +49,6 @@ def runner(target: Target) -> int:
 
 def server(target: Target) -> int:
     """The address of ``serve(job)``: help with whatever the job holds, until nothing comes."""
-    run = runner(target)
     return objects.load_function("serve", target, lambda: _emit_serve(target))
 
 
@@ -177,31 +178,24 @@ def _exchange(e: Emitter, base: Value, offset: int, x: Value) -> None:
 # Waiting
 
 
-class _until:
+@contextlib.contextmanager
+def _until(e: Emitter) -> Iterator[Callable[[Value], None]]:
     """``while True``, left by ``leave(condition)``."""
 
-    def __init__(self, e: Emitter) -> None:
-        self.e = e
+    def leave(condition: Value) -> None:
+        on = e.function.append_basic_block("on")
+        e.builder.cbranch(condition.ir, left, on)
+        e.builder.position_at_end(on)
 
-    def __enter__(self):
-        e = self.e
-        self.head = e.function.append_basic_block("again")
-        self.end = e.function.append_basic_block("left")
-        e.builder.branch(self.head)
-        e.builder.position_at_end(self.head)
-        return self._leave
-
-    def _leave(self, condition: Value) -> None:
-        on = self.e.function.append_basic_block("on")
-        self.e.builder.cbranch(condition.ir, self.end, on)
-        self.e.builder.position_at_end(on)
-
-    def __exit__(self, *error: object) -> None:
-        self.e.builder.branch(self.head)
-        self.e.builder.position_at_end(self.end)
+    again, left = (e.function.append_basic_block(name) for name in ("again", "left"))
+    e.builder.branch(again)
+    e.builder.position_at_end(again)
+    yield leave
+    e.builder.branch(again)
+    e.builder.position_at_end(left)
 
 
-def _wait(e: Emitter, condition) -> None:
+def _wait(e: Emitter, condition: Callable[[], Value]) -> None:
     """Spin until the condition holds; before long, offer the processor to others."""
     spins = e.variable(e.index(0))
     with _until(e) as leave:

@@ -62,7 +62,8 @@ OBJECTIVES: MappingProxyType[str, Objective] = MappingProxyType(
         ),
     }
 )
-"""By name: log sigmoid(t), log sigmoid(-t), exp(t), t, t^2/2, (t-1)^2/2, max(0, 1-t), max(0, 1+t)."""
+"""The objectives by name; in this order log sigmoid(t), log sigmoid(-t), exp(t), t, t^2 / 2,
+(t - 1)^2 / 2, max(0, 1 - t) and max(0, 1 + t)."""
 
 
 def objective(

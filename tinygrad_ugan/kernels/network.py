@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinygrad_ugan.kernels import parameters, products, rows
-from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, Program
+from tinygrad_ugan.kernels.program import CHUNK, FIRST_ROW, Array, Blocks, Place, Program
 from tinygrad_ugan.kernels.rows import THIN
 
 
@@ -91,39 +91,28 @@ def allocate(
 ) -> Weights:
     """Room for parameters, all zero."""
     layers = range(1, network.depth + 1)
-    w = [_weights(program, network, l) for l in layers]
-    b = [program.array(1, network.sizes[l]) for l in layers]
+    w = [program.array(*network.shape(l)) for l in layers]
+    b = [program.vector(network.sizes[l]) for l in layers]
     first, last = w[0].address[0], b[-1].address[0] + b[-1].copy
     for _ in range(copies - 1):  # all copies have the layout of the first
         for l in layers:
-            _weights(program, network, l)
+            program.array(*network.shape(l))
         for l in layers:
-            program.array(1, network.sizes[l])
+            program.vector(network.sizes[l])
     wt: list[Array | None] = [None] * network.depth
-    if transposed:
-        wt = [
-            _tiled(program, *reversed(network.shape(l)), copies)
-            if network.needs_transpose(l)
-            else None
-            for l in layers
-        ]
+    for l in layers:
+        if transposed and network.needs_transpose(l):
+            n_in, n_out = network.shape(l)
+            wt[l - 1] = program.array(n_out, n_in, copies)
     distance = last - first
-    size = distance // w[0].itemsize
+    size = distance // b[0].itemsize
     flat = replace(b[0], address=(first, 0, 0, 0, 0, 0), ld=size, columns=size, size=size)
-    w, b, flat = ([replace(x, copy=distance, size=size) for x in xs] for xs in (w, b, [flat]))
-    return Weights(tuple(w), tuple(b), tuple(wt), flat[0])
-
-
-def _weights(program: Program, network: Network, l: int) -> Array:
-    rows, columns = network.shape(l)
-    if network.is_rows(l):
-        return program.array(rows, columns)
-    return _tiled(program, rows, columns, 1)
-
-
-def _tiled(program: Program, rows: int, columns: int, copies: int) -> Array:
-    """Room for whole tiles, be it but one row: products and transposes are written in these."""
-    return replace(program.array(max(rows, 2), columns, copies), rows=rows)
+    return Weights(
+        tuple(replace(x, copy=distance) for x in w),
+        tuple(replace(x, copy=distance) for x in b),
+        tuple(wt),
+        replace(flat, copy=distance),
+    )
 
 
 @dataclass(frozen=True)
@@ -239,7 +228,7 @@ class Pass:
 
     def _to_input(self, theta: Weights, d: Array) -> None:
         w, wt, out = theta.w[0], theta.wt[0], self.d[0]
-        nothing = self.program.array(1, out.ld)
+        nothing = self.program.vector(out.ld)
         if wt is None:
             self.program.call(
                 rows.dots, w.rows, a=d, lda=d.ld, wt=w, ldw=w.ld, bias=nothing,
@@ -329,7 +318,7 @@ class Pass:
     def _to_input_tangent(self, theta: Weights, v: Weights) -> None:
         d, Rd, out = self.d[1], self.Rd[1], self.Rd[0]
         w, wt = theta.w[0], theta.wt[0]
-        nothing = self.program.array(1, out.ld)
+        nothing = self.program.vector(out.ld)
         if wt is None:
             self.program.call(
                 rows.dots_tangent, w.rows, True, a=d, Ra=Rd, lda=d.ld, wt=w, Rwt=v.w[0],
@@ -369,7 +358,7 @@ def make_pass(
 
 
 def copy_in(
-    program: Program, network: Network, theta: Weights, slots: list[int], chunks: int
+    program: Program, network: Network, theta: Weights, slots: list[Place], chunks: int
 ) -> None:
     """Sections that read the caller's parameters: slots for w and b of every layer."""
     one = program.constant(1.0)
@@ -388,9 +377,7 @@ def copy_in(
         _copy_rows(program, slots[2 * l - 1], 1, one, b)
 
 
-def _copy_rows(program: Program, slot: int, count: int, scale: Array, out: Array) -> None:
-    from tinygrad_ugan.kernels.program import FIRST_ROW
-
+def _copy_rows(program: Program, slot: Place, count: int, scale: Array, out: Array) -> None:
     program.call(
         parameters.copy_in, source=slot, first=FIRST_ROW, count=count, scale=scale,
         out=out.by_row, ldo=out.ld, n=out.columns,

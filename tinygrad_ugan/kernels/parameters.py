@@ -84,7 +84,7 @@ def ascend(
         e.store(e.fma(step, gradient, e.load(theta, offset)), theta_next, offset)
 
 
-def pull_back_ascent(
+def pull_back_ascend(
     e: Emitter,
     partial: Address,
     stride: Count,
@@ -95,13 +95,150 @@ def pull_back_ascent(
     v: Address,
     n: Count,
 ) -> None:
-    """``lam += sum_p partial[p]`` and ``v = eta lam``: the adjoint of g in the step before."""
+    """``lam += sum_p partial[p]``; then ``v = eta lam``, the adjoint of g."""
     step = e.broadcast(e.load_scalar(eta))
     for r, j, use in _elements(e, n):
         offset = r * ld + j
         known = use(_sum(e, partial, stride, groups, offset)) + e.load(lam, offset)
         e.store(known, lam, offset)
         e.store(step * known, v, offset)
+
+
+def momentum(
+    e: Emitter,
+    partial: Address,
+    stride: Count,
+    groups: Count,
+    ld: Count,
+    theta: Address,
+    velocity: Address,
+    scalars: Address,
+    g: Address,
+    theta_next: Address,
+    velocity_next: Address,
+    n: Count,
+) -> None:
+    """``velocity_next = mu velocity - g`` and ``theta_next = theta - eta velocity_next``.
+
+    `scalars` are eta and mu.
+    """
+    eta, mu = (e.broadcast(e.load_scalar(scalars, i)) for i in range(2))
+    for r, j, use in _elements(e, n):
+        offset = r * ld + j
+        gradient = use(_sum(e, partial, stride, groups, offset))
+        new = e.fma(mu, e.load(velocity, offset), -gradient)
+        e.store(gradient, g, offset)
+        e.store(new, velocity_next, offset)
+        e.store(e.fma(-eta, new, e.load(theta, offset)), theta_next, offset)
+
+
+def pull_back_momentum(
+    e: Emitter,
+    partial: Address,
+    stride: Count,
+    groups: Count,
+    ld: Count,
+    lam: Address,
+    nu: Address,
+    scalars: Address,
+    v: Address,
+    n: Count,
+) -> None:
+    """``lam += sum_p partial[p]``; then the adjoints v of g and nu of the velocity before."""
+    eta, mu = (e.broadcast(e.load_scalar(scalars, i)) for i in range(2))
+    for r, j, use in _elements(e, n):
+        offset = r * ld + j
+        known = use(_sum(e, partial, stride, groups, offset)) + e.load(lam, offset)
+        velocity = e.fma(-eta, known, e.load(nu, offset))
+        e.store(known, lam, offset)
+        e.store(-velocity, v, offset)
+        e.store(mu * velocity, nu, offset)
+
+
+def adam(
+    e: Emitter,
+    partial: Address,
+    stride: Count,
+    groups: Count,
+    ld: Count,
+    theta: Address,
+    mean: Address,
+    square: Address,
+    scalars: Address,
+    g: Address,
+    theta_next: Address,
+    mean_next: Address,
+    square_next: Address,
+    n: Count,
+) -> None:
+    """One step of `tinygrad_ugan.optim.Adam` up; `scalars` as `_Adam` reads them."""
+    rule = _Adam(e, scalars)
+    for r, j, use in _elements(e, n):
+        offset = r * ld + j
+        gradient = use(_sum(e, partial, stride, groups, offset))
+        new = rule.moments(-gradient, e.load(mean, offset), e.load(square, offset))
+        e.store(gradient, g, offset)
+        e.store(new[0], mean_next, offset)
+        e.store(new[1], square_next, offset)
+        update = use(rule.step * new[0] / rule.root(new[1]))
+        e.store(e.load(theta, offset) + update, theta_next, offset)
+
+
+def pull_back_adam(
+    e: Emitter,
+    partial: Address,
+    stride: Count,
+    groups: Count,
+    ld: Count,
+    lam: Address,
+    nu: Address,
+    xi: Address,
+    scalars: Address,
+    g: Address,
+    mean: Address,
+    square: Address,
+    v: Address,
+    n: Count,
+) -> None:
+    """``lam += sum_p partial[p]``; then v, the adjoint of g, and nu and xi, those of the moments.
+
+    With ``D = sqrt(scale square' + eps^2)`` the step is ``step mean' / D``, so that the adjoints of
+    the moments after it are ``nu + step / D lam`` and ``xi - step mean' scale / (2 D^3) lam``.
+    """
+    rule = _Adam(e, scalars)
+    for r, j, use in _elements(e, n):
+        offset = r * ld + j
+        known = use(_sum(e, partial, stride, groups, offset)) + e.load(lam, offset)
+        descent = -e.load(g, offset)
+        new = rule.moments(descent, e.load(mean, offset), e.load(square, offset))
+        root = rule.root(new[1])
+        pulled = rule.step * known / root
+        first = e.load(nu, offset) + pulled
+        second = e.load(xi, offset) - 0.5 * rule.scale * pulled * new[0] / (root * root)
+        e.store(known, lam, offset)
+        e.store(use(-(rule.rest1 * first + 2.0 * rule.rest2 * descent * second)), v, offset)
+        e.store(use(rule.beta1 * first), nu, offset)
+        e.store(use(rule.beta2 * second), xi, offset)
+
+
+class _Adam:
+    """Adam's arithmetic: scalars beta1, 1 - beta1, beta2, 1 - beta2, eps^2, step_k and scale_k."""
+
+    def __init__(self, e: Emitter, scalars: Value) -> None:
+        self.e = e
+        values = [e.broadcast(e.load_scalar(scalars, i)) for i in range(7)]
+        self.beta1, self.rest1, self.beta2, self.rest2, self.floor, self.step, self.scale = values
+
+    def moments(self, descent: Value, mean: Value, square: Value) -> tuple[Value, Value]:
+        """The running means of the gradient and of its square, after it."""
+        return (
+            self.beta1 * mean + self.rest1 * descent,
+            self.beta2 * square + self.rest2 * (descent * descent),
+        )
+
+    def root(self, square: Value) -> Value:
+        """``sqrt(scale square + eps^2)``."""
+        return self.e.sqrt(self.e.fma(self.scale, square, self.floor))
 
 
 def inner_product(e: Emitter, x: Address, y: Address, ld: Count, out: Address, n: Count) -> None:

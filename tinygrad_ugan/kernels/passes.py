@@ -25,6 +25,7 @@ from tinygrad_ugan.kernels.program import (
     FIRST_ROW,
     Array,
     Executable,
+    Place,
     Program,
     aligned,
     split,
@@ -93,16 +94,24 @@ class Runner:
 
     def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray]:
         """Run the program on arrays of the dtype."""
-        arrays = [np.require(x, self._dtype, "CA") for x in inputs]
-        for array, shape in zip(arrays, self._inputs, strict=True):
-            if array.shape != shape:  # the kernels would read what is not there
-                raise ValueError(f"expected an array of shape {shape}, got shape {array.shape}")
+        arrays = [
+            self._readable(x, shape) for x, shape in zip(inputs, self._inputs, strict=True)
+        ]
         outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
         arrays += outputs
         executable = self._borrow()
         executable.run([x.__array_interface__["data"][0] for x in arrays], record.address)
         self._free.append(executable)
         return outputs
+
+    def _readable(self, x: NDArray, shape: tuple[int, ...]) -> NDArray:
+        """The array, row by row in memory; of another shape it must not be read."""
+        if x.shape != shape:
+            raise ValueError(f"expected an array of shape {shape}, got shape {x.shape}")
+        flags = x.flags
+        if x.dtype == self._dtype and flags.c_contiguous and flags.aligned:
+            return x
+        return np.require(x, self._dtype, "CA")
 
     def _borrow(self) -> Executable:
         try:
@@ -198,7 +207,7 @@ class _Writer:
 
     # From the caller's arrays, and to them
 
-    def take(self, shape: tuple[int, ...]) -> int:
+    def take(self, shape: tuple[int, ...]) -> Place:
         """A slot for the next input; all of them come before the outputs."""
         assert not self.outputs
         self.inputs.append(shape)
@@ -254,7 +263,7 @@ class _Writer:
                 parameters.copy_out, x=total.by_row, ldx=total.ld, first=FIRST_ROW, out=slot, n=n
             )
 
-    def _give(self, shape: tuple[int, ...]) -> int:
+    def _give(self, shape: tuple[int, ...]) -> Place:
         self.outputs.append(shape)
         return self.program.slot()
 

@@ -54,9 +54,8 @@ class Array:
 
     def along(self, register: int, distance: int | None = None) -> Array:
         """The copy that belongs to a register: to the chunk, or to k, i or j of the schedule."""
-        numbers = list(self.address)
-        numbers[register] += self.copy if distance is None else distance
-        return replace(self, address=tuple(numbers))
+        step = self.copy if distance is None else distance
+        return replace(self, address=_changed(self.address, register, step))
 
     @property
     def by_row(self) -> Array:
@@ -71,6 +70,24 @@ class Array:
     def row(self, r: int) -> Array:
         """From row r on."""
         return self.along(BASE, r * self.ld * self.itemsize)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the address of a caller's array stands; `per_step`, at the k-th place after it."""
+
+    index: int
+    per_step: bool = False
+
+    @property
+    def along_steps(self) -> Place:
+        """The place that belongs to k."""
+        return replace(self, per_step=True)
+
+
+def _changed(numbers: Numbers, register: int, step: int) -> Numbers:
+    base, row, chunk, k, i, j = (x + step * (r == register) for r, x in enumerate(numbers))
+    return base, row, chunk, k, i, j
 
 
 FIRST_ROW: Numbers = (0, 1, 0, 0, 0, 0)
@@ -95,7 +112,7 @@ class Program:
         self._size = 0
         self._is_outside = False
         self.outside_size = 0
-        self._calls: list[tuple[int, list[tuple[Any, bool]]]] = []
+        self._calls: list[tuple[int, list[tuple[Any, str]]]] = []
         self._sections: list[list[Any]] = []
         self._phases: list[list[int]] = []
         self._schedule: list[tuple[int, int, int, int]] = []
@@ -107,8 +124,14 @@ class Program:
 
     def array(self, rows: int, columns: int, copies: int = 1) -> Array:
         """Room for `copies` matrices, zero at first."""
+        return self._array(rows, self.target.padded(rows, self.dtype), columns, copies)
+
+    def vector(self, length: int, copies: int = 1) -> Array:
+        """Room for `copies` rows of numbers, zero at first."""
+        return self._array(1, 1, length, copies)
+
+    def _array(self, rows: int, tall: int, columns: int, copies: int) -> Array:
         ld = self.target.padded(columns, self.dtype)
-        tall = self.target.padded(rows, self.dtype) if rows > 1 else 1
         if tall > 1 and ld * self.dtype.itemsize % _CROWD == 0:
             ld += _LINE // self.dtype.itemsize
         size = tall * ld
@@ -136,7 +159,7 @@ class Program:
 
     def constants(self, values: Sequence[float]) -> Array:
         """A row of numbers, set before the first run."""
-        array = self.array(1, len(values))
+        array = self.vector(len(values))
         self._initial.append((array, np.asarray(values, self.dtype)))
         return array
 
@@ -146,10 +169,10 @@ class Program:
             self._constants[value] = self.constants([value])
         return self._constants[value]
 
-    def slot(self) -> int:
-        """A place for the address of a caller's array."""
-        self._slots += 1
-        return self._slots - 1
+    def slot(self, copies: int = 1) -> Place:
+        """Places for the addresses of so many of the caller's arrays."""
+        self._slots += copies
+        return Place(self._slots - copies)
 
     # Code
 
@@ -198,8 +221,10 @@ class Executable:
         for array, values in program._initial:
             self.view(array)[0, : values.size] = values
 
-    def _lay_out(self, program: Program) -> NDArray:
-        blocks, starts, sections = [], [], []
+    def _lay_out(self, program: Program) -> list[NDArray[np.int64]]:
+        blocks: list[tuple[int, int]] = []
+        starts: list[int] = []
+        sections: list[tuple[int, int, int]] = []
         known: dict[int, int] = {}
         for begin, end, table in program._sections:
             if id(table) not in known:
@@ -244,11 +269,16 @@ class Executable:
         if kind == "Count":
             return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
         if kind == "Slot":
-            return (self._slots.ctypes.data + 8 * value, 0, 0, 0, 0, 0)
+            return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
         if value.outside:
             return value.address
         return (self._memory.ctypes.data + base, *strides)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of all arrays."""
+        return self._memory.nbytes
 
     def run(self, addresses: Sequence[int], outside: int = 0) -> None:
         """Run the program.

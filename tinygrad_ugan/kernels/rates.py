@@ -121,7 +121,7 @@ class Rates:
         dw, db = Rgrad.w[l - 1], Rgrad.b[l - 1]
         n, m = padded(p, dw), tall(p, dw)
         if self.at.network.is_thin(l):
-            nowhere = p.array(1, dw.columns, 8).along(CHUNK)
+            nowhere = p.vector(dw.columns, 8).along(CHUNK)
             terms = [(a, Rd, db), (Ra, d, nowhere)] if self._moves(l) else [(a, Rd, db)]
             for x, cotangent, total in terms:
                 p.call(
@@ -154,7 +154,7 @@ class Rates:
     def _to_input(self, d: Array, Rd: Array) -> None:
         p, out = self.at.program, self.Rd[0]
         w, wt = self.theta.w[0], self.theta.wt[0]
-        common = dict(a=d, Ra=Rd, lda=d.ld, Rbias=p.array(1, out.columns), Rout=out, ldo=out.ld)
+        common = dict(a=d, Ra=Rd, lda=d.ld, Rbias=p.vector(out.ld), Rout=out, ldo=out.ld)
         if wt is None:
             p.call(
                 rows.dots_tangent, w.rows, True, wt=w, Rwt=self.v.w[0], ldw=w.ld,

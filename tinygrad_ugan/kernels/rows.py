@@ -137,7 +137,7 @@ def top(
     db: Address,
     n: Count,
 ) -> None:
-    """``d = (ds w^T) act'(z)``, ``dw += h^T ds`` and ``db += sum_r ds``: back through the last layer.
+    """Back through the last layer: ``d = (ds w^T) act'(z)``, ``dw += h^T ds``, ``db += sum_r ds``.
 
     `ds` are the cotangents of its `width` outputs; w and dw are given as rows, `wt` and `dwt`.
     """

@@ -8,14 +8,15 @@ back, as `tinygrad_ugan.unroll.adjoint` writes it::
     reverse      v = eta_k lambda_{k+1};  c_k, and lambda_k = lambda_{k+1} + H_k v
 
 `reverse` is the derivative of one forward and backward pass of the discriminator as its parameters
-move along v: the same passes, with an R before every name (`network`).
+move along v: the same passes, with an R before every name (`network`). An optimiser in place of
+plain ascent changes how theta_k moves, and how v follows from lambda_{k+1} (`parameters`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -25,15 +26,18 @@ from tinygrad_ugan.kernels.network import Network, Pass, Weights
 from tinygrad_ugan.kernels.program import (
     CHUNK,
     FIRST_ROW,
+    Array,
+    Blocks,
     I,
     J,
     K,
-    Array,
-    Blocks,
+    Place,
     Program,
     split,
 )
 from tinygrad_ugan.kernels.target import Target
+
+MOST_SCALARS = 8
 
 
 class Term(NamedTuple):
@@ -41,6 +45,47 @@ class Term(NamedTuple):
 
     objective: str
     factor: float
+
+
+class Move(NamedTuple):
+    """One move of the discriminator: up from state k, kept in slot `source`, or back to it."""
+
+    up: bool
+    k: int
+    source: int
+    target: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How theta_k moves: the kernel of a step, that of its pullback, and what it remembers.
+
+    Attributes
+    ----------
+    step, pull_back : callable
+        Kernels of `parameters`.
+    memory : tuple of str
+        Names of what the rule remembers, as the kernels call it.
+    adjoints : tuple of str
+        Names of their adjoints.
+    needs_past : bool
+        Whether `pull_back` reads g_k and the memory before step k.
+    """
+
+    step: Callable[..., None]
+    pull_back: Callable[..., None]
+    memory: tuple[str, ...] = ()
+    adjoints: tuple[str, ...] = ()
+    needs_past: bool = False
+
+
+RULES = {
+    "ascent": Rule(parameters.ascend, parameters.pull_back_ascend),
+    "momentum": Rule(parameters.momentum, parameters.pull_back_momentum, ("velocity",), ("nu",)),
+    "adam": Rule(
+        parameters.adam, parameters.pull_back_adam, ("mean", "square"), ("nu", "xi"), True
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +101,17 @@ class Sweep:
         The objectives, on real and on generated samples.
     steps : int
         K.
-    differentiated : int
-        The reverse sweep goes back through so many steps, the last ones.
+    moves : tuple of Move
+        Up to state K, and then back, with steps up again where states were not kept; `straight`
+        makes the simplest. Slot 0 holds the first state.
+    rule : str
+        One of `RULES`.
+    fresh : bool
+        Whether every step has a batch of its own.
+    keep : bool
+        Keep what the reverse step needs of the forward step, instead of taking that again.
+    terms : bool
+        Whether all parts of the gradient are wanted one by one.
     """
 
     generator: Network
@@ -67,27 +121,56 @@ class Sweep:
     inner: tuple[Term | None, Term | None]
     outer: tuple[Term | None, Term | None]
     steps: int
-    differentiated: int
+    moves: tuple[Move, ...]
+    rule: str = "ascent"
+    fresh: bool = False
+    keep: bool = True
+    terms: bool = False
+
+
+def straight(steps: int, differentiated: int) -> tuple[Move, ...]:
+    """All K steps up, each to a slot of its own, and so many back."""
+    up = [Move(True, k, k, k + 1) for k in range(steps)]
+    return (*up, *(Move(False, k, k) for k in reversed(range(steps - differentiated, steps))))
 
 
 class Result(NamedTuple):
-    """What comes out: f_K, and its gradient with respect to theta_G, for w and b of every layer."""
+    """What comes out; parameters are lists of w, b for every layer.
 
-    value: float
-    gradient: list[NDArray]
+    Attributes
+    ----------
+    value : float
+        f_K.
+    gradients : list of list
+        The gradient with respect to theta_G; or, if terms were asked for, its parts:
+        c_0 ... c_{K-1} and the direct term.
+    """
+
+    value: Any
+    gradients: list[list[NDArray]]
 
 
 class SweepProgram:
-    """A `Sweep`, built for one machine and dtype."""
+    """A `Sweep`, built for one machine and dtype. `run` is not to be called by two threads at once.
+
+    Attributes
+    ----------
+    chunks : int
+        Parts of the rows, with partial sums of their own.
+    nbytes : int
+        Memory.
+    """
 
     def __init__(self, sweep: Sweep, target: Target, dtype: DTypeLike) -> None:
         self.sweep = sweep
         self.program = Program(target, dtype)
+        self._rule = RULES[sweep.rule]
         self._unit = target.padded(1, dtype)
         self._lay_out()
         self._allocate()
         self._write()
         self._executable = self.program.compile()
+        self.nbytes = self._executable.nbytes
         self._fill_constants()
 
     def _lay_out(self) -> None:
@@ -95,84 +178,168 @@ class SweepProgram:
         self._real_rows, self._fake_rows = (-(-n // unit) * unit for n in (s.real, s.fake))
         self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // (2 * unit)))
         self.block = 64
-        self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
         fake = split(self._fake_rows, self.chunks, self.block, unit)
-        self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
         self._noise_blocks = fake
+        self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
+        self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
+        self._backs = [move.k for move in s.moves if not move.up]
+        self._batches = s.steps + 1 if s.fresh else 1
+        self._parts = s.steps + 1 if s.terms else 1
 
     def _allocate(self) -> None:
-        s, p, chunks = self.sweep, self.program, self.chunks
-        slots = s.steps + 1
-        rows = self._real_rows + self._fake_rows
+        self._allocate_slots()
+        self._allocate_parameters()
+        self._allocate_rows()
+
+    def _allocate_slots(self) -> None:
+        s, p = self.sweep, self.program
+        self._slots_g = [p.slot() for _ in range(2 * s.generator.depth)]
+        self._slots_d = [p.slot() for _ in range(2 * s.discriminator.depth)]
+        self._slot_real, self._slot_noise = (
+            self._per_batch(p.slot(self._batches)) for _ in range(2)
+        )
+        self._slots_out = [p.slot(self._parts) for _ in range(2 * s.generator.depth)]
+
+    def _allocate_parameters(self) -> None:
+        s, p = self.sweep, self.program
         G, D = s.generator, s.discriminator
-
-        self._slots_g = [p.slot() for _ in range(2 * G.depth)]
-        self._slots_d = [p.slot() for _ in range(2 * D.depth)]
-        self._slot_real, self._slot_noise = p.slot(), p.slot()
-        self._slots_out = [p.slot() for _ in range(2 * G.depth)]
-
+        spare = 1 + max((max(m.source, m.target) for m in s.moves), default=0)
+        self._spare_slot = spare  # for the steps that are only taken again
         self.theta_g = network.allocate(p, G, transposed=True)
-        self.theta = network.allocate(p, D, s.steps + 1, transposed=True)
-        self.lam = network.allocate(p, D)
-        self.v = network.allocate(p, D, transposed=True)
-        self.g = network.allocate(p, D)
-        self.partial_d = network.allocate(p, D, chunks)
-        self.partial_g = network.allocate(p, G, chunks)
-        self.grad_g = network.allocate(p, G)
+        self.theta = network.allocate(p, D, spare + 1, transposed=True)
+        self.memory = [network.allocate(p, D, spare + 1) for _ in self._rule.memory]
+        self.lam, self.v = network.allocate(p, D), network.allocate(p, D, transposed=True)
+        self.adjoints = [network.allocate(p, D) for _ in self._rule.adjoints]
+        every_g = s.terms or (self._rule.needs_past and s.keep)
+        g = network.allocate(p, D, s.steps + 1 if every_g else 1)
+        self.g = g.along(K) if every_g else g
+        self.partial_g, self.grad_g = network.allocate(p, G, self.chunks), network.allocate(p, G)
+        self.partial_d = network.allocate(p, D, self.chunks)
+        self.curvature = network.allocate(p, D, self.chunks)
+        scalars = p.array(max(s.steps, 2), MOST_SCALARS)
+        self.scalars = scalars
+        self._scalars_now = scalars.along(K, scalars.ld * scalars.itemsize)
 
-        self.x = p.array(rows, D.sizes[0])
-        self.x_bar = p.array(self._fake_rows, D.sizes[0])
-        self.noise = p.array(self._fake_rows, G.sizes[0])
-        options = dict(chunks=chunks, block=self.block)
-        self.pass_g = network.make_pass(p, G, self.noise, copies=1, tangent=False, **options)
-        self.pass_d = network.make_pass(p, D, self.x, copies=slots, tangent=True, **options)
-        self.logits = p.array(1, rows, slots)
-        self.weights_inner, self.weights_outer = p.array(1, rows), p.array(1, rows)
-        scratch = [p.array(1, self.block, chunks).along(CHUNK) for _ in range(3)]
-        self.ds, self.Rs, self.Rds = scratch
-        self.values = p.array(1, 1, chunks)
-        self.ignored = p.array(1, 1, chunks).along(CHUNK)
-        self.etas = p.array(1, slots)
-        self._eta = self.etas.along(K, p.dtype.itemsize)
+    def _allocate_rows(self) -> None:
+        s, p, chunks = self.sweep, self.program, self.chunks
+        rows, width = self._real_rows + self._fake_rows, s.discriminator.sizes[0]
+        options: dict[str, int] = {"chunks": chunks, "block": self.block}
+        copies = s.steps + 1 if s.keep else 1
+        self.x = self._per_batch(p.array(rows, width, self._batches))
+        self.noise = self._per_batch(p.array(self._fake_rows, s.generator.sizes[0], self._batches))
+        self.pass_g = network.make_pass(
+            p, s.generator, self.noise, copies=self._batches, tangent=False, **options
+        )
+        self.pass_d = network.make_pass(
+            p, s.discriminator, self.x, copies=copies, tangent=True, **options
+        )
+        every = s.fresh or s.terms
+        x_bar = p.array(self._fake_rows, width, s.steps + 1 if every else 1)
+        self.x_bar = x_bar.along(K) if every else x_bar
+        logits = p.vector(rows, copies)
+        self.logits = logits.along(K) if s.keep else logits
+        self.weights_inner, self.weights_outer = p.vector(rows), p.vector(rows)
+        self.ds, self.Rs, self.Rds = (p.vector(self.block, chunks).along(CHUNK) for _ in range(3))
+        # Entry K + 1 of the values is f_K, the others inner(theta_k).
+        self.values = p.vector(1, chunks * (s.steps + 2))
+        self._value_now = self.values.along(CHUNK).along(K, chunks * self.values.copy)
+        self.grad_lr = p.vector(1, chunks * (s.steps + 1))
+        self._grad_lr_now = self.grad_lr.along(CHUNK).along(K, chunks * self.grad_lr.copy)
 
-    # The phases
+    def _per_batch(self, x: Any) -> Any:
+        """Make an array, or a place for an address, that of batch k."""
+        if not self.sweep.fresh:
+            return x
+        return x.along_steps if isinstance(x, Place) else x.along(K)
+
+    # The schedule
 
     def _write(self) -> None:
-        s = self.sweep
-        inputs, generate = self._inputs(), self._generate()
-        forward, ascend = self._forward(), self._ascend()
-        outer, start = self._outer(), self._pull_back_ascent(first=True)
-        reverse, again = self._reverse(last=False), self._pull_back_ascent(first=False)
-        reverse_last = self._reverse(last=True)
-        back, out = self._generator_backward(), self._outputs()
+        s, run = self.sweep, self.program.run_phase
+        phases = {
+            name: getattr(self, f"_{name}")()
+            for name in ("inputs", "read_batch", "generate", "forward", "advance", "outer")
+        }
+        run(phases["inputs"])
+        for k in range(self._batches):
+            run(phases["read_batch"], k)
+            run(phases["generate"], k)
+        ups = [move for move in s.moves if move.up]
+        last = next((m.target for m in ups if m.k == s.steps - 1), 0)
+        begun = False
+        for move in s.moves:
+            if not move.up and not begun:
+                self._write_outer(phases, last)
+                begun = True
+            self._write_move(phases, move)
+        if not begun:
+            self._write_outer(phases, last)
+        if s.terms:
+            run(self._collect())
+        self._write_generator()
 
-        run, K, last = self.program.run_phase, s.steps, s.steps - s.differentiated
-        run(inputs)
-        run(generate)
-        for k in range(K):
-            run(forward, k, k, k + 1)
-            run(ascend, k, k, k + 1)
-        run(outer, K, K)
-        if s.differentiated:
-            run(start, K - 1, K)
-        for k in reversed(range(last, K)):
-            run(reverse if k > last else reverse_last, k, k)
-            if k > last:
-                run(again, k - 1, k)
-        run(back)
+    def _write_outer(self, phases: dict[str, int], slot: int) -> None:
+        s, run = self.sweep, self.program.run_phase
+        run(phases["outer"], s.steps, slot)
+        if s.terms:
+            run(self._evaluate(), s.steps, slot)
+        if self._backs or s.terms:
+            run(self._begin())
+            phases["pull"] = self._pull()
+            phases["reverse"], phases["last"] = self._reverse(), self._reverse(last=True)
+
+    def _write_move(self, phases: dict[str, int], move: Move) -> None:
+        s, run = self.sweep, self.program.run_phase
+        _, k, source, target = move
+        if move.up or not s.keep:
+            run(phases["forward"], k, source)
+            run(phases["advance"], k, source, target if move.up else self._spare_slot)
+        if not move.up:
+            at_end = k == self._backs[-1] and not s.terms
+            run(phases["pull"], k, source)
+            run(phases["last" if at_end else "reverse"], k, source)
+
+    def _write_generator(self) -> None:
+        s, run = self.sweep, self.program.run_phase
+        clear, back, out = self._clear_generator(), self._generator_backward(), self._outputs()
+        contributions = [*self._backs[::-1], s.steps]
+        if s.terms:
+            for k in contributions:
+                run(clear)
+                run(back, k)
+                run(out, k)
+            return
+        run(clear)
+        for k in contributions if s.fresh else [0]:
+            run(back, k)
         run(out)
+
+    # The phases
 
     def _inputs(self) -> int:
         s, p = self.sweep, self.program
         phase = p.phase(self.chunks)
         network.copy_in(p, s.generator, self.theta_g, self._slots_g, self.chunks)
         network.copy_in(p, s.discriminator, self.theta, self._slots_d, self.chunks)
+        for weights in self.memory:
+            p.section(network.alone(weights.flat.size, self.chunks))
+            p.call(parameters.zero, out=weights.flat)
+        return phase
+
+    def _read_batch(self) -> int:
+        s, p = self.sweep, self.program
+        phase = p.phase(self.chunks)
         p.section(self._real_blocks)
-        scale = p.constant(s.discriminator.input_scale)
         p.call(
-            parameters.copy_in, source=self._slot_real, first=FIRST_ROW, count=s.real,
-            scale=scale, out=self.x.by_row, ldo=self.x.ld, n=self.x.columns,
-        )  # fmt: skip
+            parameters.copy_in,
+            source=self._slot_real,
+            first=FIRST_ROW,
+            count=s.real,
+            scale=p.constant(s.discriminator.input_scale),
+            out=self.x.by_row,
+            ldo=self.x.ld,
+            n=self.x.columns,
+        )
         return phase
 
     def _generate(self) -> int:
@@ -180,204 +347,323 @@ class SweepProgram:
         phase = p.phase(self.chunks)
         p.section(self._noise_blocks)
         p.call(
-            parameters.copy_in, source=self._slot_noise, first=FIRST_ROW, count=s.fake,
-            scale=p.constant(s.generator.input_scale), out=self.noise.by_row, ldo=self.noise.ld,
+            parameters.copy_in,
+            source=self._slot_noise,
+            first=FIRST_ROW,
+            count=s.fake,
+            scale=p.constant(s.generator.input_scale),
+            out=self.noise.by_row,
+            ldo=self.noise.ld,
             n=self.noise.columns,
-        )  # fmt: skip
-        here = _by_row(self.pass_g)
+        )
+        here = self._generator_here()
         samples = self.x.row(self._real_rows).by_row
         here.hidden(self.theta_g)
         here.output(self.theta_g, samples)
         scale = s.discriminator.input_scale
         if scale != 1.0:
-            p.call(
-                parameters.scaled, x=samples, ld=samples.ld, scale=p.constant(scale), out=samples,
-                n=samples.ld,
-            )  # fmt: skip
+            arguments = {"x": samples, "ld": samples.ld, "out": samples, "n": samples.ld}
+            p.call(parameters.scaled, scale=p.constant(scale), **arguments)
         return phase
-
-    def _sides(self, terms: tuple[Term | None, Term | None]) -> list[tuple[bool, Term, list]]:
-        """What is to be done on real and on generated rows: ``(is_fake, term, blocks)``."""
-        blocks = (self._real_blocks, self._fake_blocks)
-        return [(bool(i), t, blocks[i]) for i, t in enumerate(terms) if t is not None]
 
     def _forward(self) -> int:
         """g_k, in parts: one for each chunk. What the reverse step needs again is kept."""
-        p = self.program
+        p, here = self.program, self._discriminator_here()
         phase = p.phase(self.chunks)
         self._clear(self.partial_d)
-        here = _by_row(self.pass_d, K)
-        theta, logits = self.theta.along(I), self.logits.along(K).by_element
+        self._clear_value(self._value_now)
+        theta = self.theta.along(I)
         for _, term, blocks in self._sides(self.sweep.inner):
             p.section(blocks)
             here.hidden(theta)
-            here.output(theta, _flat(logits))
-            self._objective(term, logits, self.weights_inner, self.ignored)
-            here.backward(theta, _flat(self.ds), self.partial_d.along(CHUNK), to_input=False)
+            self._objective(here, theta, term, self.weights_inner, self._value_now)
+            here.backward(theta, _column(self.ds), self.partial_d.along(CHUNK), to_input=False)
         return phase
-
-    def _objective(self, term: Term, logits: Array, weights: Array, value: Array) -> None:
-        self.program.call(
-            losses.objective, term.objective, t=logits, weight=weights.by_element,
-            dt=self.ds, value=value,
-        )  # fmt: skip
 
     def _outer(self) -> int:
         """f_K, lambda_K in parts, and the direct cotangent of the samples."""
-        p, s = self.program, self.sweep
+        p, s, here = self.program, self.sweep, self._discriminator_here()
         phase = p.phase(self.chunks)
         self._clear(self.partial_d)
-        p.once(self.program.target.lanes(p.dtype))
-        p.call(parameters.zero, out=self.values.along(CHUNK))
-        here = _by_row(self.pass_d, K)
-        theta, logits = self.theta.along(I), self.logits.along(K).by_element
+        value = self._after_value()
+        self._clear_value(value)
+        theta = self.theta.along(I)
         for is_fake, term, blocks in self._sides(s.outer):
             p.section(blocks)
             here.hidden(theta)
-            here.output(theta, _flat(logits))
-            self._objective(term, logits, self.weights_outer, self.values.along(CHUNK))
-            if is_fake or s.differentiated:
+            self._objective(here, theta, term, self.weights_outer, value)
+            if is_fake or self._backs or s.terms:
                 grad = self.partial_d.along(CHUNK)
-                here.backward(theta, _flat(self.ds), grad, to_input=is_fake)
+                here.backward(theta, _column(self.ds), grad, to_input=is_fake)
             if is_fake:
                 self._add_cotangent(parameters.scaled, here.d[0])
         return phase
 
+    def _after_value(self) -> Array:
+        """The entry of the values that follows the K-th: `outer` is run with k = K."""
+        now = self._value_now
+        return now.along(0, self.chunks * now.copy)
+
+    def _evaluate(self) -> int:
+        """The inner objective at theta_K."""
+        p, here = self.program, self._discriminator_here()
+        phase = p.phase(self.chunks)
+        self._clear_value(self._value_now)
+        theta = self.theta.along(I)
+        for _, term, blocks in self._sides(self.sweep.inner):
+            p.section(blocks)
+            here.hidden(theta)
+            self._objective(here, theta, term, self.weights_inner, self._value_now)
+        return phase
+
+    def _objective(
+        self, here: Pass, theta: Weights, term: Term, weights: Array, value: Array
+    ) -> None:
+        """The logits, their objective, and its derivative."""
+        logits = self.logits.by_element
+        here.output(theta, _column(logits))
+        self.program.call(
+            losses.objective,
+            term.objective,
+            t=logits,
+            weight=weights.by_element,
+            dt=self.ds,
+            value=value,
+        )
+
     def _add_cotangent(self, how: Callable[..., None], d: Array) -> None:
-        """Scaled as the input is, to the cotangent of the samples."""
+        """To the cotangent of the samples, scaled as these are before the discriminator."""
         p = self.program
         out = self.x_bar.by_row.row(-self._real_rows)
         scale = p.constant(self.sweep.discriminator.input_scale)
         p.call(how, x=d, ld=d.ld, scale=scale, out=out, n=d.ld)
 
-    def _reverse(self, *, last: bool) -> int:
-        """c_k, and the curvature H_k v in parts, which the last step has no use for."""
-        p = self.program
-        phase = p.phase(self.chunks)
-        if not last:
-            self._clear(self.partial_d)
-        here = _by_row(self.pass_d, K)
-        theta, logits = self.theta.along(I), self.logits.along(K).by_element
-        for is_fake, term, blocks in self._sides(self.sweep.inner):
-            if last and not is_fake:
-                continue
-            p.section(blocks)
-            here.hidden_tangent(theta, self.v)
-            here.logit_tangent(theta, self.v, _flat(self.Rs))
-            p.call(
-                losses.objective_tangent, term.objective, t=logits, Rt=self.Rs,
-                weight=self.weights_inner.by_element, dt=self.ds, Rdt=self.Rds,
-            )  # fmt: skip
-            grad = None if last else self.partial_d.along(CHUNK)
-            here.backward_tangent(theta, self.v, self.ds, self.Rds, grad, to_input=is_fake)
-            if is_fake:
-                self._add_cotangent(parameters.add_scaled, here.Rd[0] if here.Rd else here.d[0])
-        return phase
-
-    def _clear(self, partial: Weights) -> None:
-        self.program.once(partial.flat.size)
-        self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
-
-    def _ascend(self) -> int:
-        """theta_{k+1} = theta_k + eta_k g_k."""
+    def _begin(self) -> int:
+        """lambda_K; the adjoint of what the rule remembers is zero."""
 
         def step(l: int, kind: str) -> None:
-            here, after = (getattr(self.theta.along(r), kind)[l] for r in (I, J))
+            lam = getattr(self.lam, kind)[l].by_row
+            arguments = self._partial(self.partial_d, l, kind)
+            p.call(parameters.total, **arguments, out=lam, n=lam.columns)
+
+        p = self.program
+        phase = p.phase(self.chunks)
+        self._each_parameter(self.sweep.discriminator, step)
+        self._clear(self.curvature)
+        for weights in self.adjoints:
+            p.section(network.alone(weights.flat.size, self.chunks))
+            p.call(parameters.zero, out=weights.flat)
+        return phase
+
+    def _advance(self) -> int:
+        """theta_{k+1}."""
+
+        def step(l: int, kind: str) -> None:
+            states = {
+                "theta": self.theta,
+                **dict(zip(self._rule.memory, self.memory, strict=True)),
+            }
+            before = {n: getattr(x.along(I), kind)[l].by_row for n, x in states.items()}
+            after = {f"{n}_next": getattr(x.along(J), kind)[l].by_row for n, x in states.items()}
             p.call(
-                parameters.ascend, **self._partial(self.partial_d, l, kind), theta=here.by_row,
-                eta=self._eta, g=getattr(self.g, kind)[l].by_row,
-                theta_next=after.by_row, n=here.columns,
-            )  # fmt: skip
+                self._rule.step,
+                **self._partial(self.partial_d, l, kind),
+                **before,
+                **after,
+                **self._step_size(),
+                g=getattr(self.g, kind)[l].by_row,
+                n=before["theta"].columns,
+            )
 
         p = self.program
         phase = p.phase(self.chunks)
         self._each_parameter(self.sweep.discriminator, step, self.theta.along(J))
         return phase
 
-    def _pull_back_ascent(self, *, first: bool) -> int:
-        """lambda_k = lambda_{k+1} + H_k v, and the next v = eta_{k-1} lambda_k."""
+    def _pull(self) -> int:
+        """lambda_{k+1}, and v, the adjoint of g_k."""
 
         def step(l: int, kind: str) -> None:
-            lam, v = (getattr(x, kind)[l] for x in (self.lam, self.v))
-            arguments = self._partial(self.partial_d, l, kind)
-            if first:
-                p.call(parameters.total, **arguments, out=lam.by_row, n=lam.columns)
+            adjoints = {
+                name: getattr(x, kind)[l].by_row
+                for name, x in zip(self._rule.adjoints, self.adjoints, strict=True)
+            }
+            past = {}
+            if self._rule.needs_past:
+                memory = zip(self._rule.memory, self.memory, strict=True)
+                past = {name: getattr(x.along(I), kind)[l].by_row for name, x in memory}
+                past["g"] = getattr(self.g, kind)[l].by_row
+            lam = getattr(self.lam, kind)[l].by_row
+            p.call(
+                self._rule.pull_back,
+                **self._partial(self.curvature, l, kind),
+                **adjoints,
+                **past,
+                **self._step_size(),
+                lam=lam,
+                v=getattr(self.v, kind)[l].by_row,
+                n=lam.columns,
+            )
+            if self.sweep.terms:
                 p.call(
-                    parameters.scaled, x=lam.by_row, ld=lam.ld, scale=self._eta,
-                    out=v.by_row, n=lam.ld,
-                )  # fmt: skip
-            else:
-                p.call(
-                    parameters.pull_back_ascent, **arguments, lam=lam.by_row,
-                    eta=self._eta, v=v.by_row, n=lam.columns,
-                )  # fmt: skip
+                    parameters.inner_product,
+                    x=lam,
+                    y=getattr(self.g, kind)[l].by_row,
+                    ld=lam.ld,
+                    out=self._grad_lr_now,
+                    n=_whole(lam, self._unit),
+                )
 
         p = self.program
         phase = p.phase(self.chunks)
+        if self.sweep.terms:
+            self._clear_value(self._grad_lr_now)
         self._each_parameter(self.sweep.discriminator, step, self.v)
         return phase
 
-    def _partial(self, partial: Weights, l: int, kind: str) -> dict:
-        array = getattr(partial, kind)[l]
-        stride = array.copy // array.itemsize
-        return dict(partial=array.by_row, stride=stride, groups=self.chunks, ld=array.ld)
+    def _collect(self) -> int:
+        """lambda_0."""
 
-    def _each_parameter(
-        self, net: Network, step: Callable[[int, str], None], transposed: Weights | None
-    ) -> None:
-        """Sections for the weights, in shares, and the biases of every layer."""
+        def step(l: int, kind: str) -> None:
+            lam = getattr(self.lam, kind)[l].by_row
+            p.call(
+                parameters.pull_back_ascend,
+                **self._partial(self.curvature, l, kind),
+                lam=lam,
+                eta=p.constant(1.0),
+                v=getattr(self.v, kind)[l].by_row,
+                n=lam.columns,
+            )
+
         p = self.program
-        for l in range(net.depth):
-            rows = net.shape(l + 1)[0]
-            whole = net.is_rows(l + 1)  # and is transposed on its way in and out
-            blocks = network.alone(rows, self.chunks) if whole else self._shares(rows)
-            p.section(blocks)
-            step(l, "w")
-            if transposed is not None:
-                network.transpose(p, net, l + 1, transposed)
-            p.section(network.alone(1, self.chunks))
-            step(l, "b")
+        phase = p.phase(self.chunks)
+        self._each_parameter(self.sweep.discriminator, step)
+        return phase
 
-    def _shares(self, rows: int) -> Blocks:
-        return network.shares(rows, self.chunks, self._unit)
+    def _reverse(self, *, last: bool = False) -> int:
+        """c_k, and the curvature H_k v in parts, which the last step has no use for."""
+        p, here = self.program, self._discriminator_here()
+        phase = p.phase(self.chunks)
+        if not last:
+            self._clear(self.curvature)
+        every = self.sweep.fresh or self.sweep.terms
+        theta, logits = self.theta.along(I), self.logits.by_element
+        for is_fake, term, blocks in self._sides(self.sweep.inner):
+            if last and not is_fake:
+                continue
+            p.section(blocks)
+            here.hidden_tangent(theta, self.v)
+            here.logit_tangent(theta, self.v, _column(self.Rs))
+            p.call(
+                losses.objective_tangent,
+                term.objective,
+                t=logits,
+                Rt=self.Rs,
+                weight=self.weights_inner.by_element,
+                dt=self.ds,
+                Rdt=self.Rds,
+            )
+            grad = None if last else self.curvature.along(CHUNK)
+            here.backward_tangent(theta, self.v, self.ds, self.Rds, grad, to_input=is_fake)
+            if is_fake:
+                self._add_cotangent(
+                    parameters.scaled if every else parameters.add_scaled, here.Rd[0]
+                )
+        return phase
+
+    def _clear_generator(self) -> int:
+        phase = self.program.phase(self.chunks)
+        self._clear(self.partial_g)
+        return phase
 
     def _generator_backward(self) -> int:
         p = self.program
         phase = p.phase(self.chunks)
-        self._clear(self.partial_g)
         p.section(self._noise_blocks)
-        here = _by_row(self.pass_g)
-        here.backward(self.theta_g, self.x_bar.by_row, self.partial_g.along(CHUNK), to_input=False)
+        grad = self.partial_g.along(CHUNK)
+        self._generator_here().backward(self.theta_g, self.x_bar.by_row, grad, to_input=False)
         return phase
 
     def _outputs(self) -> int:
         """Add up the generator's gradient, and hand it to the caller."""
 
         def step(l: int, kind: str) -> None:
-            array, slot = getattr(self.grad_g, kind)[l], self._slots_out[2 * l + (kind == "b")]
-            p.call(
-                parameters.total, **self._partial(self.partial_g, l, kind), out=array.by_row,
-                n=array.columns,
-            )  # fmt: skip
-            if kind == "w" and net.is_rows(l + 1):
-                return
-            p.call(
-                parameters.copy_out, x=array.by_row, ldx=array.ld, first=FIRST_ROW, out=slot,
-                n=array.columns,
-            )  # fmt: skip
+            array = getattr(self.grad_g, kind)[l]
+            arguments = self._partial(self.partial_g, l, kind)
+            p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
+            if not (kind == "w" and net.is_rows(l + 1)):
+                p.call(
+                    parameters.copy_out,
+                    x=array.by_row,
+                    ldx=array.ld,
+                    first=FIRST_ROW,
+                    out=self._slot_out(l, kind),
+                    n=array.columns,
+                )
 
         p, net = self.program, self.sweep.generator
         phase = p.phase(self.chunks)
-        self._each_parameter(net, step, None)
+        self._each_parameter(net, step)
         L = net.depth
         if net.is_rows(L):
             p.section(network.alone(net.sizes[-2], self.chunks))
-            w = self.grad_g.w[L - 1]
-            p.call(
-                parameters.copy_out_transposed, x=w, ldx=w.ld, out=self._slots_out[2 * L - 2],
-                n=net.sizes[-1],
-            )  # fmt: skip
+            w, slot = self.grad_g.w[L - 1], self._slot_out(L - 1, "w")
+            p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=slot, n=net.sizes[-1])
         return phase
+
+    def _slot_out(self, l: int, kind: str) -> Place:
+        place = self._slots_out[2 * l + (kind == "b")]
+        return place.along_steps if self.sweep.terms else place
+
+    # Their parts
+
+    def _discriminator_here(self) -> Pass:
+        """The pass at the rows of a block, of step k where all are kept."""
+        p, keep = self.pass_d, self.sweep.keep
+        h, e = ([a.along(K) if keep else a for a in x[1:]] for x in (p.h, p.e))
+        return replace(p, h=_by_row([p.h[0], *h]), e=_by_row([p.e[0], *e]))
+
+    def _generator_here(self) -> Pass:
+        p = self.pass_g
+        return replace(p, h=_by_row([p.h[0], *(self._per_batch(a) for a in p.h[1:])]))
+
+    def _sides(self, terms: tuple[Term | None, Term | None]) -> list[tuple[bool, Term, Blocks]]:
+        """What is to be done on real and on generated rows: ``(is_fake, term, blocks)``."""
+        blocks = (self._real_blocks, self._fake_blocks)
+        return [(bool(i), t, blocks[i]) for i, t in enumerate(terms) if t is not None]
+
+    def _clear(self, partial: Weights) -> None:
+        self.program.once(partial.flat.size)
+        self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
+
+    def _clear_value(self, value: Array) -> None:
+        self.program.once(self.program.target.lanes(self.program.dtype))
+        self.program.call(parameters.zero, out=value)
+
+    def _partial(self, partial: Weights, l: int, kind: str) -> dict[str, Any]:
+        array = getattr(partial, kind)[l]
+        stride = array.copy // array.itemsize
+        return {"partial": array.by_row, "stride": stride, "groups": self.chunks, "ld": array.ld}
+
+    def _step_size(self) -> dict[str, Array]:
+        name = "eta" if self._rule is RULES["ascent"] else "scalars"
+        return {name: self._scalars_now}
+
+    def _each_parameter(
+        self, net: Network, step: Callable[[int, str], None], transposed: Weights | None = None
+    ) -> None:
+        """Sections for the weights, in shares, and the biases of every layer."""
+        p = self.program
+        for l in range(net.depth):
+            rows = net.shape(l + 1)[0]
+            whole = net.is_rows(l + 1)  # and is transposed on its way in and out
+            shares = network.shares(rows, self.chunks, self._unit)
+            p.section(network.alone(rows, self.chunks) if whole else shares)
+            step(l, "w")
+            if transposed is not None:
+                network.transpose(p, net, l + 1, transposed)
+            p.section(network.alone(1, self.chunks))
+            step(l, "b")
 
     # Running
 
@@ -390,39 +676,72 @@ class SweepProgram:
                 weights[: s.real] = terms[0].factor / s.real
             if terms[1] is not None:
                 weights[edge : edge + s.fake] = terms[1].factor / s.fake
-        self._etas = view(self.etas)[0]
-        self._values = [view(self.values, c) for c in range(self.chunks)]
+        self._scalars_view = view(self.scalars)
+        last = self.chunks * (s.steps + 1)
+        self._value_views = [view(self.values, last + c) for c in range(self.chunks)]
 
     def run(
         self,
         theta_g: Sequence[NDArray],
         theta_d: Sequence[NDArray],
-        real: NDArray,
-        noise: NDArray,
-        etas: Sequence[float],
+        reals: Sequence[NDArray],
+        noises: Sequence[NDArray],
+        scalars: NDArray,
     ) -> Result:
-        """Value and gradient; parameters are given as w, b of every layer, in this order."""
-        self._etas[: len(etas)] = etas
-        given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, real, noise)]
-        gradient = [np.empty(x.shape, x.dtype) for x in theta_g]
-        arrays = [*given, *gradient]
+        """Value and gradient.
+
+        Parameters
+        ----------
+        theta_g, theta_d : sequence of ndarray
+            w and b of every layer, in this order.
+        reals, noises : sequence of ndarray
+            The batches: one, or K + 1.
+        scalars : ndarray, shape (K, m)
+            What the rule's kernels read at every step.
+        """
+        self._scalars_view[: len(scalars), : scalars.shape[1]] = scalars
+        given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, *reals, *noises)]
+        parts = [[np.empty(x.shape, x.dtype) for x in theta_g] for _ in range(self._parts)]
+        outputs = [part[i] for i in range(len(theta_g)) for part in parts]
+        arrays = [*given, *outputs]
         self._executable.run([x.__array_interface__["data"][0] for x in arrays])
-        return Result(sum(v[0, 0] for v in self._values), gradient)
+        value = sum((v[0, 0] for v in self._value_views[1:]), self._value_views[0][0, 0])
+        return Result(value, parts)
+
+    # What else there is to see after a run
+
+    def inner_values(self) -> NDArray:
+        """inner(theta_G, theta_k, b_k) for k = 0 ... K."""
+        return self._sums(self.values, self.sweep.steps + 1)
+
+    def step_size_gradients(self) -> NDArray:
+        """<lambda_{k+1}, g_k> for k = 0 ... K - 1."""
+        return self._sums(self.grad_lr, self.sweep.steps)
+
+    def _sums(self, array: Array, steps: int) -> NDArray:
+        view, chunks = self._executable.view, range(self.chunks)
+        sums = [sum(view(array, k * self.chunks + c)[0, 0] for c in chunks) for k in range(steps)]
+        return np.array(sums, self.program.dtype)
+
+    def parameters(self, weights: Weights, copy: int = 0) -> list[NDArray]:
+        """A copy of parameters in the program's memory, as w, b of every layer."""
+        view, net = self._executable.view, self.sweep.discriminator
+        arrays = []
+        for l, (w, b) in enumerate(zip(weights.w, weights.b, strict=True), start=1):
+            matrix = view(w, copy)
+            arrays += [np.array(matrix.T if net.is_rows(l) else matrix), np.array(view(b, copy)[0])]
+        return arrays
 
 
-def _by_row(p: Pass, register: int | None = None) -> Pass:
-    """The pass at the rows of a block; what is kept, in the copy of a register."""
-
-    def place(arrays: list[Array]) -> list[Array]:
-        return [a if register is None else a.along(register) for a in arrays]
-
-    h = [p.h[0], *place(p.h[1:])]
-    e = [a.by_row for a in place(p.e)] if p.Rh else p.e
-    return Pass(p.program, p.network, [a.by_row for a in h], e, p.d, p.Rh, p.Rd)
+def _by_row(arrays: list[Array]) -> list[Array]:
+    return [a.by_row for a in arrays]
 
 
-def _flat(array: Array) -> Array:
+def _column(array: Array) -> Array:
     """A row of numbers as a column: one output for every row."""
-    from dataclasses import replace
-
     return replace(array, ld=1)
+
+
+def _whole(array: Array, unit: int) -> int:
+    """Columns, pads included."""
+    return -(-array.columns // unit) * unit

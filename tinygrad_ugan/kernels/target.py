@@ -47,9 +47,9 @@ class Target:
 
 # Name, features that are needed, vector bytes, and the tile that measured best there.
 _TARGETS = (
-    ("avx512", ("avx512f", "avx512dq", "avx512vl", "fma"), 64, 8, 2),
-    ("avx2", ("avx2", "fma"), 32, 4, 3),
-    ("neon", ("neon",), 16, 8, 2),
+    ("avx512", ("avx512f", "avx512dq", "avx512vl", "fma"), (64, 8, 2)),
+    ("avx2", ("avx2", "fma"), (32, 4, 3)),
+    ("neon", ("neon",), (16, 8, 2)),
 )
 
 
@@ -59,7 +59,7 @@ def host_target() -> Target | None:
     features = dict(llvm.get_host_cpu_features())
     if platform.machine() in ("arm64", "aarch64"):
         features["neon"] = True  # a part of the architecture, and not always listed
-    for name, needed, *tile in _TARGETS:
+    for name, needed, tile in _TARGETS:
         if all(features.get(feature) for feature in needed):
             return Target(name, *tile, llvm.get_host_cpu_name(), _flags(features))
     return None
@@ -74,7 +74,7 @@ def emulated_target(name: str) -> Target:
     features = {**llvm.get_host_cpu_features()}
     if name != "avx512":
         features = {k: v and not k.startswith("avx512") for k, v in features.items()}
-    tile = next(tile for known, _, *tile in _TARGETS if known == name)
+    tile = next(tile for known, _, tile in _TARGETS if known == name)
     return Target(name, *tile, llvm.get_host_cpu_name(), _flags(features))
 
 

@@ -1,22 +1,26 @@
 """The threads that help to run programs.
 
 They are Python threads, so that they are created and ended as the platform does it; inside
-`executor.server` they hold no lock. A thread that finds nothing to do for a while goes to sleep on a
-semaphore. A program is never kept waiting for a thread to wake up: its chunks are claimed by
-whoever comes, and if nobody else does, by the thread that started it.
+`executor.server` they do not hold the interpreter's lock. A thread that finds nothing to do for a
+while goes to sleep on a semaphore. A program is never kept waiting for a thread to wake up: its
+chunks are claimed by whoever comes, and if nobody else does, by the thread that started it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
-from tinygrad_ugan.kernels import executor
-from tinygrad_ugan.kernels.target import Target
+
+if TYPE_CHECKING:
+    from tinygrad_ugan.kernels.target import Target
 
 _Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
@@ -30,11 +34,13 @@ class Pool:
         self._busy = threading.Lock()
         self._work = threading.Semaphore(0)
         self._sleeping = 0
-        self._started: dict[Target, bool] = {}
+        self._started = False
         self._stopped = False
 
     def run(self, header: int, target: Target, *, alone: bool = False) -> None:
         """Run a program: with all threads, or alone while another Python thread has these."""
+        from tinygrad_ugan.kernels import executor
+
         run = _function(executor.runner(target))
         if alone or self.threads == 1 or not self._busy.acquire(blocking=False):
             run(header, 0)
@@ -57,13 +63,15 @@ class Pool:
     def _start(self, target: Target) -> None:
         if self._started:
             return
-        self._started[target] = True
+        from tinygrad_ugan.kernels import executor
+
+        self._started = True
         serve = _function(executor.server(target))
         for i in range(self.threads - 1):
             name = f"tinygrad_ugan-{i + 1}"
             threading.Thread(target=self._serve, args=(serve,), name=name, daemon=True).start()
 
-    def _serve(self, serve) -> None:
+    def _serve(self, serve: Callable[..., Any]) -> None:
         while not self._stopped:
             serve(self._job.ctypes.data, 0)
             self._sleeping += 1
@@ -71,13 +79,9 @@ class Pool:
             self._sleeping -= 1
 
 
-_functions: dict[int, ctypes._CFuncPtr] = {}
-
-
-def _function(address: int):
-    if address not in _functions:
-        _functions[address] = _Function(address)
-    return _functions[address]
+@functools.cache
+def _function(address: int) -> Callable[..., Any]:
+    return _Function(address)
 
 
 def available() -> int:
@@ -89,7 +93,7 @@ def available() -> int:
 
 
 class _Current:
-    pool = None
+    pool: Pool | None = None
 
 
 def pool() -> Pool:

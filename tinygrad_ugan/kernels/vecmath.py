@@ -8,11 +8,13 @@ and for the logarithm, with :math:`s = f / (2 + f)`,
 
 .. math:: \log(1 + f) = 2 \operatorname{artanh} s = f - s\,(f - s^2 Q(s^2)).
 
-P and Q are minimax polynomials of the relative error (Remez's exchange in 50 digits; their leading
-coefficients rounded one after another, and the rest fitted again). NaN gives NaN, and infinities,
-signed zeros, overflow and denormal numbers are as in IEEE 754. The bounds on the error, in units of
-the last place, hold for every float32; for float64 they are the largest that random tests of
-millions of points found, rounded up.
+P and Q are minimax polynomials of the relative error (Remez's exchange in 50 digits; the leading
+coefficients rounded one after another, and the rest fitted again), P for float32 with more weight
+on the r where tanh rounds worst. NaN gives NaN; infinities, overflow and denormal numbers are as in
+IEEE 754; tanh and expm1 keep the sign of 0.
+
+The bounds on the error, in units of the last place, were verified for every float32. For float64
+they are no proof: random tests of 18 million points for each function stayed below them.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_ugan.kernels.emitter import Emitter, Value
+
+_LOG2_E = float(np.log2(np.e))
+_LOG_2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ _SINGLE = _Format(
     exp_range=(-104.0, 89.0),
     ones=20.0,
     tiny=2.0**-25,
-    p=(0.5, 0.166665226, 0.0416666046, 0.0083692316, 0.00139189337),
+    p=(0.5, 0.166665226, 0.0416678973, 0.00836762786, 0.00138236093),
     q=(0.666664898, 0.400180012, 0.280522406, 0.27788645),
 )
 _DOUBLE = _Format(
@@ -87,32 +92,38 @@ _DOUBLE = _Format(
 
 
 def tanh(e: Emitter, x: Value) -> Value:
-    """The hyperbolic tangent, ``(exp(2 x) - 1) / (exp(2 x) + 1)``; odd to the last bit."""
-    magnitude = e.absolute(x)
-    y = e.minimum(magnitude + magnitude, _format(e).ones)
-    k, power = _exponent(e, y)
-    above_one = e.fma(power, _expm1_series(e, _remainder(e, y, k)), power - 1.0)
+    """The hyperbolic tangent, ``(exp(2 x) - 1) / (exp(2 x) + 1)``; odd, and never beyond 1.
+
+    The error is below 2.6 ulp.
+    """
+    form = _format(e)
+    y = e.minimum(e.absolute(x), form.ones / 2)
+    k, double_power = _whole(e, y, 2 * _LOG2_E, shift=1)
+    r = e.fma(k, -_LOG_2 / 2, y)  # the errors of many k do not count, where tanh is flat
+    doubled = tuple(c * 2.0**n for n, c in enumerate(form.p, start=1))  # P at 2 r
+    half = e.fma(r * r, _polynomial(e, r, doubled), r)
+    above_one = e.fma(double_power, half, e.fma(double_power, 0.5, -1.0))
     return e.copysign(above_one / (above_one + 2.0), x)
 
 
 def sigmoid(e: Emitter, x: Value) -> Value:
-    """``1 / (1 + exp(-x))``, accurate and without overflow on both sides."""
+    """``1 / (1 + exp(-x))``, without overflow; error below 2.5 ulp."""
     small = exp(e, -e.absolute(x))
     return e.where(x < 0.0, small, 1.0) / (small + 1.0)
 
 
 def softplus(e: Emitter, x: Value) -> Value:
-    """``log(1 + exp(x))``, without overflow."""
+    """``log(1 + exp(x))``, without overflow; error below 2 ulp."""
     return e.maximum(x, 0.0) + _log1p(e, exp(e, -e.absolute(x)))
 
 
 def log_sigmoid(e: Emitter, x: Value) -> Value:
-    """``-log(1 + exp(-x))``, without overflow."""
+    """``-log(1 + exp(-x))``, without overflow; error below 2 ulp."""
     return e.minimum(x, 0.0) - _log1p(e, exp(e, -e.absolute(x)))
 
 
 def exp(e: Emitter, x: Value) -> Value:
-    """The exponential, denormal results included."""
+    """The exponential, denormal results included; error below 1.2 ulp."""
     low, high = _format(e).exp_range
     x = e.minimum(e.maximum(x, low), high)
     k, _ = _exponent(e, x)
@@ -123,7 +134,7 @@ def exp(e: Emitter, x: Value) -> Value:
 
 
 def expm1(e: Emitter, x: Value) -> Value:
-    """``exp(x) - 1``, accurate near 0."""
+    """``exp(x) - 1``, accurate near 0; error below 2 ulp."""
     form = _format(e)
     y = e.minimum(e.maximum(x, -form.ones), form.exp_range[1])
     k, half_power = _exponent(e, y, shift=-1)  # half, for the largest power is infinite
@@ -144,7 +155,7 @@ def _format(e: Emitter) -> _Format:
 
 def _exponent(e: Emitter, x: Value, shift: int = 0) -> tuple[Value, Value]:
     """``k = round(x / log 2)``, and ``2^(k + shift)``."""
-    return _whole(e, x, float(np.log2(np.e)), shift)
+    return _whole(e, x, _LOG2_E, shift)
 
 
 def _whole(e: Emitter, x: Value, factor: float = 1.0, shift: int = 0) -> tuple[Value, Value]:
@@ -171,9 +182,13 @@ def _expm1_series(e: Emitter, r: Value) -> Value:
 
 
 def _polynomial(e: Emitter, x: Value, coefficients: tuple[float, ...]) -> Value:
-    """By Horner's rule: the fewest instructions, and other vectors fill the waits."""
-    *rest, last = coefficients
-    total = e.like(last, x)
-    for c in reversed(rest):
-        total = e.fma(total, x, c)
+    """Pairs, then Horner's rule in the square: as few instructions as Horner's, half the depth."""
+    square = x * x
+    pairs = [
+        e.fma(x, odd, even)
+        for even, odd in zip(coefficients[::2], coefficients[1::2], strict=False)
+    ]
+    total = e.like(coefficients[-1], x) if len(coefficients) % 2 else pairs.pop()
+    for pair in reversed(pairs):
+        total = e.fma(total, square, pair)
     return total

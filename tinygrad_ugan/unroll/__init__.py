@@ -3,8 +3,8 @@
 from tinygrad_ugan.unroll import games
 from tinygrad_ugan.unroll.field import field, game_jacobian
 from tinygrad_ugan.unroll.forward import response_jacobian
-from tinygrad_ugan.unroll.game import Game, SampleGame
-from tinygrad_ugan.unroll.gradient import METHODS, value_and_grad
+from tinygrad_ugan.unroll.game import Game, LogitGame, SampleGame
+from tinygrad_ugan.unroll.gradient import METHODS, explain_method, value_and_grad
 from tinygrad_ugan.unroll.implicit import Implicit, NotConvergedError, implicit_grad
 from tinygrad_ugan.unroll.stability import Diagnosis, diagnose
 from tinygrad_ugan.unroll.terms import Terms, Trajectory, decompose, trajectory
@@ -14,12 +14,14 @@ __all__ = [
     "Diagnosis",
     "Game",
     "Implicit",
+    "LogitGame",
     "NotConvergedError",
     "SampleGame",
     "Terms",
     "Trajectory",
     "decompose",
     "diagnose",
+    "explain_method",
     "field",
     "game_jacobian",
     "games",

@@ -71,3 +71,32 @@ class SampleGame(Protocol):
     def outer_on(self, samples: PyTree, theta_d: PyTree, batch: Any) -> Any:
         """``outer`` as a function of the samples."""
         ...
+
+
+Term = tuple[str, float]
+
+
+@runtime_checkable
+class LogitGame(SampleGame, Protocol):
+    """A game whose objectives are weighted means of functions of the discriminator's logits.
+
+    ``inner = factor_r mean(phi_r(r)) + factor_s mean(phi_s(s))``, with r the logits of real and s
+    those of generated samples; likewise `outer`. The functions are those of
+    `tinygrad_ugan.kernels.losses.OBJECTIVES`, by name.
+    """
+
+    @property
+    def generator(self) -> Any:
+        """``generator(theta_g, noise)`` -> samples."""
+
+    @property
+    def discriminator(self) -> Any:
+        """``discriminator(theta_d, x)`` -> logits."""
+
+    @property
+    def inner_terms(self) -> tuple[Term | None, Term | None]:
+        """``(phi_r, factor_r)`` and ``(phi_s, factor_s)`` of `inner`; None where it has no such."""
+
+    @property
+    def outer_terms(self) -> tuple[Term | None, Term | None]:
+        """Those of `outer`."""

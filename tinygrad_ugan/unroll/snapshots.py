@@ -13,17 +13,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import comb
-
-from tinygrad_ugan.unroll.dynamics import State
-from tinygrad_ugan.unroll.problem import Problem
+from typing import Any, Protocol
 
 
-def reversed_states(problem: Problem, snapshots: int | None) -> Iterator[tuple[int, State]]:
+class Plan(Protocol):
+    """What going back needs of a problem."""
+
+    @property
+    def steps(self) -> int:
+        """K."""
+
+    @property
+    def state(self) -> Any:
+        """s_0."""
+
+    @property
+    def theta_g(self) -> Any:
+        """What `step` is called with."""
+
+    def step(self, k: int, theta_g: Any, state: Any) -> Any:
+        """s_{k+1}."""
+
+
+def reversed_states(problem: Plan, snapshots: int | None) -> Iterator[tuple[int, Any]]:
     """Yield (K, s_K), (K - 1, s_{K-1}), ..., (0, s_0) with `snapshots` states kept, or all."""
     if snapshots is None:
-        states = list(enumerate(problem.states()))
+        states = [problem.state]
+        for k in range(problem.steps):
+            states.append(problem.step(k, problem.theta_g, states[-1]))
         while states:
-            yield states.pop()
+            yield len(states) - 1, states.pop()
         return
 
     kept = [(0, problem.state)]

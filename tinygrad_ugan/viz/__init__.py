@@ -1,6 +1,18 @@
 """Pictures: arrays and records in, matplotlib figures out. It imports nothing of ours."""
 
+from tinygrad_ugan.viz.animation import animation
 from tinygrad_ugan.viz.field import vector_field
+from tinygrad_ugan.viz.intervals import confidence_interval, intervals
 from tinygrad_ugan.viz.ring import curves, density, samples_over_time
+from tinygrad_ugan.viz.surface import decision_surface
 
-__all__ = ["curves", "density", "samples_over_time", "vector_field"]
+__all__ = [
+    "animation",
+    "confidence_interval",
+    "curves",
+    "decision_surface",
+    "density",
+    "intervals",
+    "samples_over_time",
+    "vector_field",
+]

@@ -71,7 +71,7 @@ def samples_over_time(
     figure = Figure(figsize=(1.35 * columns, 1.5 * len(runs) + 0.3), layout="constrained")
     axes = figure.subplots(len(runs), columns, squeeze=False)
     for row, (label, (steps, samples)) in zip(axes, runs.items(), strict=True):
-        row[0].set_ylabel(label, fontsize=11)
+        row[0].set_ylabel(label.replace(",", "\n"), fontsize=11 if len(label) < 12 else 8)
         for axis, step, points in zip(row, steps, samples, strict=False):
             _panel(axis, points, extent, f"step {step:,}")
         _panel(row[-1], target, extent, "data")

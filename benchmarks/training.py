@@ -1,0 +1,112 @@
+"""What a training step costs, and what sampling, metrics and checkpoints add to it.
+
+Run ``python benchmarks/training.py``. Each part is timed by itself, after a warm-up, on the state
+in which training starts: the median of several calls. What happens every so many steps is divided
+by the cadence of the settings. One BLAS thread. Writes benchmarks/results/training.json.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import dataclasses
+import json
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_ugan import gan, unroll
+from tinygrad_ugan.experiments import PRESETS
+from tinygrad_ugan.gan import checkpoint, training
+from tinygrad_ugan.gan.draws import streams
+from tinygrad_ugan.gan.evaluation import Evaluation
+
+RESULTS = Path(__file__).parent / "results" / "training.json"
+NAMES = ("ring", "ring-miniature")
+
+
+def median(function, calls=15):
+    """Median milliseconds of a call."""
+    function()
+    times = []
+    for _ in range(calls):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return 1e3 * statistics.median(times)
+
+
+def measure(config):
+    """Milliseconds of each part, and the shares of a step that they come to."""
+    step, (init_rng, batch_rng) = gan.TrainStep(config), streams(config)
+    state, draws, evaluation = step.init(init_rng), gan.Draws(config, batch_rng), Evaluation(config)
+    batches, game = draws.next(), step.game
+    samples = evaluation.samples(game, state)
+    full = dataclasses.replace(  # as large as it gets at the end of training
+        training.start(config),
+        pictures=dict.fromkeys(range(config.pictures), samples),
+        rows=(evaluation.row(game, state, samples, 0.0),) * (config.steps // config.evaluate_every),
+    )
+
+    def gradient():
+        method = config.unroll.method
+        arguments = game, state.theta_g, state.theta_d, batches[0]
+        unroll.value_and_grad(*arguments, **config.unroll.dynamics(), method=method)
+
+    def row():
+        evaluation.row(game, state, evaluation.samples(game, state), 0.0)
+
+    with tempfile.TemporaryDirectory(dir=RESULTS.parent) as folder:
+        parts = {
+            "step": median(lambda: step(state, batches)),
+            "of it the unrolled gradient": median(gradient),
+            "draws": median(draws.next),
+            "loop": loop_overhead(config),
+            "row of metrics": median(row),
+            "checkpoint": median(lambda: checkpoint.save(Path(folder), full)),
+        }
+    whole = parts["step"] + parts["draws"] + parts["loop"]
+    occasional = (
+        parts["row of metrics"] / config.evaluate_every
+        + parts["checkpoint"] / config.checkpoint_every
+    )
+    shares = {"draws": parts["draws"] / whole, "metrics and checkpoints": occasional / whole}
+    return {"milliseconds": parts, "share of a step": shares}
+
+
+def loop_overhead(config, steps=2000):
+    """Milliseconds that the loop itself takes for a step, with steps and draws that do nothing."""
+    idle = dataclasses.replace(config, steps=10**9, evaluate_every=10**9, pictures=1)
+    loop = training._Loop(training.start(idle), None, [gan.Callback()])
+    loop._take_step = lambda state, _: (state._replace(step=state.step + 1), gan.Objectives(0, 0))
+    loop._draws.next = lambda: ()
+
+    def run():
+        for _ in range(steps):
+            loop._advance()
+            loop._look(loop._finished())
+
+    return median(run, calls=5) / steps
+
+
+def main():
+    """Measure, print, write."""
+    figures = {name: measure(PRESETS[name]) for name in NAMES}
+    for name, parts in figures.items():
+        print(name)
+        for part, value in parts["milliseconds"].items():
+            print(f"  {part:28s} {value:9.3f} ms")
+        for part, value in parts["share of a step"].items():
+            print(f"  {part:28s} {value:9.1%} of a step")
+    machine = {"machine": platform.platform(), "numpy": np.__version__}
+    RESULTS.write_text(json.dumps(machine | figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+import numpy as np
+
+from tinygrad_ugan import data
+
+
+def test_centres_are_distinct_and_evenly_spaced():
+    centers = data.grid_centers(5, 2.0)
+    assert len(np.unique(centers, axis=0)) == 25
+    assert sorted(set(centers[:, 0])) == [-4, -2, 0, 2, 4]  # PacGAN's {-4, -2, 0, 2, 4}^2
+
+
+def test_moments_and_shares(rng):
+    n = 40_000
+    x = data.grid(n, side=3, spacing=2.0, std=0.1, rng=rng)
+    centers = data.grid_centers(3, 2.0)
+    nearest = np.linalg.norm(x[:, None] - centers, axis=2).argmin(axis=1)
+    shares = np.bincount(nearest) / n
+    np.testing.assert_allclose(shares, 1 / 9, atol=4 * np.sqrt(8 / 81 / n))  # 4 standard errors
+    np.testing.assert_allclose((x - centers[nearest]).std(), 0.1, rtol=4 / np.sqrt(4 * n))
+
+
+def test_the_draws_do_not_depend_on_the_dtype():
+    double, single = (
+        data.grid(9, rng=np.random.default_rng(3), dtype=dtype)
+        for dtype in (np.float64, np.float32)
+    )
+    assert single.dtype == np.float32
+    assert (single == double.astype(np.float32)).all()

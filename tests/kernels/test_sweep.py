@@ -1,0 +1,123 @@
+"""A whole sweep as one program against `unroll`, and the same bits however it is run."""
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from tests.kernels.emitted import TARGETS
+from tests.kernels.sweeps import Setting, distance, settings
+from tinygrad_ugan import gan, nn
+from tinygrad_ugan.kernels import threads
+from tinygrad_ugan.kernels.sweep import SweepProgram
+
+# Odd sizes: no width is a whole vector, no batch a whole tile, and a width of one within.
+ODD = Setting(
+    gan.Game(
+        nn.MLP((5, 13, 1, 9, 3), "tanh"), nn.MLP((3, 17, 1, 7, 1), "softplus", input_scale=0.25)
+    ),
+    real=67,
+    fake=33,
+    steps=3,
+)
+each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+
+
+@pytest.fixture
+def restored_threads():
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+
+
+@each_target
+@given(setting=settings())
+def test_float64_is_the_adjoint_recursion(target, setting):
+    value, gradient = setting.run(target)
+    expected_value, expected = setting.expected()
+    assert value == pytest.approx(expected_value, rel=1e-12, abs=1e-14)
+    assert distance(gradient, expected) < 1e-12
+
+
+@each_target
+@given(setting=settings())
+def test_float32_is_float64_to_rounding(target, setting):
+    value, gradient = setting.run(target, np.float32)
+    expected_value, expected = setting.expected()
+    assert all(x.dtype == np.float32 for x in gradient)
+    assert value == pytest.approx(expected_value, rel=1e-4, abs=1e-5)
+    assert distance(gradient, expected) < 1e-4
+
+
+@pytest.mark.usefixtures("restored_threads")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each_target
+def test_same_bits_on_any_number_of_threads_and_every_time(target, dtype):
+    program = SweepProgram(ODD.sweep(), target, dtype)
+    expected = bits(ODD.run_again(program))
+    for n in (1, 2, 3, 4):
+        threads.set_num_threads(n)
+        for _ in range(25):
+            assert bits(ODD.run_again(program)) == expected
+
+
+@pytest.mark.usefixtures("restored_threads")
+def test_several_python_threads_at_once():
+    threads.set_num_threads(2)
+    target = TARGETS["avx2"]
+    programs = [SweepProgram(ODD.sweep(), target, np.float64) for _ in range(4)]
+    expected = bits(ODD.run_again(programs[0]))
+    with concurrent.futures.ThreadPoolExecutor(len(programs)) as executor:
+        for _ in range(20):
+            results = executor.map(ODD.run_again, programs)
+            assert all(bits(result) == expected for result in results)
+
+
+@pytest.mark.usefixtures("restored_threads")
+def test_threads_may_be_set_while_programs_run():
+    target = TARGETS["avx2"]
+    program = SweepProgram(ODD.sweep(), target, np.float64)
+    expected = bits(ODD.run_again(program))
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        runs = executor.submit(lambda: [bits(ODD.run_again(program)) for _ in range(200)])
+        while not runs.done():
+            for n in (1, 2, 3):
+                threads.set_num_threads(n)
+    assert set(runs.result()) == {expected}
+
+
+AFTER_FORK = """
+import os, sys
+from tests.kernels.test_sweep import ODD, TARGETS, bits
+from tinygrad_ugan.kernels import threads
+from tinygrad_ugan.kernels.sweep import SweepProgram
+
+threads.set_num_threads(2)
+program = SweepProgram(ODD.sweep(), TARGETS["avx2"], "float64")
+expected = bits(ODD.run_again(program))
+for generation in range(2):  # a child, and a child of it
+    child = os.fork()
+    if child:
+        assert bits(ODD.run_again(program)) == expected
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert threads.get_num_threads() == 2
+    for _ in range(10):
+        assert bits(ODD.run_again(program)) == expected
+    other = SweepProgram(ODD.sweep(), TARGETS["neon"], "float32")  # kernels of its own
+    ODD.run_again(other)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_runs_after_fork():
+    subprocess.run([sys.executable, "-c", AFTER_FORK], check=True, timeout=60)
+
+
+def bits(result):
+    """A value and gradient, to the bit."""
+    value, gradient = result
+    return value.tobytes(), *(x.tobytes() for x in gradient)

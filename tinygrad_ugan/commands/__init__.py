@@ -1,0 +1,1 @@
+"""The commands of ``ugan``: each a dataclass, whose fields are its arguments, with a `run`."""

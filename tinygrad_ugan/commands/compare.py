@@ -1,0 +1,64 @@
+"""A few runs side by side."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from tinygrad_ugan.commands.arguments import Configured
+from tinygrad_ugan.commands.output import (
+    INTERRUPTED,
+    ProgressLine,
+    console,
+    draw,
+    results_table,
+)
+from tinygrad_ugan.gan import Run
+from tinygrad_ugan.gan.grids import obtain, variations
+
+
+@dataclass(frozen=True)
+class Compare(Configured):
+    """Train with several K, from the same initial weights and on the same data, and compare.
+
+    What is there already from an earlier call is not trained again.
+    """
+
+    preset: tyro.conf.Positional[str] = "ring-miniature"
+    """Where the settings start from: ring (the paper's), ring-miniature (in a minute), or grid."""
+    unroll_steps: tuple[int, ...] = (0, 10)
+    """The numbers K of unrolled discriminator steps."""
+    methods: tuple[str, ...] = ()
+    """Ways to compute the gradient, such as: auto detached."""
+    seeds: tuple[int, ...] = (0,)
+    """Each seed is trained with each K and each method."""
+    out: Path = Path("runs/compare")
+    """Folder for the results."""
+
+    def run(self) -> None:
+        """Train each, draw them together, and show the table."""
+        methods = {"unroll.method": self.methods} if self.methods else {}
+        vary = {"unroll.steps": self.unroll_steps, **methods}
+        every = variations(self.settings, vary, self.seeds)
+        runs: dict[str, Run] = {}
+        for each in every:
+            folder = self.out / each.folder
+            runs[each.folder] = obtain(
+                each.config, folder, [ProgressLine(each.folder, each.config)]
+            )
+            if not runs[each.folder].finished:
+                console.print("[yellow]interrupted[/]; the same command goes on with it")
+                sys.exit(INTERRUPTED)
+        for seed in self.seeds:
+            rows = {each.label: runs[each.folder] for each in every if each.config.seed == seed}
+            draw(rows, self.out, f"-seed{seed}")
+        table = results_table([(each.label, runs[each.folder]) for each in every])
+        console.print(table)
+        with (self.out / "table.txt").open("w", encoding="utf-8") as file:
+            Console(file=file, width=80).print(table)
+        names = ", ".join(sorted(path.name for path in self.out.glob("*.png")))
+        console.print(f"pictures in {self.out}/: {names}", soft_wrap=True)

@@ -1,0 +1,122 @@
+"""What the commands show, and the folders that they write to."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tinygrad_ugan.gan import Callback, Config, Objectives, Row, Run, pictures
+
+console = Console()
+
+INTERRUPTED = 130  # the exit code that shells give a program ended by Ctrl-C
+
+
+class ProgressLine(Callback):
+    """Shows how training goes: step, steps a second, time left, objectives, modes and quality.
+
+    Parameters
+    ----------
+    label : str
+        What is being trained.
+    config : Config
+        The settings.
+    """
+
+    REFRESH = 0.2  # seconds
+
+    def __init__(self, label: str, config: Config) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[objectives]}"),
+            TextColumn("{task.fields[quality]}"),
+            console=console,
+        )
+        self._task = self._progress.add_task(
+            label, total=config.steps, rate="", objectives="", quality=""
+        )
+        self._steps = config.steps
+        self._shown = -math.inf, 0  # seconds, steps
+
+    def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
+        """Show the line."""
+        self._progress.start()
+        self._progress.update(self._task, completed=step)
+
+    def on_step(self, step: int, seconds: float, objectives: Objectives) -> None:
+        """Bring the line up to date, a few times a second."""
+        then, done = self._shown
+        if seconds - then < self.REFRESH and step != self._steps:
+            return
+        self._shown = seconds, step
+        self._progress.update(
+            self._task,
+            completed=step,
+            rate=f"{(step - done) / (seconds - then):.0f} steps/s" if done else "",
+            objectives=f"f_K {objectives.generator:.3f}, f {objectives.discriminator:.3f}",
+        )
+
+    def on_row(self, row: Row) -> None:
+        """Show the latest metrics."""
+        quality = f"{row.modes} modes, {row.high_quality:.0%} high quality"
+        self._progress.update(self._task, quality=quality)
+
+    def on_end(self) -> None:
+        """Leave the line as it is."""
+        self._progress.stop()
+
+
+def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:
+    """Draw runs that share their data: samples.png, losses.png and gradients.png."""
+    figures = {
+        "samples": pictures.samples_over_time(runs),
+        "losses": pictures.curves(runs),
+        "gradients": pictures.curves(runs, pictures.ANATOMY),
+    }
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}{suffix}.png", dpi=120)
+
+
+def draw_one(run: Run, folder: Path) -> None:
+    """Draw a run by itself: as `draw`, and surface.png and samples.gif."""
+    draw({run_label(run): run}, folder)
+    pictures.decision_surface(run).savefig(folder / "surface.png", dpi=120)
+    (folder / "samples.gif").write_bytes(pictures.animation(run))
+
+
+def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
+    """Return the last row of every run's metrics."""
+    table = Table("run", "seed", "steps", "modes", "high quality", "reverse KL", "seconds")
+    for label, run in runs:
+        last = run.metrics[-1]
+        table.add_row(
+            label,
+            str(run.config.seed),
+            f"{last.step:,}",
+            f"{last.modes} of {len(run.config.data.centers())}",
+            f"{last.high_quality:.1%}",
+            f"{last.reverse_kl:.3f}",
+            f"{last.seconds:.1f}",
+        )
+    return table
+
+
+def run_label(run: Run) -> str:
+    """What a run is called where it stands alone."""
+    return f"K = {run.config.unroll.steps}"
+
+
+def new_folder(name: str) -> Path:
+    """A folder under runs/ that does not exist yet: no result is ever overwritten."""
+    candidates = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in itertools.count(1))
+    return next(folder for folder in candidates if not folder.exists())

@@ -1,0 +1,87 @@
+"""Training one run, going on with it, and taking a failed step again."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinygrad_ugan import gan
+from tinygrad_ugan.commands.arguments import Configured, Folder
+from tinygrad_ugan.commands.output import (
+    INTERRUPTED,
+    ProgressLine,
+    console,
+    draw_one,
+    new_folder,
+    results_table,
+    run_label,
+)
+from tinygrad_ugan.gan import Callback, Config, Run, TensorBoard
+
+
+@dataclass(frozen=True)
+class Train(Configured):
+    """Train a GAN with the exact gradient through unrolled steps.
+
+    Such as: ugan train ring --unroll.steps 5 --seed 3
+    """
+
+    out: Path | None = None
+    """Folder for the results; a new one under runs/ if not given."""
+    tensorboard: bool = False
+    """Write event files for TensorBoard too; needs the extra "tensorboard"."""
+
+    def run(self) -> None:
+        """Train, draw, and show the result."""
+        config = self.settings
+        name = f"{self.preset}-K{config.unroll.steps}-seed{config.seed}"
+        folder = self.out or new_folder(name)
+        callbacks = _callbacks(name, config, folder, self.tensorboard)
+        _show(gan.train(config, folder=folder, callbacks=callbacks), folder)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with a run that was interrupted, to the same bits as if it never had been."""
+
+    folder: Folder
+    """The run's folder."""
+    step: int | None = None
+    """Go on from the checkpoint of this step; from the last one if not given."""
+    tensorboard: bool = False
+    """Write event files for TensorBoard too; needs the extra "tensorboard"."""
+
+    def run(self) -> None:
+        """Train to the end, draw, and show the result."""
+        config = gan.load(self.folder, step=self.step).config
+        callbacks = _callbacks(self.folder.name, config, self.folder, self.tensorboard)
+        _show(gan.resume(self.folder, step=self.step, callbacks=callbacks), self.folder)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Take the step again that left the finite numbers and ended a run."""
+
+    folder: Folder
+    """The run's folder."""
+
+    def run(self) -> None:
+        """Take the step; it fails as it did."""
+        state, objectives = gan.replay(self.folder)
+        console.print(f"step {state.step} is finite here: {objectives}")
+
+
+def _callbacks(name: str, config: Config, folder: Path, tensorboard: bool) -> list[Callback]:
+    return [ProgressLine(name, config), *([TensorBoard(folder)] if tensorboard else [])]
+
+
+def _show(run: Run, folder: Path) -> None:
+    if run.metrics:
+        draw_one(run, folder)
+        console.print(results_table([(run_label(run), run)]))
+    if not run.finished:
+        hint = f"ugan resume {folder}"
+        console.print(f"[yellow]interrupted[/]; go on with: {hint}", soft_wrap=True)
+        sys.exit(INTERRUPTED)
+    console.print(f"results in {folder}/: samples.png, losses.png, metrics.csv, config.json")

@@ -1,0 +1,13 @@
+"""The presets, by the names that the command line takes."""
+
+from types import MappingProxyType
+
+from tinygrad_ugan.gan import Config, Grid
+
+PRESETS: MappingProxyType[str, Config] = MappingProxyType(
+    {
+        "ring": Config(),  # Metz et al. (2016), appendix A
+        "ring-miniature": Config.miniature(),
+        "grid": Config(data=Grid()),  # Srivastava et al. (2017), VEEGAN, section 4.1
+    }
+)

@@ -1,0 +1,180 @@
+"""One training step.
+
+Alternating, as in the paper: the generator descends f_K, looking K discriminator steps ahead; then
+the discriminator takes ONE real step up on f. What it would have become after K steps is forgotten:
+theta_D goes to theta_D^1, never to theta_D^K (unless ``update.keep = "last"`` asks for that
+mistake).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+
+from tinygrad_ugan import autodiff, unroll
+from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.gan.config import Config
+from tinygrad_ugan.gan.game import Batch
+from tinygrad_ugan.optim import apply_updates
+
+PyTree = Any
+
+
+class State(NamedTuple):
+    """Everything that a training step changes."""
+
+    theta_g: PyTree
+    theta_d: PyTree
+    optimizer_g: PyTree
+    optimizer_d: PyTree
+    step: int
+
+
+class Objectives(NamedTuple):
+    """What a step saw: f_K before the generator's move, and f before the discriminator's first."""
+
+    generator: float
+    discriminator: float
+
+
+class TrainStep:
+    """The training step that the settings describe: ``state, objectives = step(state, batches)``.
+
+    A pure function: the state given is left as it was.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+
+    Examples
+    --------
+    >>> from tinygrad_ugan.gan.draws import Draws, streams
+    >>> config = Config(batch=8)
+    >>> init_rng, batch_rng = streams(config)
+    >>> step = TrainStep(config)
+    >>> state = step.init(init_rng)
+    >>> state, objectives = step(state, Draws(config, batch_rng).next())
+    >>> state.step, round(objectives.generator, 1)
+    (1, -1.4)
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.game = config.game()
+        self._optimizer_g = config.generator_optimizer.build()
+        self._optimizer_d = config.discriminator_optimizer.build()
+
+    def init(self, rng: np.random.Generator) -> State:
+        """Draw the parameters, and start the optimisers."""
+        config = self.config
+        networks = config.networks.build(config.data.dimension)
+        theta_g, theta_d = (network.init(rng, config.dtype) for network in networks)
+        start = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
+        return State(theta_g, theta_d, *start, step=0)
+
+    def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
+        """Take the step.
+
+        Parameters
+        ----------
+        state : State
+            Where the players are.
+        batches : sequence of Batch
+            The unrolling sees the first one, or with ``unroll.fresh`` the first K + 1; the i-th
+            step of the discriminator sees batches[i].
+
+        Returns
+        -------
+        State, Objectives
+
+        Raises
+        ------
+        NonFiniteError
+            If an objective, a gradient or a parameter is not finite; the message names it.
+        """
+        f_K, theta_g, optimizer_g = self._move_generator(state, batches)
+        against = theta_g if self.config.update.scheme == "alternating" else state.theta_g
+        if self.config.update.keep == "last":
+            f, theta_d, optimizer_d = self._jump_ahead(state, batches)
+        else:
+            f, theta_d, optimizer_d = self._move_discriminator(against, state, batches)
+        following = State(theta_g, theta_d, optimizer_g, optimizer_d, state.step + 1)
+        if not math.isfinite(f):
+            raise NonFiniteError("f", f"{f}", "finite objectives")
+        return following, Objectives(float(f_K), float(f))
+
+    def _move_generator(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
+        f_K, gradient = unroll.value_and_grad(
+            self.game,
+            state.theta_g,
+            state.theta_d,
+            self._unrolled(batches),
+            **self.config.unroll.dynamics(),
+            method=self.config.unroll.method,
+            truncate=self.config.unroll.truncate,
+        )
+        gradient = self._clipped(gradient)
+        updates, memory = self._optimizer_g.update(gradient, state.optimizer_g, state.theta_g)
+        theta_g = apply_updates(state.theta_g, updates, self._scale(state))
+        check_finite("theta_g", theta_g)
+        return f_K, theta_g, memory
+
+    def _move_discriminator(
+        self, theta_g: PyTree, state: State, batches: Sequence[Batch]
+    ) -> tuple[Any, PyTree, PyTree]:
+        theta_d, memory, first = state.theta_d, state.optimizer_d, None
+        ascend = autodiff.value_and_grad(self.game.inner_on, argnums=1)
+        for batch in batches[: self.config.update.discriminator_steps]:
+            f, ascent = ascend(self.game.generate(theta_g, batch), theta_d, batch)
+            first = f if first is None else first
+            descent = self._clipped(optree.tree_map(np.negative, ascent))
+            updates, memory = self._optimizer_d.update(descent, memory, theta_d)
+            theta_d = apply_updates(theta_d, updates, self._scale(state))
+            if not is_finite(theta_d):
+                check_finite("discriminator_gradient", ascent)
+                check_finite("theta_d", theta_d)
+        return first, theta_d, memory
+
+    def _jump_ahead(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
+        """The mistake: go on from theta_D^K."""
+        dynamics = self.config.unroll.dynamics()
+        batch = self._unrolled(batches)
+        path = unroll.trajectory(self.game, state.theta_g, state.theta_d, batch, **dynamics)
+        return path.inner_values[0], path.thetas[-1], state.optimizer_d
+
+    def _unrolled(self, batches: Sequence[Batch]) -> Any:
+        unrolled = self.config.unroll
+        return list(batches[: unrolled.steps + 1]) if unrolled.fresh else batches[0]
+
+    def _scale(self, state: State) -> float:
+        return 1 - state.step / self.config.steps if self.config.decay else 1.0
+
+    def _clipped(self, gradient: PyTree) -> PyTree:
+        longest = self.config.clip
+        if longest is None or (length := norm(gradient)) <= longest:
+            return gradient
+        return optree.tree_map(lambda g: (longest / length) * g, gradient)
+
+
+def norm(tree: PyTree) -> float:
+    """Euclidean norm of all leaves together."""
+    return math.sqrt(sum(float(np.vdot(leaf, leaf)) for leaf in optree.tree_leaves(tree)))
+
+
+def is_finite(tree: PyTree) -> bool:
+    """Whether no leaf holds a NaN or an infinity."""
+    return all(np.isfinite(leaf).all() for leaf in optree.tree_leaves(tree))
+
+
+def check_finite(name: str, tree: PyTree) -> None:
+    """Raise `NonFiniteError` naming the first leaf that holds a NaN or an infinity."""
+    if is_finite(tree):
+        return
+    for accessor in optree.tree_accessors(tree):
+        if not np.isfinite(accessor(tree)).all():
+            raise NonFiniteError(accessor.codify(name), "a NaN or infinity", "finite numbers")

@@ -1,0 +1,289 @@
+"""The exact gradient of games between multilayer perceptrons, in one call of compiled code.
+
+The adjoint recursion of `tinygrad_ugan.unroll.adjoint`, run by `tinygrad_ugan.kernels.sweep`.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.errors import check_choice
+from tinygrad_ugan.nn import ACTIVATIONS, MLP
+from tinygrad_ugan.optim import SGD, Adam, Momentum
+from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule
+from tinygrad_ugan.unroll.game import LogitGame
+from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.unroll.snapshots import reversed_states
+
+if TYPE_CHECKING:
+    from tinygrad_ugan.kernels.idle import Idle
+    from tinygrad_ugan.kernels.network import Network
+    from tinygrad_ugan.kernels.sweep import Move, Result, Sweep, SweepProgram
+
+PyTree = Any
+
+MOST_KEPT = 512 * 2**20
+"""Bytes of activations that are kept for the way back, before steps are taken again instead."""
+
+
+def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> tuple[Any, PyTree]:
+    """Value and exact gradient of f_K, with the first `held` steps held constant."""
+    from tinygrad_ugan.kernels.sweep import straight
+
+    steps = problem.steps
+    if snapshots is None:
+        moves, keep = straight(steps, steps - held), _kept_bytes(problem) <= MOST_KEPT
+    else:
+        moves, keep = _moves(steps, held, snapshots), False
+    with _program(problem, moves=moves, keep=keep, terms=False) as program:
+        result = _run(program, problem)
+    return result.value, _tree(result.gradients[0])
+
+
+def warmup(activation: str = "tanh") -> None:
+    """Compile, or read from the disk, what games between networks of this activation need.
+
+    That is done when it is first needed in any case; this is to do it at a time of one's own
+    choosing, such as before a measurement. It covers discriminators with one or more hidden layers
+    and inputs of up to four columns, the minimax loss and plain inner ascent, in float32 and
+    float64.
+
+    Examples
+    --------
+    >>> import tinygrad_ugan as ug
+    >>> ug.warmup()
+    """
+    from tinygrad_ugan.kernels.network import Network
+    from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, Term, straight
+    from tinygrad_ugan.kernels.target import host_target
+
+    check_choice("activation", activation, ACTIVATIONS)
+    target = host_target()
+    terms = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
+    for dtype, hidden in itertools.product((np.float32, np.float64), ((2,), (2, 2))):
+        generator = Network((8, *hidden, 2), activation)
+        discriminator = Network((2, *hidden, 1), activation)
+        sweep = Sweep(generator, discriminator, 1, 1, terms, terms, 2, straight(2, 2))
+        if target is not None:
+            SweepProgram(sweep, target, dtype)
+
+
+def obstacle(problem: Problem) -> str | None:
+    """Why `fused` cannot take a problem; None if it can."""
+    from tinygrad_ugan.kernels.target import host_target
+
+    game = problem.game
+    if not isinstance(game, LogitGame):
+        return "the game is not one of logits, such as ug.gan.Game"
+    networks = {"generator": game.generator, "discriminator": game.discriminator}
+    for name, network in networks.items():
+        if type(network) is not MLP:
+            return f"the {name} is not a ug.nn.MLP"
+    if game.discriminator.sizes[-1] != 1:
+        return f"the discriminator has {game.discriminator.sizes[-1]} outputs, not one logit"
+    if game.generator.sizes[-1] != game.discriminator.sizes[0]:
+        return "the generator's output does not fit the discriminator's input"
+    if host_target() is None:
+        return "there are no vector kernels for this processor"
+    return _obstacle_in_arrays(game, problem)
+
+
+def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
+    players = (("theta_g", problem.theta_g, game.generator),
+               ("theta_d", problem.state.theta, game.discriminator))  # fmt: skip
+    for name, theta, network in players:
+        if not _fits(theta, network):
+            return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
+    dtype = problem.theta_g[0]["w"].dtype
+    if dtype not in (np.float32, np.float64):
+        return f"the parameters are of dtype {dtype}, neither float32 nor float64"
+    arrays = [*_leaves(problem.theta_g), *_leaves(problem.state.theta)]
+    for batch in problem.batches if _is_fresh(problem) else problem.batches[:1]:
+        try:
+            real, noise = batch.real, batch.noise
+        except AttributeError:
+            return "the batch has no real and noise, as ug.gan.Batch does"
+        sizes = (game.discriminator.sizes[0], game.generator.sizes[0])
+        for x, width in zip((real, noise), sizes, strict=True):
+            if type(x) is not np.ndarray or x.ndim != 2 or x.shape[1] != width or not len(x):
+                return "the batch does not hold two matrices with the networks' numbers of columns"
+        first = problem.batches[0]
+        if real.shape != first.real.shape or noise.shape != first.noise.shape:
+            return "the batches are not all of one size"
+        arrays += [real, noise]
+    if any(x.dtype != dtype for x in arrays):
+        return "parameters and batch are not all of one dtype"
+    return None
+
+
+def _fits(theta: Any, network: MLP) -> bool:
+    """Whether parameters are arrays of a network's shapes, in the form in which it makes them."""
+    if type(theta) is not list or len(theta) != len(network.sizes) - 1:
+        return False
+    for layer, n_in, n_out in zip(theta, network.sizes, network.sizes[1:], strict=False):
+        if type(layer) is not dict or layer.keys() != {"w", "b"}:
+            return False
+        if any(type(x) is not np.ndarray for x in layer.values()):
+            return False
+        if layer["w"].shape != (n_in, n_out) or layer["b"].shape != (n_out,):
+            return False
+    return True
+
+
+def _is_fresh(problem: Problem) -> bool:
+    return any(batch is not problem.batches[0] for batch in problem.batches)
+
+
+def _leaves(theta: PyTree) -> list[NDArray]:
+    """W and b of every layer, in the kernels' order."""
+    return [layer[name] for layer in theta for name in ("w", "b")]
+
+
+def _tree(arrays: Sequence[NDArray]) -> PyTree:
+    """The way back from `_leaves`."""
+    return [{"w": w, "b": b} for w, b in zip(arrays[::2], arrays[1::2], strict=True)]
+
+
+def _program(problem: Problem, **options: Any) -> AbstractContextManager[SweepProgram]:
+    """A program for the problem, of which nobody else makes use meanwhile."""
+    from tinygrad_ugan.kernels.sweep import SweepProgram
+    from tinygrad_ugan.kernels.target import host_target
+
+    sweep, target = _sweep(problem, **options), host_target()
+    assert target is not None
+    dtype = problem.theta_g[0]["w"].dtype
+    return _idle().borrow((sweep, dtype), lambda: SweepProgram(sweep, target, dtype))
+
+
+@functools.cache
+def _idle() -> Idle:
+    from tinygrad_ugan.kernels.idle import Idle
+
+    return Idle(2 * MOST_KEPT)
+
+
+def _run(program: SweepProgram, problem: Problem) -> Result:
+    batches = problem.batches if _is_fresh(problem) else problem.batches[:1]
+    return program.run(
+        _leaves(problem.theta_g),
+        _leaves(problem.state.theta),
+        [batch.real for batch in batches],
+        [batch.noise for batch in batches],
+        _scalars(problem.rule, problem.steps),
+    )
+
+
+def _scalars(rule: Rule, steps: int) -> NDArray:
+    """What the kernels of a rule read at every step; see `tinygrad_ugan.kernels.parameters`."""
+    if isinstance(rule, Ascent):
+        return np.array(rule.etas, float).reshape(steps, 1)
+    assert isinstance(rule, Optimized)
+    optimizer = rule.optimizer
+    if isinstance(optimizer, SGD):
+        return np.full((steps, 1), optimizer.lr)
+    if isinstance(optimizer, Momentum):
+        return np.tile([optimizer.lr, optimizer.momentum], (steps, 1))
+    b1, b2, counts = optimizer.beta1, optimizer.beta2, np.arange(1, steps + 1)
+    constants = np.tile([b1, 1 - b1, b2, 1 - b2, optimizer.eps**2], (steps, 1))
+    changing = [-optimizer.lr / (1 - b1**counts), 1 / (1 - b2**counts)]
+    return np.column_stack([constants, *changing])
+
+
+def _sweep(problem: Problem, moves: tuple[Move, ...], keep: bool, terms: bool) -> Sweep:
+    from tinygrad_ugan.kernels.sweep import Sweep
+
+    game, batch = problem.game, problem.batches[0]
+    assert isinstance(game, LogitGame)
+    return Sweep(
+        generator=_network(game.generator),
+        discriminator=_network(game.discriminator),
+        real=len(batch.real),
+        fake=len(batch.noise),
+        inner=_terms(game.inner_terms),
+        outer=_terms(game.outer_terms),
+        steps=problem.steps,
+        moves=moves,
+        rule=_rule_name(problem.rule),
+        fresh=_is_fresh(problem),
+        keep=keep,
+        terms=terms,
+    )
+
+
+def _terms(terms: Any) -> Any:
+    from tinygrad_ugan.kernels.sweep import Term
+
+    return tuple(term and Term(*term) for term in terms)
+
+
+def _network(mlp: MLP) -> Network:
+    from tinygrad_ugan.kernels.network import Network
+
+    return Network(mlp.sizes, mlp.activation, mlp.input_scale)
+
+
+def _rule_name(rule: Rule) -> str:
+    if isinstance(rule, Optimized) and isinstance(rule.optimizer, Momentum):
+        return "momentum"
+    if isinstance(rule, Optimized) and isinstance(rule.optimizer, Adam):
+        return "adam"
+    return "ascent"
+
+
+def _kept_bytes(problem: Problem) -> int:
+    """What the way back needs of all steps: two matrices a hidden layer, but for the last one."""
+    rows = len(problem.batches[0].real) + len(problem.batches[0].noise)
+    widths = [layer["b"].size for layer in problem.state.theta[:-1]]
+    elements = (problem.steps + 1) * rows * (2 * sum(widths) - (widths[-1] if widths else 0))
+    return elements * problem.theta_g[0]["w"].dtype.itemsize
+
+
+# Snapshots: the same plan as for the other methods, written down instead of carried out.
+
+
+def _moves(steps: int, held: int, snapshots: int) -> tuple[Move, ...]:
+    """Moves that keep so many states at a time, and as few slots as that takes."""
+    moves = _recorded(steps, held, snapshots)
+    last_use = {state: t for t, move in enumerate(moves) for state in _states(move)}
+    slots, placed = {0: 0}, []
+    free: list[int] = []
+    for t, move in enumerate(moves):
+        if move.up:
+            slots[move.target] = free.pop() if free else len(slots)
+        target = slots[move.target] if move.up else 0
+        placed.append(move._replace(source=slots[move.source], target=target))
+        free += [slots.pop(state) for state in _states(move) if last_use[state] == t]
+    return tuple(placed)
+
+
+def _recorded(steps: int, held: int, snapshots: int) -> list[Move]:
+    """The moves of `reversed_states`, every state having a number of its own."""
+    from tinygrad_ugan.kernels.sweep import Move
+
+    moves: list[Move] = []
+    numbers = itertools.count(1)
+
+    def step(k: int, theta_g: None, state: int) -> int:
+        moves.append(Move(True, k + held, state, next(numbers)))
+        return moves[-1].target
+
+    state = 0
+    for k in range(-held, 0):
+        state = step(k, None, state)
+    plan = SimpleNamespace(steps=steps - held, state=state, theta_g=None, step=step)
+    for k, state in reversed_states(plan, snapshots):
+        if k < plan.steps:
+            moves.append(Move(False, k + held, state))
+    return moves
+
+
+def _states(move: Move) -> tuple[int, ...]:
+    return (move.source, move.target) if move.up else (move.source,)
