@@ -11,6 +11,7 @@ A forward pass leaves a record, its padded parameters and activations, which the
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Record:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.memory = shelf.take()
-        self.address = self.memory.ctypes.data
+        self.address = _address(self.memory)
 
     def __del__(self) -> None:
         self._shelf.put(self.memory)
@@ -83,6 +84,12 @@ class Shelf:
             self._free.append(memory)
 
 
+def _address(x: NDArray) -> int:
+    if x.flags.writeable:  # many times as fast as x.ctypes.data
+        return ctypes.addressof(ctypes.c_char.from_buffer(x))
+    return x.ctypes.data
+
+
 class Runner:
     """A program as a function of arrays; several threads may call it at once."""
 
@@ -100,7 +107,7 @@ class Runner:
         outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
         arrays += outputs
         executable = self._borrow()
-        executable.run([x.__array_interface__["data"][0] for x in arrays], record.address)
+        executable.run([_address(x) for x in arrays], record.address)
         self._free.append(executable)
         return outputs
 
