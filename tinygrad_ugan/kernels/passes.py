@@ -86,7 +86,7 @@ class Shelf:
 
 def _address(x: NDArray) -> int:
     if x.flags.writeable:  # many times as fast as x.ctypes.data
-        return ctypes.addressof(ctypes.c_char.from_buffer(x))
+        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
     return x.ctypes.data
 
 
@@ -101,9 +101,7 @@ class Runner:
 
     def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray]:
         """Run the program on arrays of the dtype."""
-        arrays = [
-            self._readable(x, shape) for x, shape in zip(inputs, self._inputs, strict=True)
-        ]
+        arrays = [self._readable(x, shape) for x, shape in zip(inputs, self._inputs, strict=True)]
         outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
         arrays += outputs
         executable = self._borrow()
@@ -118,7 +116,7 @@ class Runner:
         flags = x.flags
         if x.dtype == self._dtype and flags.c_contiguous and flags.aligned:
             return x
-        return np.require(x, self._dtype, "CA")
+        return np.require(x, self._dtype, ["C", "A"])
 
     def _borrow(self) -> Executable:
         try:
@@ -329,33 +327,31 @@ class _Rates(_Writer):
         super().__init__(problem)
 
     def write(self) -> None:
-        p, net, moves, wants = self.program, self.network, self._moves, self._wants
-        v = network.allocate(p, net, transposed=True)
+        net, moves, wants = self.network, self._moves, self._wants
+        v = network.allocate(self.program, net, transposed=True)
         if moves.theta:
             self.take_theta(v)
         partial = self.row_phase(theta=wants.theta)
         y_bar, Ry_bar, Ry = (self.array(net.sizes[-1]) for _ in range(3))
-        if wants.x or wants.theta:
-            self.take_rows(y_bar)
-        if moves.y:
-            self.take_rows(Ry_bar)
-        R = [self.array(net.sizes[0]), *self.scratch()[1:]]
-        if moves.x:
-            self.take_rows(R[0], net.input_scale)
-        Rx_bar = self.array(net.sizes[0]) if wants.x else None
-        Rd = self.scratch()
-        Rd[0] = Rx_bar or Rd[0]
-        here = Rates(self.make_pass(None), R, Rd, self.theta, v, moves.x)
+        Rx, Rx_bar = (self.array(net.sizes[0]) for _ in range(2))
+        for is_given, rows, scale in (
+            (wants.x or wants.theta, y_bar, 1.0),
+            (moves.y, Ry_bar, 1.0),
+            (moves.x, Rx, net.input_scale),
+        ):
+            if is_given:
+                self.take_rows(rows, scale)
+        Rh, Rd = [Rx, *self.scratch()[1:]], [Rx_bar, *self.scratch()[1:]]
+        here = Rates(self.make_pass(None), Rh, Rd, self.theta, v, moves.x)
         here.hidden()
         if wants.y:
             here.output(Ry)
         if wants.x or wants.theta:
             here.backward(y_bar, Ry_bar, partial and partial.along(CHUNK), to_input=wants.x)
-        if Rx_bar:
+        if wants.x:
             self.scale(Rx_bar)
-        if wants.y:
-            self.give_rows(Ry)
-        if Rx_bar:
-            self.give_rows(Rx_bar)
+        for is_wanted, rows in ((wants.y, Ry), (wants.x, Rx_bar)):
+            if is_wanted:
+                self.give_rows(rows)
         if partial:
             self.give_theta(partial)

@@ -142,8 +142,8 @@ class Rates:
     def _pull_back(self, l: int, d: Array, Rd: Array) -> None:
         p, h, wt = self.at.program, self.at.h[l - 1], self.theta.wt[l - 1]
         assert wt is not None
-        below = dict(h=h, e_out=self.at.e[l - 1], d_out=self.at.d[l - 1], ldo=h.ld)
-        sizes = dict(ldd=d.ld, ldw=wt.ld, n=padded(p, h), depth=d.columns)
+        below = {"h": h, "e_out": self.at.e[l - 1], "d_out": self.at.d[l - 1], "ldo": h.ld}
+        sizes = {"ldd": d.ld, "ldw": wt.ld, "n": padded(p, h), "depth": d.columns}
         act = self.at.network.activation
         p.call(products.pullback, act, d=d, wt=wt, **below, **sizes)
         p.call(
@@ -154,7 +154,8 @@ class Rates:
     def _to_input(self, d: Array, Rd: Array) -> None:
         p, out = self.at.program, self.Rd[0]
         w, wt = self.theta.w[0], self.theta.wt[0]
-        common = dict(a=d, Ra=Rd, lda=d.ld, Rbias=p.vector(out.ld), Rout=out, ldo=out.ld)
+        nothing = p.vector(out.ld)
+        common = {"a": d, "Ra": Rd, "lda": d.ld, "Rbias": nothing, "Rout": out, "ldo": out.ld}
         if wt is None:
             p.call(
                 rows.dots_tangent, w.rows, True, wt=w, Rwt=self.v.w[0], ldw=w.ld,

@@ -54,7 +54,7 @@ def apply(net: MLP, x: Any, theta: Sequence[Any]) -> Any:
 
 
 def compose(net: MLP, x: Any, *theta: Any) -> Any:
-    """The output, layer by layer: the meaning of `network`, and its third and higher derivatives."""
+    """The output, layer by layer: what `network` means, and from the third derivative on, does."""
     activation = ACTIVATIONS[net.activation]
     h = x if net.input_scale == 1.0 else x * net.input_scale
     for w, b in zip(theta[:-2:2], theta[1:-2:2], strict=True):
@@ -62,8 +62,11 @@ def compose(net: MLP, x: Any, *theta: Any) -> Any:
     return h @ theta[-2] + theta[-1]
 
 
-SMALLEST = 2000
-"""Multiply-adds of a pass, below which NumPy is faster than the way to the kernels and back."""
+SMALLEST = 2**15
+"""Multiply-adds of a pass, below which NumPy is as fast as the way to the kernels and back.
+
+A network keeps to one way whether it is differentiated or not: its values are the same bits.
+"""
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -74,7 +77,7 @@ def _is_worth_it(x: Any, theta: Sequence[Any]) -> bool:
         return False
     dtype = bare[0].dtype
     return (
-        len(bare[0]) * sum(w.size for w in bare[1::2]) >= SMALLEST
+        len(bare[0]) * sum(w.size for w in bare[1::2]) >= max(SMALLEST, 1)
         and dtype in _DTYPES
         and all(a.dtype == dtype for a in bare)
         and _target() is not None
