@@ -1,6 +1,7 @@
-"""Thin layers whose input moves as well: what `rows` leaves out, as the unrolled step needs it not.
+"""Thin layers of which everything moves: what `rows` leaves out, for unrolling does not need it.
 
-An R before a name is the derivative along the direction in which input, weights and cotangents move.
+An R before a name is the derivative along the direction in which input, weights and cotangents
+move.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Three programs for a network: its output, its gradient, and the rates of change of both.
 
-With ``y = F(x, theta)`` and a cotangent ``y_bar`` of y, and an R before what moves along a direction::
+With ``y = F(x, theta)``, a bar for cotangents, and an R before the rate at which a thing changes::
 
     forward    y
     backward   x_bar, theta_bar           of  <y_bar, F(x, theta)>

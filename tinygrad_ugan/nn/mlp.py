@@ -79,7 +79,7 @@ class MLP:
         ]
 
     def __call__(self, params: Params, x: Any) -> Any:
-        """Apply the network.
+        """Apply the network: in compiled kernels where it is large enough for that (`nn.fused`).
 
         Parameters
         ----------
