@@ -60,16 +60,20 @@ class Traced:
         """Whether a result is traced at this level or above though the arguments were not."""
         return any(isinstance(x, Tracer) and x.level >= self.level for x in optree.tree_leaves(out))
 
-    def record(self, out: Any, pullback: Callable[[list[Any]], Sequence[Any]]) -> Any:
+    def record(
+        self, out: Any, pullback: Callable[[list[Any]], Sequence[Any]], *, sparse: bool = False
+    ) -> Any:
         """Make `out`, a pytree of values, the results of one operation on the tape.
 
-        `pullback` maps a list of their cotangents to the cotangents of the traced leaves.
+        `pullback` maps a list of their cotangents to the cotangents of the traced leaves. Results
+        that nothing depends on have zeros there, or None if that is `sparse`.
         """
         leaves, treedef = optree.tree_flatten(out)
         values = [value_beneath(x, self.level) for x in leaves]
 
         def pull(parts: Parts) -> Sequence[Any]:
-            return pullback([parts[i] if i in parts else zeros_of(y) for i, y in enumerate(values)])
+            absent = (lambda y: None) if sparse else zeros_of
+            return pullback([parts[i] if i in parts else absent(y) for i, y in enumerate(values)])
 
         call = Node(self.nodes, pull)
         results = [

@@ -158,12 +158,12 @@ class Pass:
         a, w = self.h[L - 1], theta.w[L - 1]
         self.program.call(
             rows.dots, self.network.sizes[-1], a=a, lda=a.ld, wt=w, ldw=w.ld, bias=theta.b[L - 1],
-            out=y, ldo=y.ld, n=_padded(self.program, a),
+            out=y, ldo=y.ld, n=padded(self.program, a),
         )  # fmt: skip
 
     def _layer(self, l: int, theta: Weights, out: Array, activation: str) -> None:
         a, w, b = self.h[l - 1], theta.w[l - 1], theta.b[l - 1]
-        n = _padded(self.program, w)
+        n = padded(self.program, w)
         if self.network.is_thin(l):
             self.program.call(
                 rows.thin, activation, a.columns, x=a, ldx=a.ld, w=w, ldw=w.ld, bias=b,
@@ -175,15 +175,18 @@ class Pass:
                 out=out, ldo=out.ld, n=n, depth=a.columns,
             )  # fmt: skip
 
-    def backward(self, theta: Weights, y_bar: Array, grad: Weights, *, to_input: bool) -> None:
+    def backward(
+        self, theta: Weights, y_bar: Array, grad: Weights | None, *, to_input: bool
+    ) -> None:
         """Gradients, added to `grad`, from the cotangent of the output; d_0 too if asked for."""
         L = self.network.depth
         if self.network.narrow:
             a, w = self.h[L - 1], theta.w[L - 1]
+            sink = grad or allocate(self.program, self.network, 8).along(CHUNK)
             self.program.call(
                 rows.top, self._below(L), self.network.sizes[-1], h=a, ldh=a.ld, wt=w, ldw=w.ld,
-                ds=y_bar, lds=y_bar.ld, d=self.d[L - 1], dwt=grad.w[L - 1], db=grad.b[L - 1],
-                n=_padded(self.program, a),
+                ds=y_bar, lds=y_bar.ld, d=self.d[L - 1], dwt=sink.w[L - 1], db=sink.b[L - 1],
+                n=padded(self.program, a),
             )  # fmt: skip
         else:
             self._gradient(L, y_bar, grad)
@@ -192,10 +195,12 @@ class Pass:
             self._gradient(l, self.d[l], grad)
             self._pull_back(l, theta, self.d[l], to_input=to_input)
 
-    def _gradient(self, l: int, d: Array, grad: Weights) -> None:
+    def _gradient(self, l: int, d: Array, grad: Weights | None) -> None:
         """w_l_bar and b_l_bar from d_l."""
+        if grad is None:
+            return
         a, dw, db = self.h[l - 1], grad.w[l - 1], grad.b[l - 1]
-        n = _padded(self.program, dw)
+        n = padded(self.program, dw)
         if self.network.is_thin(l):
             self.program.call(
                 rows.thin_accumulate, a.columns, x=a, ldx=a.ld, d=d, ldd=d.ld,
@@ -204,7 +209,7 @@ class Pass:
         else:
             self.program.call(
                 products.accumulate, a=a, lda=a.ld, d=d, ldd=d.ld,
-                dw=dw, db=db, ldo=dw.ld, m=_tall(self.program, dw), n=n,
+                dw=dw, db=db, ldo=dw.ld, m=tall(self.program, dw), n=n,
             )  # fmt: skip
 
     def _pull_back(self, l: int, theta: Weights, d: Array, *, to_input: bool) -> None:
@@ -218,7 +223,7 @@ class Pass:
         self.program.call(
             products.pullback, self._act, d=d, ldd=d.ld, wt=wt, ldw=wt.ld, h=a,
             e_out=self.e[l - 1], d_out=self.d[l - 1], ldo=a.ld,
-            n=_padded(self.program, a), depth=d.columns,
+            n=padded(self.program, a), depth=d.columns,
         )  # fmt: skip
 
     def _to_input(self, theta: Weights, d: Array) -> None:
@@ -227,12 +232,12 @@ class Pass:
         if wt is None:
             self.program.call(
                 rows.dots, w.rows, a=d, lda=d.ld, wt=w, ldw=w.ld, bias=nothing,
-                out=out, ldo=out.ld, n=_padded(self.program, d),
+                out=out, ldo=out.ld, n=padded(self.program, d),
             )  # fmt: skip
         else:
             self.program.call(
                 products.dense, "identity", a=d, lda=d.ld, w=wt, ldw=wt.ld,
-                bias=nothing, out=out, ldo=out.ld, n=_padded(self.program, wt), depth=d.columns,
+                bias=nothing, out=out, ldo=out.ld, n=padded(self.program, wt), depth=d.columns,
             )  # fmt: skip
 
     def hidden_tangent(self, theta: Weights, v: Weights) -> None:
@@ -240,7 +245,7 @@ class Pass:
         for l in range(1, self.network.depth):
             a, h, out = self.h[l - 1], self.h[l], self.Rh[l]
             w, Rw, Rb = theta.w[l - 1], v.w[l - 1], v.b[l - 1]
-            n = _padded(self.program, w)
+            n = padded(self.program, w)
             if self.network.is_thin(l):
                 self.program.call(
                     rows.thin_tangent, self._act, a.columns, x=a, ldx=a.ld, Rw=Rw, ldw=Rw.ld,
@@ -259,7 +264,7 @@ class Pass:
         a, w = self.h[L - 1], theta.w[L - 1]
         self.program.call(
             rows.dots_tangent, 1, L > 1, a=a, Ra=self.Rh[L - 1], lda=a.ld, wt=w, Rwt=v.w[L - 1],
-            ldw=w.ld, Rbias=v.b[L - 1], Rout=Rs, ldo=Rs.ld, n=_padded(self.program, a),
+            ldw=w.ld, Rbias=v.b[L - 1], Rout=Rs, ldo=Rs.ld, n=padded(self.program, a),
         )  # fmt: skip
 
     def backward_tangent(
@@ -279,7 +284,7 @@ class Pass:
         self.program.call(
             rows.top_tangent, self._below(L), L > 1, h=a, Rh=self.Rh[L - 1], ldh=a.ld,
             w=w, Rw=v.w[L - 1], ds=ds, Rds=Rds, d=self.d[L - 1], Rd=self.Rd[L - 1],
-            Rdw=sink.w[L - 1], Rdb=sink.b[L - 1], n=_padded(self.program, a),
+            Rdw=sink.w[L - 1], Rdb=sink.b[L - 1], n=padded(self.program, a),
         )  # fmt: skip
         for l in range(L - 1, 0, -1):
             if Rgrad is not None:
@@ -294,7 +299,7 @@ class Pass:
         self.program.call(
             products.accumulate_tangent, a=a, Ra=self.Rh[l - 1], lda=a.ld, d=d, Rd=self.Rd[l],
             ldd=d.ld, Rdw=dw, Rdb=Rgrad.b[l - 1], ldo=dw.ld,
-            m=_tall(self.program, dw), n=_padded(self.program, dw),
+            m=tall(self.program, dw), n=padded(self.program, dw),
         )  # fmt: skip
 
     def _pull_back_tangent(self, l: int, theta: Weights, v: Weights, *, to_input: bool) -> None:
@@ -307,7 +312,7 @@ class Pass:
         self.program.call(
             products.pullback_tangent, self._act, d=d, Rd=self.Rd[l], ldd=d.ld, wt=wt, Rwt=Rwt,
             ldw=wt.ld, h=a, Rh=self.Rh[l - 1], e_out=self.e[l - 1], d_out=self.d[l - 1],
-            Rd_out=self.Rd[l - 1], ldo=a.ld, n=_padded(self.program, a), depth=d.columns,
+            Rd_out=self.Rd[l - 1], ldo=a.ld, n=padded(self.program, a), depth=d.columns,
         )  # fmt: skip
 
     def _to_input_tangent(self, theta: Weights, v: Weights) -> None:
@@ -317,13 +322,13 @@ class Pass:
         if wt is None:
             self.program.call(
                 rows.dots_tangent, w.rows, True, a=d, Ra=Rd, lda=d.ld, wt=w, Rwt=v.w[0],
-                ldw=w.ld, Rbias=nothing, Rout=out, ldo=out.ld, n=_padded(self.program, d),
+                ldw=w.ld, Rbias=nothing, Rout=out, ldo=out.ld, n=padded(self.program, d),
             )  # fmt: skip
         else:
             self.program.call(
                 products.dense_tangent, "identity", True, a=d, Ra=Rd, lda=d.ld,
                 w=wt, Rw=v.wt[0], ldw=wt.ld, Rbias=nothing, h=self.d[0], Rout=out, ldo=out.ld,
-                n=_padded(self.program, wt), depth=d.columns,
+                n=padded(self.program, wt), depth=d.columns,
             )  # fmt: skip
 
 
@@ -405,13 +410,13 @@ def shares(rows: int, chunks: int, unit: int) -> Blocks:
     return [[(a, b - a)] if b > a else [] for a, b in itertools.pairwise(edges)]
 
 
-def _padded(program: Program, array: Array) -> int:
+def padded(program: Program, array: Array) -> int:
     """Columns in whole vectors."""
     lanes = program.target.lanes(program.dtype)
     return -(-array.columns // lanes) * lanes
 
 
-def _tall(program: Program, array: Array) -> int:
+def tall(program: Program, array: Array) -> int:
     """Rows in whole tiles."""
     tile = program.target.tile_rows
     return -(-array.rows // tile) * tile

@@ -6,8 +6,9 @@ section, and add calls by keyword. Nothing is computed until `Program.run`.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +39,8 @@ class Array:
         Without pads.
     copy, size : int
         Distance from one copy to the next in bytes; padded elements of one copy.
+    outside : bool
+        Whether it lies in memory that is handed to `Executable.run`.
     """
 
     address: Numbers
@@ -47,6 +50,7 @@ class Array:
     copy: int
     size: int
     itemsize: int
+    outside: bool = False
 
     def along(self, register: int, distance: int | None = None) -> Array:
         """The copy that belongs to a register: to the chunk, or to k, i or j of the schedule."""
@@ -106,6 +110,8 @@ class Program:
         self.target = target
         self.dtype = np.dtype(dtype)
         self._size = 0
+        self._is_outside = False
+        self.outside_size = 0
         self._calls: list[tuple[int, list[tuple[Any, str]]]] = []
         self._sections: list[list[Any]] = []
         self._phases: list[list[int]] = []
@@ -130,11 +136,26 @@ class Program:
             ld += _LINE // self.dtype.itemsize
         size = tall * ld
         copy = -(-size * self.dtype.itemsize // _LINE) * _LINE
-        start, self._size = self._size, self._size + copies * copy + _STAGGER
-        address = (start, 0, 0, 0, 0, 0)
-        return Array(
-            address, ld, rows, columns, copy, copy // self.dtype.itemsize, self.dtype.itemsize
-        )
+        itemsize = self.dtype.itemsize
+        address = (self._reserve(copies * copy + _STAGGER), 0, 0, 0, 0, 0)
+        return Array(address, ld, rows, columns, copy, copy // itemsize, itemsize, self._is_outside)
+
+    def _reserve(self, size: int) -> int:
+        if self._is_outside:
+            self.outside_size += size
+            return self.outside_size - size
+        self._size += size
+        return self._size - size
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """What is allocated meanwhile lies in memory that each run is given, zero at first.
+
+        Programs that lay it out alike can hand it on to each other.
+        """
+        self._is_outside = True
+        yield
+        self._is_outside = False
 
     def constants(self, values: Sequence[float]) -> Array:
         """A row of numbers, set before the first run."""
@@ -193,8 +214,9 @@ class Executable:
     def __init__(self, program: Program) -> None:
         self.target = program.target
         self.dtype = program.dtype
-        self._memory = _aligned(program._size)
+        self._memory = aligned(program._size)
         self._slots = np.zeros(max(program._slots, 1), np.int64)
+        self._is_serial = all(chunks == 1 for chunks, _, _ in program._phases)
         self._tables = self._lay_out(program)
         for array, values in program._initial:
             self.view(array)[0, : values.size] = values
@@ -215,13 +237,19 @@ class Executable:
         starts_table = np.array(starts, np.int64)
         sections_table = np.array(sections, np.int64).reshape(-1, 3)
         sections_table[:, 2] = starts_table.ctypes.data + 8 * sections_table[:, 2]
-        calls = _aligned(8 * executor.CALL_WORDS * len(program._calls)).view(np.int64)
+        calls = aligned(8 * executor.CALL_WORDS * len(program._calls)).view(np.int64)
         calls = calls.reshape(len(program._calls), executor.CALL_WORDS)
-        for row, (address, values) in zip(calls, program._calls, strict=True):
+        outside = []
+        for i, (row, (address, values)) in enumerate(zip(calls, program._calls, strict=True)):
             row[0] = address
             numbers = row[8:].reshape(6, -1)
             for c, (value, kind) in enumerate(values):
                 numbers[:, c] = self._numbers(value, kind)
+                if isinstance(value, Array) and value.outside:
+                    outside.append((i, 8 + c))
+        self._calls = calls.reshape(-1)
+        self._outside = np.array([i * executor.CALL_WORDS + c for i, c in outside], np.intp)
+        self._offsets = self._calls[self._outside]
         schedule = np.array(program._schedule, np.int64)
         self._counters = np.zeros((2, len(schedule)), np.int64)
         tables = [
@@ -243,6 +271,8 @@ class Executable:
         if kind == "Slot":
             return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
+        if value.outside:
+            return value.address
         return (self._memory.ctypes.data + base, *strides)
 
     @property
@@ -250,11 +280,21 @@ class Executable:
         """The memory of all arrays."""
         return self._memory.nbytes
 
-    def run(self, addresses: Sequence[int]) -> None:
-        """Run the program on the caller's arrays, given by their addresses, one for each slot."""
+    def run(self, addresses: Sequence[int], outside: int = 0) -> None:
+        """Run the program.
+
+        Parameters
+        ----------
+        addresses : sequence of int
+            Of the caller's arrays, one for each slot.
+        outside : int
+            Address of the memory for what was laid out in `Program.outside`.
+        """
         self._slots[: len(addresses)] = addresses
+        if self._outside.size:
+            self._calls[self._outside] = self._offsets + outside
         self._counters[:] = 0
-        threads.pool().run(self._header_address, self.target)
+        threads.pool().run(self._header_address, self.target, alone=self._is_serial)
 
     def view(self, array: Array, copy: int = 0) -> NDArray:
         """The memory of an array, pads cut off."""
@@ -264,7 +304,8 @@ class Executable:
         return flat[: tall * array.ld].reshape(tall, array.ld)[: array.rows, : array.columns]
 
 
-def _aligned(size: int) -> NDArray[np.uint8]:
+def aligned(size: int) -> NDArray[np.uint8]:
+    """Zeros that begin at a cache line."""
     memory = np.zeros(size + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
     return memory[start : start + size]

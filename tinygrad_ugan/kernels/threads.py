@@ -37,12 +37,12 @@ class Pool:
         self._started = False
         self._stopped = False
 
-    def run(self, header: int, target: Target) -> None:
+    def run(self, header: int, target: Target, *, alone: bool = False) -> None:
         """Run a program: with all threads, or alone while another Python thread has these."""
         from tinygrad_ugan.kernels import executor
 
         run = _function(executor.runner(target))
-        if self.threads == 1 or not self._busy.acquire(blocking=False):
+        if alone or self.threads == 1 or not self._busy.acquire(blocking=False):
             run(header, 0)
             return
         try:

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.autodiff.primitive import shape_of
 from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.nn import fused
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 from tinygrad_ugan.nn.initializers import Initializer, Orthogonal
 
@@ -78,7 +79,7 @@ class MLP:
         ]
 
     def __call__(self, params: Params, x: Any) -> Any:
-        """Apply the network.
+        """Apply the network: in compiled kernels where it is large enough for that (`nn.fused`).
 
         Parameters
         ----------
@@ -97,11 +98,7 @@ class MLP:
             If a shape does not fit the sizes.
         """
         self._check(params, x)
-        activation = ACTIVATIONS[self.activation]
-        h = x if self.input_scale == 1.0 else x * self.input_scale
-        for layer in params[:-1]:
-            h = activation(h @ layer["w"] + layer["b"])
-        return h @ params[-1]["w"] + params[-1]["b"]
+        return fused.apply(self, x, [layer[name] for layer in params for name in ("w", "b")])
 
     def _check(self, params: Params, x: Any) -> None:
         shape = shape_of(x)

@@ -1,0 +1,79 @@
+"""The three programs of a network on every target, against the engine's own composition."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.kernels.emitted import TARGETS
+from tests.oracles import relative_error
+from tinygrad_ugan import jvp, nn, vjp
+from tinygrad_ugan.kernels.network import Network
+from tinygrad_ugan.kernels.passes import Passes, Problem, Shelf
+from tinygrad_ugan.kernels.which import Which
+from tinygrad_ugan.nn import fused
+
+NETWORKS = [
+    (nn.MLP((3, 1), "tanh"), 1),
+    (nn.MLP((7, 9), "tanh", input_scale=0.5), 5),
+    (nn.MLP((2, 17, 1, 3), "tanh", input_scale=0.25), 33),
+    (nn.MLP((19, 8, 33, 6), "softplus"), 17),
+    (nn.MLP((20, 48, 48, 2), "elu"), 300),
+]
+GROUPS = [Which(*flags) for flags in itertools.product([False, True], repeat=3)]
+
+
+def arguments(mlp, rows):
+    rng = np.random.default_rng(rows)
+    layers = list(itertools.pairwise(mlp.sizes))
+    shapes = [(rows, mlp.sizes[0]), *(s for m, n in layers for s in ((m, n), (n,)))]
+    q, direction = (
+        [rng.standard_normal(s) / np.sqrt(s[0]) for s in (*shapes, (rows, mlp.sizes[-1]))]
+        for _ in range(2)
+    )
+    return q, direction
+
+
+def restrict(chosen, y, x, theta):
+    return [y] * chosen.y + [x] * chosen.x + list(theta) * chosen.theta
+
+
+@pytest.mark.parametrize(("mlp", "rows"), NETWORKS)
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+def test_agree_with_the_engine(target, mlp, rows):
+    def both(*q):
+        y, pullback = vjp(lambda *p: fused.compose(mlp, *p), *q[:-1])
+        return y, *pullback(q[-1])
+
+    network = Network(mlp.sizes, mlp.activation, mlp.input_scale)
+    passes = Passes(Problem(network, rows, target, np.dtype(np.float64)))
+    (x, *theta, y_bar), (Rx, *Rtheta, Ry_bar) = arguments(mlp, rows)
+    found, record = passes.forward(x, theta)
+    y, x_bar, *theta_bar = both(x, *theta, y_bar)
+    assert relative_error(found, y) < 1e-13
+    for wants in GROUPS[1:4]:
+        exact = restrict(wants, y, x_bar, theta_bar)
+        assert relative_error(passes.backward(record, y_bar, wants), exact) < 1e-13
+    for moves, wants in itertools.product(GROUPS[1:], GROUPS[1:]):
+        is_second = wants.x or wants.theta
+        if not is_second and moves.y:
+            continue
+        v = [Rx * moves.x, *(R * moves.theta for R in Rtheta), Ry_bar * moves.y]
+        Ry, Rx_bar, *Rtheta_bar = jvp(both, [x, *theta, y_bar], v)[1]
+        inputs = [
+            *(Rtheta if moves.theta else []),
+            *([y_bar] if is_second else []),
+            *([Ry_bar] if moves.y else []),
+            *([Rx] if moves.x else []),
+        ]
+        exact = restrict(wants, Ry, Rx_bar, Rtheta_bar)
+        assert relative_error(passes.rates(record, inputs, moves, wants), exact) < 1e-13
+
+
+def test_a_shelf_keeps_a_bounded_amount_of_memory():
+    shelf = Shelf(Shelf._MOST // 3)
+    taken = [shelf.take() for _ in range(5)]
+    for memory in taken:
+        shelf.put(memory)
+    assert len(shelf._free) == 3
+    assert shelf.take() is taken[2]

@@ -1,0 +1,103 @@
+"""Thin layers of which everything moves: what `rows` leaves out, for unrolling does not need it.
+
+An R before a name is the derivative along the direction in which input, weights and cotangents
+move.
+"""
+
+from __future__ import annotations
+
+from tinygrad_ugan.kernels.activations import ACTIVATIONS
+from tinygrad_ugan.kernels.emitter import Address, Count, Emitter
+
+
+def thin_tangent_moving(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    Rx: Address,
+    ldx: Count,
+    w: Address,
+    Rw: Address,
+    ldw: Count,
+    Rbias: Address,
+    h: Address,
+    Rout: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``Rout = act'(z) (Rx w + x Rw + Rbias)`` for x of `width` columns."""
+    act = ACTIVATIONS[activation]
+    columns = [e.index(c) for c in range(width)]
+    with e.loop(n, step=e.lanes) as j:
+        weights = [e.load(e.at(m, c * ldw), j) for m in (w, Rw) for c in columns]
+        start = e.load(Rbias, j)
+        with e.loop(e.rows) as r:
+            Rz = start
+            factors = [e.load_scalar(m, r * ldx + c) for m in (Rx, x) for c in columns]
+            for factor, weight in zip(factors, weights, strict=True):
+                Rz = e.fma(e.broadcast(factor), weight, Rz)
+            place = r * ldo + j
+            e.store(act.slope(e, e.load(h, place)) * Rz, Rout, place)
+
+
+def top_tangent_moving(
+    e: Emitter,
+    activation: str,
+    width: int,
+    moving: bool,
+    h: Address,
+    Rh: Address,
+    ldh: Count,
+    wt: Address,
+    Rwt: Address,
+    ldw: Count,
+    ds: Address,
+    Rds: Address,
+    lds: Count,
+    d: Address,
+    Rd: Address,
+    Rdwt: Address,
+    Rdb: Address,
+    n: Count,
+) -> None:
+    """`rows.top` again, and its derivative, for `width` outputs.
+
+    ``Rd = (Rds w^T + ds Rw^T) act'(z) + (ds w^T) act''(z) Rz``, ``Rdw += Rh^T ds + h^T Rds`` and
+    ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    """
+    act = ACTIVATIONS[activation]
+    columns = [e.index(c) for c in range(width)]
+    with e.loop(n, step=e.lanes) as j:
+        weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in columns] for m in (wt, Rwt))
+        places = [e.at(Rdwt, c * ldw) for c in columns]
+        sums = [e.variable(e.load(place, j)) for place in places]
+        with e.loop(e.rows) as r:
+            place = r * ldh + j
+            height = e.load(h, place)
+            factors, Rfactors = (
+                [e.broadcast(e.load_scalar(m, r * lds + c)) for c in columns] for m in (ds, Rds)
+            )
+            cotangent = Rcotangent = e.zero()
+            for f, Rf, weight, Rweight in zip(factors, Rfactors, weights, Rweights, strict=True):
+                cotangent = e.fma(f, weight, cotangent)
+                Rcotangent = e.fma(Rf, weight, e.fma(f, Rweight, Rcotangent))
+            for Rf, total in zip(Rfactors, sums, strict=True):
+                total.set(e.fma(Rf, height, total.get()))
+            slope = act.slope(e, height)
+            Rcotangent = Rcotangent * slope
+            if moving:
+                Rheight = e.load(Rh, place)
+                for f, total in zip(factors, sums, strict=True):
+                    total.set(e.fma(f, Rheight, total.get()))
+                if act.curved:
+                    Rcotangent = e.fma(cotangent, act.bend(e, height, Rheight), Rcotangent)
+            e.store(cotangent * slope, d, place)
+            e.store(Rcotangent, Rd, place)
+        for line, total in zip(places, sums, strict=True):
+            e.store(total.get(), line, j)
+    for c in columns:
+        total = e.variable(e.load_scalar(Rdb, c))
+        with e.loop(e.rows) as r:
+            total.set(total.get() + e.load_scalar(Rds, r * lds + c))
+        e.store_scalar(total.get(), Rdb, c)

@@ -1,0 +1,357 @@
+"""Three programs for a network: its output, its gradient, and the rates of change of both.
+
+With ``y = F(x, theta)``, a bar for cotangents, and an R before the rate at which a thing changes::
+
+    forward    y
+    backward   x_bar, theta_bar           of  <y_bar, F(x, theta)>
+    rates      Ry, Rx_bar, Rtheta_bar     as x, theta and y_bar move by Rx, Rtheta and Ry_bar
+
+A forward pass leaves a record, its padded parameters and activations, which the others go on from.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.kernels import network, parameters
+from tinygrad_ugan.kernels.network import Network, Pass, Weights
+from tinygrad_ugan.kernels.program import (
+    CHUNK,
+    FIRST_ROW,
+    Array,
+    Executable,
+    Place,
+    Program,
+    aligned,
+    split,
+)
+from tinygrad_ugan.kernels.rates import Rates
+from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.kernels.which import Which
+
+_CHUNKS = 4  # groups of rows, each with gradients of its own
+_BLOCK = 64  # rows that go through the network together
+_SERIAL = 2**20  # multiply-adds, up to which a second thread is not worth waking
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A network, the rows of its input, and the dtype of all numbers."""
+
+    network: Network
+    rows: int
+    target: Target
+    dtype: np.dtype
+
+
+class Record:
+    """The memory in which a forward pass leaves what derivatives need; lent, and given back."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self.memory = shelf.take()
+        self.address = _address(self.memory)
+
+    def __del__(self) -> None:
+        self._shelf.put(self.memory)
+
+
+class Shelf:
+    """Memory for records that is not in use, so that its pages need not be asked for again."""
+
+    _MOST = 2**26  # bytes that are kept
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free: list[NDArray] = []
+
+    def take(self) -> NDArray:
+        """Memory that is zero, or holds another record of the same layout."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return aligned(self._size)
+
+    def put(self, memory: NDArray) -> None:
+        """Keep it for the next one."""
+        if (len(self._free) + 1) * self._size <= self._MOST:
+            self._free.append(memory)
+
+
+def _address(x: NDArray) -> int:
+    if x.flags.writeable:  # many times as fast as x.ctypes.data
+        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
+    return x.ctypes.data
+
+
+class Runner:
+    """A program as a function of arrays; several threads may call it at once."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._program = writer.program
+        self._dtype = writer.program.dtype
+        self._inputs, self._outputs = writer.inputs, writer.outputs
+        self._free: list[Executable] = []
+
+    def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray]:
+        """Run the program on arrays of the dtype."""
+        arrays = [self._readable(x, shape) for x, shape in zip(inputs, self._inputs, strict=True)]
+        outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
+        arrays += outputs
+        executable = self._borrow()
+        executable.run([_address(x) for x in arrays], record.address)
+        self._free.append(executable)
+        return outputs
+
+    def _readable(self, x: NDArray, shape: tuple[int, ...]) -> NDArray:
+        """The array, row by row in memory; of another shape it must not be read."""
+        if x.shape != shape:
+            raise ValueError(f"expected an array of shape {shape}, got shape {x.shape}")
+        flags = x.flags
+        if x.dtype == self._dtype and flags.c_contiguous and flags.aligned:
+            return x
+        return np.require(x, self._dtype, ["C", "A"])
+
+    def _borrow(self) -> Executable:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._program.compile()
+
+
+class Passes:
+    """The programs of one problem, each made when it is asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        writer = _Forward(problem)
+        self._shelf = Shelf(writer.program.outside_size)
+        self._forward = Runner(writer)
+        self._backward = functools.cache(lambda wants: Runner(_Backward(problem, wants)))
+        self._rates = functools.cache(lambda moves, wants: Runner(_Rates(problem, moves, wants)))
+
+    def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, Record]:
+        """The output, and the record of how it came about; theta is w_1, b_1, w_2, ..."""
+        record = Record(self._shelf)
+        (y,) = self._forward(record, [*theta, x])
+        return y, record
+
+    def backward(self, record: Record, y_bar: NDArray, wants: Which) -> list[NDArray]:
+        """The cotangents of x and theta, those that are asked for."""
+        return self._backward(wants)(record, [y_bar])
+
+    def rates(
+        self, record: Record, inputs: Sequence[NDArray], moves: Which, wants: Which
+    ) -> list[NDArray]:
+        """The rates of change of y and of the cotangents of x and theta that are asked for.
+
+        `inputs` are how theta moves, y_bar if any of the last two is asked for, how y_bar moves,
+        and how x moves.
+        """
+        return self._rates(moves, wants)(record, inputs)
+
+
+class _Writer:
+    """What the programs share: the layout of the record, and the ways in and out."""
+
+    def __init__(self, problem: Problem) -> None:
+        net, p = problem.network, Program(problem.target, problem.dtype)
+        self.program, self.network, self.rows = p, net, problem.rows
+        unit = problem.target.padded(1, problem.dtype)
+        self._tall = -(-self.rows // unit) * unit
+        size = sum((m + 1) * n for m, n in zip(net.sizes, net.sizes[1:], strict=False))
+        chunks = problem.rows // (2 * unit) if size * problem.rows > _SERIAL else 1
+        self.chunks = max(1, min(_CHUNKS, chunks))
+        self.blocks = split(problem.rows, self.chunks, _BLOCK, unit)
+        self.inputs: list[tuple[int, ...]] = []
+        self.outputs: list[tuple[int, ...]] = []
+        with p.outside():
+            self.theta = network.allocate(p, net, transposed=True)
+            self.h = [self.array(n) for n in net.sizes[:-1]]
+        self.write()
+
+    def write(self) -> None:
+        """Write the program."""
+        raise NotImplementedError
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of w and b of every layer, as the caller has them."""
+        layers = zip(self.network.sizes, self.network.sizes[1:], strict=False)
+        return [shape for m, n in layers for shape in ((m, n), (n,))]
+
+    def array(self, columns: int) -> Array:
+        """Room for a number of columns of all rows, at the rows of the block."""
+        return self.program.array(self._tall, columns).by_row
+
+    def scratch(self) -> list[Array]:
+        """Room for the inputs of all layers, for the rows of a block."""
+        p = self.program
+        return [p.array(_BLOCK, n, self.chunks).along(CHUNK) for n in self.network.sizes[:-1]]
+
+    def make_pass(self, x_bar: Array | None) -> Pass:
+        """The pass at the rows of the block; the cotangent of the input may be kept for all."""
+        d = self.scratch()
+        d[0] = x_bar or d[0]
+        return Pass(self.program, self.network, self.h, self.scratch(), d, [], [])
+
+    def scale(self, x_bar: Array) -> None:
+        """From the cotangent of the scaled input to that of the input."""
+        p, factor = self.program, self.network.input_scale
+        if factor != 1.0:
+            p.call(
+                parameters.scaled, x=x_bar, ld=x_bar.ld, scale=p.constant(factor), out=x_bar,
+                n=x_bar.ld,
+            )  # fmt: skip
+
+    # From the caller's arrays, and to them
+
+    def take(self, shape: tuple[int, ...]) -> Place:
+        """A slot for the next input; all of them come before the outputs."""
+        assert not self.outputs
+        self.inputs.append(shape)
+        return self.program.slot()
+
+    def take_theta(self, into: Weights) -> None:
+        """Read parameters; a phase of its own."""
+        self.phase()
+        slots = [self.take(shape) for shape in self.shapes]
+        network.copy_in(self.program, self.network, into, slots, self.chunks)
+
+    def take_rows(self, into: Array, scale: float = 1.0) -> None:
+        """Read rows, those of the section's blocks."""
+        self.program.call(
+            parameters.copy_in, source=self.take((self.rows, into.columns)), first=FIRST_ROW,
+            count=self.rows, scale=self.program.constant(scale), out=into, ldo=into.ld,
+            n=into.columns,
+        )  # fmt: skip
+
+    def give_rows(self, x: Array) -> None:
+        """Hand rows to the caller, those that are not pads; a section of its own."""
+        last = self.rows
+        self.program.section(
+            [[(r, min(n, last - r)) for r, n in blocks if r < last] for blocks in self.blocks]
+        )
+        slot = self._give((self.rows, x.columns))
+        self.program.call(
+            parameters.copy_out, x=x, ldx=x.ld, first=FIRST_ROW, out=slot, n=x.columns
+        )
+
+    def give_theta(self, partial: Weights) -> None:
+        """Add up the chunks' gradients and hand them to the caller; a phase of its own."""
+        self.phase()
+        for l in range(1, self.network.depth + 1):
+            w_shape, b_shape = self.shapes[2 * l - 2 : 2 * l]
+            self._give_parameter(partial.w[l - 1], w_shape, is_rows=self.network.is_rows(l))
+            self._give_parameter(partial.b[l - 1], b_shape, is_rows=False)
+
+    def _give_parameter(self, partial: Array, shape: tuple[int, ...], *, is_rows: bool) -> None:
+        p, count, n, slot = self.program, partial.rows, partial.columns, self._give(shape)
+        total = p.array(count, n)
+        shares = network.shares(count, self.chunks, p.target.padded(1, p.dtype))
+        p.section(network.alone(count, self.chunks) if is_rows else shares)
+        p.call(
+            parameters.total, partial=partial.by_row, stride=partial.copy // partial.itemsize,
+            groups=self.chunks, ld=partial.ld, out=total.by_row, n=n,
+        )  # fmt: skip
+        if is_rows:  # of the transposed matrix
+            p.section(network.alone(n, self.chunks))
+            p.call(parameters.copy_out_transposed, x=total, ldx=total.ld, out=slot, n=count)
+        else:
+            p.call(
+                parameters.copy_out, x=total.by_row, ldx=total.ld, first=FIRST_ROW, out=slot, n=n
+            )
+
+    def _give(self, shape: tuple[int, ...]) -> Place:
+        self.outputs.append(shape)
+        return self.program.slot()
+
+    def phase(self) -> None:
+        """Open the next phase."""
+        self.program.run_phase(self.program.phase(self.chunks))
+
+    def row_phase(self, *, theta: bool) -> Weights | None:
+        """Open the phase for the rows; with room for gradients, one a chunk and zero, if wanted."""
+        p = self.program
+        self.phase()
+        partial = network.allocate(p, self.network, self.chunks) if theta else None
+        if partial:
+            p.once(partial.flat.size)
+            p.call(parameters.zero, out=partial.flat.along(CHUNK))
+        p.section(self.blocks)
+        return partial
+
+
+class _Forward(_Writer):
+    def write(self) -> None:
+        net = self.network
+        self.take_theta(self.theta)
+        self.row_phase(theta=False)
+        self.take_rows(self.h[0], net.input_scale)
+        y = self.array(net.sizes[-1])
+        here = self.make_pass(None)
+        here.hidden(self.theta)
+        here.output(self.theta, y)
+        self.give_rows(y)
+
+
+class _Backward(_Writer):
+    def __init__(self, problem: Problem, wants: Which) -> None:
+        self._wants = wants
+        super().__init__(problem)
+
+    def write(self) -> None:
+        net, wants = self.network, self._wants
+        partial = self.row_phase(theta=wants.theta)
+        y_bar = self.array(net.sizes[-1])
+        self.take_rows(y_bar)
+        x_bar = self.array(net.sizes[0]) if wants.x else None
+        grad = partial and partial.along(CHUNK)
+        self.make_pass(x_bar).backward(self.theta, y_bar, grad, to_input=wants.x)
+        if x_bar:
+            self.scale(x_bar)
+            self.give_rows(x_bar)
+        if partial:
+            self.give_theta(partial)
+
+
+class _Rates(_Writer):
+    def __init__(self, problem: Problem, moves: Which, wants: Which) -> None:
+        self._moves, self._wants = moves, wants
+        super().__init__(problem)
+
+    def write(self) -> None:
+        net, moves, wants = self.network, self._moves, self._wants
+        v = network.allocate(self.program, net, transposed=True)
+        if moves.theta:
+            self.take_theta(v)
+        partial = self.row_phase(theta=wants.theta)
+        y_bar, Ry_bar, Ry = (self.array(net.sizes[-1]) for _ in range(3))
+        Rx, Rx_bar = (self.array(net.sizes[0]) for _ in range(2))
+        for is_given, rows, scale in (
+            (wants.x or wants.theta, y_bar, 1.0),
+            (moves.y, Ry_bar, 1.0),
+            (moves.x, Rx, net.input_scale),
+        ):
+            if is_given:
+                self.take_rows(rows, scale)
+        Rh, Rd = [Rx, *self.scratch()[1:]], [Rx_bar, *self.scratch()[1:]]
+        here = Rates(self.make_pass(None), Rh, Rd, self.theta, v, moves.x)
+        here.hidden()
+        if wants.y:
+            here.output(Ry)
+        if wants.x or wants.theta:
+            here.backward(y_bar, Ry_bar, partial and partial.along(CHUNK), to_input=wants.x)
+        if wants.x:
+            self.scale(Rx_bar)
+        for is_wanted, rows in ((wants.y, Ry), (wants.x, Rx_bar)):
+            if is_wanted:
+                self.give_rows(rows)
+        if partial:
+            self.give_theta(partial)
