@@ -9,6 +9,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -53,6 +54,7 @@ def run_guarded(target):
     program._aligned = aligned
     sweep.np = Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded)
 
+    @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 5)
     @given(setting=settings())
     def run(setting):
         _, gradient = setting.run(target)

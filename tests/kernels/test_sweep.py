@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ ODD = Setting(
     steps=3,
 )
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
+some_examples = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
 each_target = pytest.mark.parametrize("target", ALL_TARGETS.values(), ids=list(ALL_TARGETS))
 
 
@@ -37,6 +39,7 @@ def restored_threads():
 
 
 @each_target
+@some_examples
 @given(setting=settings())
 def test_float64_is_the_adjoint_recursion(target, setting):
     value, gradient = setting.run(target)
@@ -46,6 +49,7 @@ def test_float64_is_the_adjoint_recursion(target, setting):
 
 
 @each_target
+@some_examples
 @given(setting=settings())
 def test_float32_is_float64_to_rounding(target, setting):
     value, gradient = setting.run(target, np.float32)
