@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels import objects
 from tinygrad_ugan.kernels.emitter import Emitter, Value
-from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.kernels.target import PLAIN, Target
 
 MOST_ARGUMENTS = 16
 
@@ -27,7 +27,7 @@ def parameters(emit: Callable[..., None]) -> dict[str, str]:
 def load(
     emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike
 ) -> int:
-    """The address of the machine code of a kernel.
+    """The address of the machine code of a kernel, or its number in `plain`.
 
     Parameters
     ----------
@@ -39,6 +39,10 @@ def load(
     dtype : dtype
         float32 or float64.
     """
+    if target == PLAIN:
+        from tinygrad_ugan.kernels import plain  # numba is slow to import
+
+        return plain.load(emit, tuple(parameters(emit).items()), statics, np.dtype(dtype))
     name = "_".join(map(str, (emit.__name__, *statics, np.dtype(dtype), target.name)))
     return objects.load_function(
         name, target, functools.partial(_build, name, emit, statics, target, dtype)

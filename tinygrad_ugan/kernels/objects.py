@@ -28,6 +28,10 @@ CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
 """Environment variable: the folder to keep objects in, in place of the usual two."""
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a child must not find it taken by a thread that it lacks
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 _addresses: dict[tuple[str, Target], int] = {}
@@ -124,11 +128,22 @@ def _keep(name: str, target: Target, code: bytes) -> bytes:
     for folder in _folders():
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            Path(file.name).replace(folder / _file_name(name, target))
+            _write(folder / _file_name(name, target), hashlib.sha256(code).digest() + code)
             break
     return code
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise
 
 
 def _checked(content: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import executor, kernel, threads
-from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.kernels.target import PLAIN, Target
 
 _LINE = 64  # bytes, of a cache line
 _STAGGER = 5 * _LINE  # between arrays, lest equal places of equal arrays fall on each other
@@ -294,7 +294,12 @@ class Executable:
         if self._outside.size:
             self._calls[self._outside] = self._offsets + outside
         self._counters[:] = 0
-        threads.pool().run(self._header_address, self.target, alone=self._is_serial)
+        if self.target == PLAIN:
+            from tinygrad_ugan.kernels import plain  # numba is slow to import
+
+            plain.run(*self._tables[:5])
+        else:
+            threads.pool().run(self._header_address, self.target, alone=self._is_serial)
 
     def view(self, array: Array, copy: int = 0) -> NDArray:
         """The memory of an array, pads cut off."""

@@ -18,7 +18,7 @@ class Target:
     Attributes
     ----------
     name : str
-        "avx512", "avx2" or "neon".
+        "avx512", "avx2", "neon", or "plain" where none of them fits.
     vector_bytes : int
         Length of a vector register.
     tile_rows, tile_vectors : int
@@ -53,16 +53,20 @@ _TARGETS = (
 )
 
 
+PLAIN = Target("plain", 16, 8, 1, "", "")
+"""No kernels are emitted for this one: `tinygrad_ugan.kernels.plain` runs in their place."""
+
+
 @functools.cache
-def host_target() -> Target | None:
-    """The best target that this machine supports, or None where only the fallback runs."""
+def host_target() -> Target:
+    """The best target that this machine supports."""
     features = dict(llvm.get_host_cpu_features())
     if platform.machine() in ("arm64", "aarch64"):
         features["neon"] = True  # a part of the architecture, and not always listed
     for name, needed, tile in _TARGETS:
         if all(features.get(feature) for feature in needed):
             return Target(name, *tile, llvm.get_host_cpu_name(), _flags(features))
-    return None
+    return PLAIN
 
 
 @functools.cache

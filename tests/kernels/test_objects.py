@@ -1,0 +1,116 @@
+"""The cache of machine code: whatever happens to it, programs run."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.kernels.emitted import TARGETS
+from tinygrad_ugan.kernels import objects
+from tinygrad_ugan.kernels.emitter import Emitter
+
+TARGET = TARGETS["avx2"]
+LOAD_SOME = """
+from tests.kernels.test_objects import load
+for i in range(50):
+    assert load(f"nothing_{i}")
+"""
+
+
+def build(name):
+    return Emitter(name, TARGET, "float64").finish()
+
+
+def load(name="nothing"):
+    """What a process does that has not loaded anything."""
+    objects._addresses.clear()
+    return objects.load_function(name, TARGET, lambda: build(name))
+
+
+def refuse():
+    raise AssertionError("the object is in the cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(objects, "_addresses", {})
+    monkeypatch.setenv(objects.CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_second_process_finds_the_object(cache):
+    assert load()
+    assert len(list(cache.iterdir())) == 1
+    objects._addresses.clear()
+    assert objects.load_function("nothing", TARGET, refuse)
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", bytes(1000)], ids=["empty", "short", "zeros"])
+def test_a_damaged_object_is_made_again(cache, damage):
+    load()
+    (path,) = cache.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(damage)
+    assert load()
+    assert path.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv(objects.CACHE_VARIABLE, str(file / "no folder"))
+    assert load()
+
+
+def test_the_users_folder_serves_where_the_package_is_read_only(tmp_path, monkeypatch):
+    monkeypatch.delenv(objects.CACHE_VARIABLE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    package = tmp_path / "file" / "package"
+    package.parent.touch()
+    monkeypatch.setattr(objects, "__file__", str(package / "objects.py"))
+    assert load()
+    assert [f.suffix for f in (tmp_path / "tinygrad_ugan").iterdir()] == [".o"]
+
+
+def test_nothing_is_left_behind_where_the_object_cannot_be_put_in_place(cache, monkeypatch):
+    def replace(self, target):
+        raise PermissionError(target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    assert load()
+    assert not list(cache.iterdir())
+
+
+def test_processes_that_start_together(cache):
+    processes = [
+        subprocess.Popen([sys.executable, "-c", LOAD_SOME], stdout=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    assert [p.wait(60) for p in processes] == [0, 0]
+    assert [f.suffix for f in cache.iterdir()] == 50 * [".o"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_loads_though_its_parent_was_loading():
+    building, forked = threading.Event(), threading.Event()
+
+    def slowly():
+        building.set()
+        forked.wait(0.2)
+        return build("slow")
+
+    thread = threading.Thread(target=objects.load_function, args=("slow", TARGET, slowly))
+    thread.start()
+    building.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # instead of waiting for ever
+        os._exit(not objects.load_function("quick", TARGET, lambda: build("quick")))
+    forked.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0

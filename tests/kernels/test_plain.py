@@ -1,0 +1,47 @@
+"""The fallback for processors without vectors, where it differs from the rest."""
+
+import subprocess
+import sys
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+import pytest
+
+from tinygrad_ugan.kernels import plain
+from tinygrad_ugan.kernels.target import PLAIN, host_target
+
+
+def test_is_chosen_where_no_target_fits(monkeypatch):
+    features = dict.fromkeys(llvm.get_host_cpu_features(), False)
+    monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: features)
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert host_target.__wrapped__() is PLAIN
+
+
+def test_vector_kernels_do_not_import_numba():
+    code = "import sys, tinygrad_ugan.kernels.sweep; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_memory_is_a_view():
+    x = np.arange(12.0)
+    view = plain.memory(x.ctypes.data + 8, (2, 3), (5, 1), x.dtype)
+    np.testing.assert_array_equal(view, [[1, 2, 3], [6, 7, 8]])
+    view[1, 2] = -1
+    assert x[8] == -1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiles_where_nothing_can_be_kept(monkeypatch, dtype):
+    compile_really = numba.njit
+
+    def njit(signature, cache=False):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return compile_really(signature)
+
+    monkeypatch.setattr(plain.numba, "njit", njit)
+    out = np.ones(5, dtype)
+    plain.compiled.__wrapped__("zero", np.dtype(dtype))(out)
+    assert not out.any()

@@ -1,0 +1,146 @@
+"""Programs on machines that no kernels are emitted for: the statements, compiled by numba.
+
+Slower by far, on one thread, and the same up to rounding. A kernel is known by a number here, which
+stands in a program's table where the address of machine code stands elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.kernels.statements import HELPERS, STATEMENTS, Operand, layers, losses
+
+WORD = np.dtype(np.int64)
+
+
+class Kernel:
+    """A kernel's statement, called as the kernel would be: with addresses and counts."""
+
+    def __init__(
+        self,
+        emit: Callable[..., None],
+        kinds: dict[str, str],
+        statics: tuple[Any, ...],
+        dtype: np.dtype,
+    ) -> None:
+        self._statement = STATEMENTS[emit.__name__]
+        self._kinds = kinds
+        self._dtype = dtype
+        names = [name for name in inspect.signature(emit).parameters if name not in kinds]
+        given = dict(zip(names[1:], statics, strict=True))  # the first is the emitter
+        self._statics = {n: _CODES[n].index(x) if n in _CODES else x for n, x in given.items()}
+        self._function = compiled(emit.__name__, dtype)
+
+    def __call__(self, numbers: Sequence[int], rows: int) -> None:
+        """Do what the kernel does for so many rows."""
+        self._function(*self.arguments(numbers, rows))
+
+    def arguments(self, numbers: Sequence[int], rows: int) -> Iterable[Any]:
+        """What the statement takes, arrays being views of memory."""
+        known = {"rows": rows, **self._statics, **dict(zip(self._kinds, numbers, strict=False))}
+        for name in self._statement.names:
+            operand = self._statement.operands.get(name)
+            yield known[name] if operand is None else self._view(name, operand, known)
+
+    def _view(self, name: str, operand: Operand, known: dict[str, Any]) -> NDArray:
+        address = known[name]
+        if self._kinds[name] == "Slot":
+            address = int(memory(address, (1,), (1,), WORD)[0])
+        return memory(address, *operand.resolve(known), self._dtype)
+
+
+KERNELS: list[Kernel] = []
+"""By their numbers."""
+
+
+@functools.cache
+def load(
+    emit: Callable[..., None],
+    kinds: tuple[tuple[str, str], ...],
+    statics: tuple[Any, ...],
+    dtype: np.dtype,
+) -> int:
+    """The number of a kernel."""
+    KERNELS.append(Kernel(emit, dict(kinds), statics, dtype))
+    return len(KERNELS) - 1
+
+
+def run(
+    schedule: NDArray, phases: NDArray, sections: NDArray, calls: NDArray, blocks: NDArray
+) -> None:
+    """Run a program, given its tables: see `tinygrad_ugan.kernels.executor`."""
+    for phase, k, i, j in schedule.tolist():
+        chunks, first, last = phases[phase].tolist()
+        for chunk in range(chunks):
+            for begin, end, starts in sections[first:last].tolist():
+                start, stop = memory(starts + WORD.itemsize * chunk, (2,), (1,), WORD).tolist()
+                for row, rows in blocks[start:stop].tolist():
+                    place = np.array([1, row, chunk, k, i, j])
+                    for call in calls[begin:end]:
+                        numbers = place @ call[8:].reshape(place.size, -1)
+                        KERNELS[call[0]](numbers.tolist(), rows)
+
+
+class _Window:
+    """Memory somewhere, as NumPy understands it."""
+
+    def __init__(self, interface: dict[str, Any]) -> None:
+        self.__array_interface__ = interface
+
+
+def memory(
+    address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype
+) -> NDArray:
+    """The array at an address; strides are in elements."""
+    return np.asarray(
+        _Window(
+            {
+                "version": 3,
+                "data": (address, False),
+                "shape": shape,
+                "strides": tuple(dtype.itemsize * s for s in strides),
+                "typestr": dtype.str,
+            }
+        )
+    )
+
+
+@functools.cache
+def compiled(name: str, dtype: np.dtype) -> Callable[..., None]:
+    """A statement, compiled for one dtype and arrays of any strides."""
+    _introduce_helpers()
+    statement = STATEMENTS[name]
+    signature = numba.void(*(_kind(statement.operands.get(n), n, dtype) for n in statement.names))
+    try:
+        return numba.njit(signature, cache=True)(statement.function)
+    except RuntimeError:  # there is nowhere to keep it
+        return numba.njit(signature)(statement.function)
+
+
+@functools.cache
+def _introduce_helpers() -> None:
+    for function in HELPERS:
+        numba.extending.register_jitable(function)
+
+
+def _kind(operand: Operand | None, name: str, dtype: np.dtype) -> numba.types.Type:
+    if operand is None:
+        return _SCALARS[name]
+    dimensions = len(operand.shape)
+    return numba.types.Array(numba.from_dtype(dtype), dimensions, "C" if dimensions == 1 else "A")
+
+
+_CODES = {"activation": layers.ACTIVATIONS, "function": losses.FUNCTIONS}
+_SCALARS = {
+    "activation": numba.types.int64,
+    "function": numba.types.int64,
+    "moving": numba.types.boolean,
+    "first": numba.types.int64,
+}

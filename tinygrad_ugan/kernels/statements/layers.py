@@ -1,0 +1,295 @@
+"""Layers of a network: what `tinygrad_ugan.kernels.products` and `tinygrad_ugan.kernels.rows` do.
+
+Sums are taken in the order of the rows, and of the inner dimension. Activations stand here too and
+not in a file of their own: numba's cache notices changes within a file only.
+"""
+
+import numpy as np
+
+from tinygrad_ugan.kernels.statements.statement import helper, states
+
+ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "softplus", "sigmoid", "identity")
+"""Statements take an activation by its place here, for numba compares numbers faster than names."""
+
+TANH, RELU, LEAKY_RELU, ELU, SOFTPLUS, SIGMOID, _ = range(len(ACTIVATIONS))
+LEAKY_SLOPE = 0.01
+
+
+@helper
+def value(activation, z):
+    """``act(z)`` of a number."""
+    if activation == TANH:
+        return np.tanh(z)
+    if activation == RELU:
+        return z if z > 0 else 0 * z
+    if activation == LEAKY_RELU:
+        return z if z > 0 else LEAKY_SLOPE * z
+    if activation == ELU:
+        return z if z > 0 else np.expm1(z)
+    if activation == SOFTPLUS:
+        return np.logaddexp(z, 0)
+    if activation == SIGMOID:
+        return np.exp(-np.logaddexp(-z, 0))
+    return z
+
+
+@helper
+def slope(activation, h):
+    """``act'(z)``, from ``h = act(z)``."""
+    if activation == TANH:
+        return 1 - h * h
+    if activation == RELU:
+        return 1.0 if h > 0 else 0.0
+    if activation == LEAKY_RELU:
+        return 1.0 if h > 0 else LEAKY_SLOPE
+    if activation == ELU:
+        return 1.0 if h > 0 else h + 1
+    if activation == SOFTPLUS:
+        return -np.expm1(-h)
+    if activation == SIGMOID:
+        return h * (1 - h)
+    return 1.0
+
+
+@helper
+def bend(activation, h, Rh):
+    """``act''(z) Rz``, which is ``act''(z) / act'(z) Rh``."""
+    if activation == TANH:
+        return -2 * h * Rh
+    if activation == ELU:
+        return 0.0 if h > 0 else Rh
+    if activation == SOFTPLUS:
+        return np.exp(-h) * Rh
+    if activation == SIGMOID:
+        return (1 - 2 * h) * Rh
+    return 0.0
+
+
+@helper
+def add_product(a, b, out):
+    """``out += a b``."""
+    for r in range(out.shape[0]):
+        for k in range(b.shape[0]):
+            for j in range(out.shape[1]):
+                out[r, j] += a[r, k] * b[k, j]
+
+
+@helper
+def copy(x, out):
+    """``out = x``."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] = x[r, j]
+
+
+@helper
+def activate(activation, out):
+    """``out = act(out)``."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] = value(activation, out[r, j])
+
+
+@helper
+def multiply_by_slope(activation, h, out):
+    """``out *= act'(z)``."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] *= slope(activation, h[r, j])
+
+
+@helper
+def add_row_sum(x, out):
+    """``out += sum_r x``."""
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[j] += x[r, j]
+
+
+@helper
+def fill_rows(row, out):
+    """``out = row``, for every row."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] = row[j]
+
+
+# Products
+
+
+@states(a="rows depth lda", w="depth n ldw", bias="n", out="rows n ldo")
+def dense(activation, a, w, bias, out):
+    """``out = act(a w + bias)``."""
+    fill_rows(bias, out)
+    add_product(a, w, out)
+    activate(activation, out)
+
+
+@states(
+    a="rows depth lda",
+    Ra="rows depth lda",
+    w="depth n ldw",
+    Rw="depth n ldw",
+    Rbias="n",
+    h="rows n ldo",
+    Rout="rows n ldo",
+)
+def dense_tangent(activation, moving, a, Ra, w, Rw, Rbias, h, Rout):
+    """``Rout = act'(z) (Ra w + a Rw + Rbias)``, without the first term if a is not `moving`."""
+    fill_rows(Rbias, Rout)
+    if moving:
+        add_product(Ra, w, Rout)
+    add_product(a, Rw, Rout)
+    multiply_by_slope(activation, h, Rout)
+
+
+@states(
+    d="rows depth ldd",
+    wt="depth n ldw",
+    h="rows n ldo",
+    e_out="rows n ldo",
+    d_out="rows n ldo",
+)
+def pullback(activation, d, wt, h, e_out, d_out):
+    """``e_out = d w^T`` and ``d_out = e_out act'(z)``."""
+    e_out[:] = 0
+    add_product(d, wt, e_out)
+    copy(e_out, d_out)
+    multiply_by_slope(activation, h, d_out)
+
+
+@states(
+    d="rows depth ldd",
+    Rd="rows depth ldd",
+    wt="depth n ldw",
+    Rwt="depth n ldw",
+    h="rows n ldo",
+    Rh="rows n ldo",
+    e_out="rows n ldo",
+    d_out="rows n ldo",
+    Rd_out="rows n ldo",
+)
+def pullback_tangent(activation, d, Rd, wt, Rwt, h, Rh, e_out, d_out, Rd_out):
+    """``d_out = e_out act'(z)``, ``Rd_out = (Rd w^T + d Rw^T) act'(z) + e_out act''(z) Rz``."""
+    copy(e_out, d_out)
+    multiply_by_slope(activation, h, d_out)
+    Rd_out[:] = 0
+    add_product(Rd, wt, Rd_out)
+    add_product(d, Rwt, Rd_out)
+    multiply_by_slope(activation, h, Rd_out)
+    for r, j in np.ndindex(h.shape):
+        Rd_out[r, j] += e_out[r, j] * bend(activation, h[r, j], Rh[r, j])
+
+
+@states(a="rows m lda", d="rows n ldd", dw="m n ldo", db="n")
+def accumulate(a, d, dw, db):
+    """``dw += a^T d`` and ``db += sum_r d``."""
+    add_product(a.T, d, dw)
+    add_row_sum(d, db)
+
+
+@states(
+    a="rows m lda",
+    Ra="rows m lda",
+    d="rows n ldd",
+    Rd="rows n ldd",
+    Rdw="m n ldo",
+    Rdb="n",
+)
+def accumulate_tangent(a, Ra, d, Rd, Rdw, Rdb):
+    """``Rdw += Ra^T d + a^T Rd`` and ``Rdb += sum_r Rd``."""
+    add_product(Ra.T, d, Rdw)
+    add_product(a.T, Rd, Rdw)
+    add_row_sum(Rd, Rdb)
+
+
+# Rows
+
+
+@states(x="rows width ldx", w="width n ldw", bias="n", out="rows n ldo")
+def thin(activation, x, w, bias, out):
+    """``out = act(x w + bias)``."""
+    fill_rows(bias, out)
+    add_product(x, w, out)
+    activate(activation, out)
+
+
+@states(x="rows width ldx", Rw="width n ldw", Rbias="n", h="rows n ldo", Rout="rows n ldo")
+def thin_tangent(activation, x, Rw, Rbias, h, Rout):
+    """``Rout = act'(z) (x Rw + Rbias)``."""
+    fill_rows(Rbias, Rout)
+    add_product(x, Rw, Rout)
+    multiply_by_slope(activation, h, Rout)
+
+
+@states(x="rows width ldx", d="rows n ldd", dw="width n ldo", db="n")
+def thin_accumulate(x, d, dw, db):
+    """``dw += x^T d`` and ``db += sum_r d``."""
+    add_product(x.T, d, dw)
+    add_row_sum(d, db)
+
+
+@states(a="rows n lda", wt="width n ldw", bias="width", out="rows width ldo")
+def dots(a, wt, bias, out):
+    """``out = a w + bias``."""
+    fill_rows(bias, out)
+    add_product(a, wt.T, out)
+
+
+@states(
+    a="rows n lda",
+    Ra="rows n lda",
+    wt="width n ldw",
+    Rwt="width n ldw",
+    Rbias="width",
+    Rout="rows width ldo",
+)
+def dots_tangent(moving, a, Ra, wt, Rwt, Rbias, Rout):
+    """``Rout = Ra w + a Rw + Rbias``, without the first term if a is not `moving`."""
+    fill_rows(Rbias, Rout)
+    if moving:
+        add_product(Ra, wt.T, Rout)
+    add_product(a, Rwt.T, Rout)
+
+
+@states(
+    h="rows n ldh",
+    wt="width n ldw",
+    ds="rows width lds",
+    d="rows n ldh",
+    dwt="width n ldw",
+    db="width",
+)
+def top(activation, h, wt, ds, d, dwt, db):
+    """``d = (ds w^T) act'(z)``, ``dw += h^T ds`` and ``db += sum_r ds``."""
+    d[:] = 0
+    add_product(ds, wt, d)
+    multiply_by_slope(activation, h, d)
+    add_product(ds.T, h, dwt)
+    add_row_sum(ds, db)
+
+
+@states(
+    h="rows n ldh",
+    Rh="rows n ldh",
+    w="n",
+    Rw="n",
+    ds="rows",
+    Rds="rows",
+    d="rows n ldh",
+    Rd="rows n ldh",
+    Rdw="n",
+    Rdb="1",
+)
+def top_tangent(activation, moving, h, Rh, w, Rw, ds, Rds, d, Rd, Rdw, Rdb):
+    """``Rd = (Rds w + ds Rw) act'(z) + ds w act''(z) Rz`` and ``d = ds w act'(z)``.
+
+    Also ``Rdw += sum_r ds Rh + Rds h`` and ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    """
+    for r, j in np.ndindex(h.shape):
+        e = ds[r] * w[j]
+        Re = Rds[r] * w[j] + ds[r] * Rw[j]
+        d[r, j] = e * slope(activation, h[r, j])
+        Rd[r, j] = Re * slope(activation, h[r, j])
+        Rdw[j] += Rds[r] * h[r, j]
+        if moving:
+            Rd[r, j] += e * bend(activation, h[r, j], Rh[r, j])
+            Rdw[j] += ds[r] * Rh[r, j]
+    for r in range(h.shape[0]):
+        Rdb[0] += Rds[r]

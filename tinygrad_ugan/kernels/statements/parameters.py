@@ -1,0 +1,115 @@
+"""Parameters on their way: what `tinygrad_ugan.kernels.parameters` does.
+
+The callers' arrays have no pads; the pads of all others are zero, and stay so.
+"""
+
+import numpy as np
+
+from tinygrad_ugan.kernels.statements.statement import helper, states
+
+
+@helper
+def add_up(partial, out):
+    """``out = sum_p partial[p]``, in this order."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] = partial[0, r, j]
+        for p in range(1, partial.shape[0]):
+            out[r, j] += partial[p, r, j]
+
+
+@helper
+def assign(scale, x, out):
+    """``out = scale x``."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] = scale * x[r, j]
+
+
+@helper
+def add(scale, x, out):
+    """``out += scale x``."""
+    for r, j in np.ndindex(out.shape):
+        out[r, j] += scale * x[r, j]
+
+
+@states(out="rows")
+def zero(out):
+    """``out = 0``."""
+    out[:] = 0
+
+
+@states(source="count n n", scale="1", out="rows n ldo")
+def copy_in(first, source, scale, out):
+    """``out = scale source``: rows from `first` on, as far as there are any."""
+    here = source[first : first + out.shape[0]]
+    assign(scale[0], here, out[: here.shape[0]])
+
+
+@states(source="rows n n", out="n rows ldo")
+def copy_in_transposed(source, out):
+    """``out[j, r] = source[r, j]``."""
+    assign(1, source.T, out)
+
+
+@states(source="rows n lds", out="n rows ldo")
+def transpose(source, out):
+    """``out[j, r] = source[r, j]``."""
+    assign(1, source.T, out)
+
+
+@states(partial="groups rows n stride ld", out="rows n ld")
+def total(partial, out):
+    """``out = sum_p partial[p]``."""
+    add_up(partial, out)
+
+
+@states(
+    partial="groups rows n stride ld",
+    theta="rows n ld",
+    eta="1",
+    g="rows n ld",
+    theta_next="rows n ld",
+)
+def ascend(partial, theta, eta, g, theta_next):
+    """``g = sum_p partial[p]`` and ``theta_next = theta + eta g``."""
+    add_up(partial, g)
+    assign(1, theta, theta_next)
+    add(eta[0], g, theta_next)
+
+
+@states(partial="groups rows n stride ld", lam="rows n ld", eta="1", v="rows n ld")
+def pull_back_ascent(partial, lam, eta, v):
+    """``lam += sum_p partial[p]`` and ``v = eta lam``."""
+    add_up(partial, v)
+    add(1, v, lam)
+    assign(eta[0], lam, v)
+
+
+@states(x="rows n ld", y="rows n ld", out="1")
+def inner_product(x, y, out):
+    """``out += sum x y``."""
+    for r, j in np.ndindex(x.shape):
+        out[0] += x[r, j] * y[r, j]
+
+
+@states(x="rows n ld", scale="1", out="rows n ld")
+def add_scaled(x, scale, out):
+    """``out += scale x``."""
+    add(scale[0], x, out)
+
+
+@states(x="rows n ld", scale="1", out="rows n ld")
+def scaled(x, scale, out):
+    """``out = scale x``."""
+    assign(scale[0], x, out)
+
+
+@states(x="rows n ldx", out="first+rows n n")
+def copy_out(first, x, out):
+    """``out = x``, from row `first` on."""
+    assign(1, x, out[first:])
+
+
+@states(x="n rows ldx", out="rows n n")
+def copy_out_transposed(x, out):
+    """``out[r, j] = x[j, r]``."""
+    assign(1, x.T, out)
