@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels import kernel, losses, parameters, plain, products, rows
+from tinygrad_ugan.kernels import kernel, losses, moving, parameters, plain, products, rows
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.statements import STATEMENTS, layers
 from tinygrad_ugan.kernels.statements import losses as stated_losses
@@ -19,7 +19,7 @@ from tinygrad_ugan.kernels.target import PLAIN
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 KERNELS = {
     name: f
-    for module in (products, rows, losses, parameters)
+    for module in (products, rows, moving, losses, parameters)
     for name, f in inspect.getmembers(module, inspect.isfunction)
     if f.__module__ == module.__name__
     and kernel.parameters(f)
@@ -103,7 +103,8 @@ class Case:
 
     def _values(self, name, shape):
         positive = self.statics.get("activation") in ("softplus", "sigmoid")
-        low = 0.1 if name == "h" and positive else -0.9  # h is what the activation can give
+        # h is what the activation can give; a mean of squares has a root
+        low = 0.1 if name in ("square", "scalars") or (name == "h" and positive) else -0.9
         values = self.rng.uniform(low, 0.9, shape)
         if name == "weight":
             values[self.rng.uniform(size=shape) < 0.2] = 0

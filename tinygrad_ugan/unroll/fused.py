@@ -97,14 +97,21 @@ def warmup(activation: str = "tanh") -> None:
         generator = Network((8, *hidden, 2), activation)
         discriminator = Network((2, *hidden, 1), activation)
         sweep = Sweep(generator, discriminator, 1, 1, terms, terms, 2, straight(2, 2))
-        if target is not None:
-            SweepProgram(sweep, target, dtype)
+        SweepProgram(sweep, target, dtype)
+
+
+def drawback(problem: Problem) -> str | None:
+    """Why "auto" does not take `fused`; None if it does."""
+    from tinygrad_ugan.kernels.target import PLAIN, host_target
+
+    reason = obstacle(problem)
+    if reason is None and host_target() == PLAIN:
+        return "there are no vector kernels for this processor"
+    return reason
 
 
 def obstacle(problem: Problem) -> str | None:
     """Why `fused` cannot take a problem; None if it can."""
-    from tinygrad_ugan.kernels.target import host_target
-
     game = problem.game
     if not is_logit_game(game):
         return "the game is not one of logits, such as ug.gan.Game"
@@ -116,8 +123,6 @@ def obstacle(problem: Problem) -> str | None:
         return f"the discriminator has {game.discriminator.sizes[-1]} outputs, not one logit"
     if game.generator.sizes[-1] != game.discriminator.sizes[0]:
         return "the generator's output does not fit the discriminator's input"
-    if host_target() is None:
-        return "there are no vector kernels for this processor"
     return _obstacle_in_arrays(game, problem)
 
 
@@ -252,9 +257,7 @@ def _build(plan: _Plan) -> SweepProgram:
         keep=plan.keep,
         terms=plan.terms,
     )
-    target = host_target()
-    assert target is not None
-    return SweepProgram(sweep, target, plan.dtype)
+    return SweepProgram(sweep, host_target(), plan.dtype)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.unroll.adjoint import adjoint
 from tinygrad_ugan.unroll.detached import detached
 from tinygrad_ugan.unroll.forward import forward
-from tinygrad_ugan.unroll.fused import fused, obstacle
+from tinygrad_ugan.unroll.fused import drawback, fused, obstacle
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.implicit import implicit
 from tinygrad_ugan.unroll.problem import (
@@ -162,18 +162,18 @@ def explain_method(
     'adjoint: the game is not one of logits, such as ug.gan.Game'
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
-    reason = obstacle(problem)
+    reason = drawback(problem)
     return "fused" if reason is None else f"adjoint: {reason}"
 
 
 def _resolve(method: str, problem: Problem) -> str:
     if method not in ("auto", "fused"):
         return method
+    if method == "auto":
+        return "fused" if drawback(problem) is None else "adjoint"
     reason = obstacle(problem)
     if reason is None:
         return "fused"
-    if method == "auto":
-        return "adjoint"
     raise ArgumentError("method", "'fused'", "another method for this game", reason)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
 from tinygrad_ugan.unroll.dynamics import add, inner_product
-from tinygrad_ugan.unroll.fused import Parts, obstacle, parts
+from tinygrad_ugan.unroll.fused import Parts, drawback, parts
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import (
     Problem,
@@ -166,7 +166,7 @@ def decompose(
     (7.0, 5.0, [1.0, 1.0])
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
-    found = parts(problem) if obstacle(problem) is None else _parts(problem)
+    found = parts(problem) if drawback(problem) is None else _parts(problem)
     zeros = optree.tree_map(np.zeros_like, found.direct)
     indirect = functools.reduce(add, found.per_step[::-1], zeros)
     total = add(found.direct, indirect)

@@ -293,3 +293,52 @@ def top_tangent(activation, moving, h, Rh, w, Rw, ds, Rds, d, Rd, Rdw, Rdb):
             Rdw[j] += ds[r] * Rh[r, j]
     for r in range(h.shape[0]):
         Rdb[0] += Rds[r]
+
+
+@states(
+    x="rows width ldx",
+    Rx="rows width ldx",
+    w="width n ldw",
+    Rw="width n ldw",
+    Rbias="n",
+    h="rows n ldo",
+    Rout="rows n ldo",
+)
+def thin_tangent_moving(activation, x, Rx, w, Rw, Rbias, h, Rout):
+    """``Rout = act'(z) (Rx w + x Rw + Rbias)``."""
+    fill_rows(Rbias, Rout)
+    add_product(Rx, w, Rout)
+    add_product(x, Rw, Rout)
+    multiply_by_slope(activation, h, Rout)
+
+
+@states(
+    h="rows n ldh",
+    Rh="rows n ldh",
+    wt="width n ldw",
+    Rwt="width n ldw",
+    ds="rows width lds",
+    Rds="rows width lds",
+    d="rows n ldh",
+    Rd="rows n ldh",
+    Rdwt="width n ldw",
+    Rdb="width",
+)
+def top_tangent_moving(activation, moving, h, Rh, wt, Rwt, ds, Rds, d, Rd, Rdwt, Rdb):
+    """``Rd = (Rds w^T + ds Rw^T) act'(z) + (ds w^T) act''(z) Rz`` and ``d = (ds w^T) act'(z)``.
+
+    Also ``Rdw += Rh^T ds + h^T Rds`` and ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    """
+    d[:] = 0
+    add_product(ds, wt, d)
+    Rd[:] = 0
+    add_product(Rds, wt, Rd)
+    add_product(ds, Rwt, Rd)
+    multiply_by_slope(activation, h, Rd)
+    add_product(Rds.T, h, Rdwt)
+    if moving:
+        add_product(ds.T, Rh, Rdwt)
+        for r, j in np.ndindex(h.shape):
+            Rd[r, j] += d[r, j] * bend(activation, h[r, j], Rh[r, j])
+    multiply_by_slope(activation, h, d)
+    add_row_sum(Rds, Rdb)

@@ -77,11 +77,103 @@ def ascend(partial, theta, eta, g, theta_next):
 
 
 @states(partial="groups rows n stride ld", lam="rows n ld", eta="1", v="rows n ld")
-def pull_back_ascent(partial, lam, eta, v):
+def pull_back_ascend(partial, lam, eta, v):
     """``lam += sum_p partial[p]`` and ``v = eta lam``."""
     add_up(partial, v)
     add(1, v, lam)
     assign(eta[0], lam, v)
+
+
+@states(
+    partial="groups rows n stride ld",
+    theta="rows n ld",
+    velocity="rows n ld",
+    scalars="2",
+    g="rows n ld",
+    theta_next="rows n ld",
+    velocity_next="rows n ld",
+)
+def momentum(partial, theta, velocity, scalars, g, theta_next, velocity_next):
+    """``velocity_next = mu velocity - g`` and ``theta_next = theta - eta velocity_next``."""
+    add_up(partial, g)
+    assign(scalars[1], velocity, velocity_next)
+    add(-1, g, velocity_next)
+    assign(1, theta, theta_next)
+    add(-scalars[0], velocity_next, theta_next)
+
+
+@states(
+    partial="groups rows n stride ld",
+    lam="rows n ld",
+    nu="rows n ld",
+    scalars="2",
+    v="rows n ld",
+)
+def pull_back_momentum(partial, lam, nu, scalars, v):
+    """``lam += sum_p partial[p]``; then ``v = eta lam - nu`` and ``nu = -mu v``."""
+    add_up(partial, v)
+    add(1, v, lam)
+    assign(scalars[0], lam, v)
+    add(-1, nu, v)
+    assign(-scalars[1], v, nu)
+
+
+@helper
+def moments(scalars, g, mean, square):
+    """Adam's running means after the gradient g, which ascends, and the root of the second."""
+    beta1, rest1, beta2, rest2, floor, _, scale = scalars
+    mean = beta1 * mean - rest1 * g
+    square = beta2 * square + rest2 * g * g
+    return mean, square, np.sqrt(scale * square + floor)
+
+
+@states(
+    partial="groups rows n stride ld",
+    theta="rows n ld",
+    mean="rows n ld",
+    square="rows n ld",
+    scalars="7",
+    g="rows n ld",
+    theta_next="rows n ld",
+    mean_next="rows n ld",
+    square_next="rows n ld",
+)
+def adam(partial, theta, mean, square, scalars, g, theta_next, mean_next, square_next):
+    """One step of Adam up: ``theta_next = theta + step mean_next / root``."""
+    add_up(partial, g)
+    for r, j in np.ndindex(g.shape):
+        m, s, root = moments(scalars, g[r, j], mean[r, j], square[r, j])
+        mean_next[r, j], square_next[r, j] = m, s
+        theta_next[r, j] = theta[r, j] + scalars[5] * m / root
+
+
+@states(
+    partial="groups rows n stride ld",
+    lam="rows n ld",
+    nu="rows n ld",
+    xi="rows n ld",
+    scalars="7",
+    g="rows n ld",
+    mean="rows n ld",
+    square="rows n ld",
+    v="rows n ld",
+)
+def pull_back_adam(partial, lam, nu, xi, scalars, g, mean, square, v):
+    """``lam += sum_p partial[p]``; then back through `adam`: v, nu and xi belong to g, mean, square.
+
+    With ``root^2 = scale square + eps^2``, the step ``step mean / root`` has the derivatives
+    ``step / root`` and ``-step mean scale / (2 root^3)``.
+    """
+    beta1, rest1, beta2, rest2, _, step, scale = scalars
+    add_up(partial, v)
+    add(1, v, lam)
+    for r, j in np.ndindex(g.shape):
+        m, _, root = moments(scalars, g[r, j], mean[r, j], square[r, j])
+        first = nu[r, j] + step / root * lam[r, j]
+        second = xi[r, j] - step * m * scale / (2 * root * root * root) * lam[r, j]
+        v[r, j] = 2 * rest2 * g[r, j] * second - rest1 * first
+        nu[r, j] = beta1 * first
+        xi[r, j] = beta2 * second
 
 
 @states(x="rows n ld", y="rows n ld", out="1")
