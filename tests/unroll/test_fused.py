@@ -114,8 +114,8 @@ def test_float64_is_the_adjoint_recursion(problem, data):
     assert distance(gradient, expected) < 1e-12
 
 
-# 170 epsilons of 1.2e-7 are 2e-5; or, where the game is badly conditioned, 170 times what a change of
-# the parameters by an epsilon changes.
+# 170 epsilons of 1.2e-7 are 2e-5; or, where the game is badly conditioned, 170 times what a change
+# of the parameters by an epsilon changes.
 @given(problem=problems(optimizers=False))
 def test_float32_is_float64_to_rounding(problem):
     single = problem.astype(np.float32)
@@ -124,9 +124,8 @@ def test_float32_is_float64_to_rounding(problem):
     assert all(leaf.dtype == np.float32 for leaf in optree.tree_leaves(gradient))
     exact = single.astype(np.float64)
     expected = exact.value_and_grad("adjoint")
-    changes = [
-        distance(exact.nudged(seed).value_and_grad("adjoint"), expected) for seed in range(3)
-    ]
+    nudged = (exact.nudged(seed).value_and_grad("adjoint") for seed in range(3))
+    changes = [distance(other, expected) for other in nudged]
     assert distance((value, gradient), expected) < 170 * max(EPSILON, *changes)
 
 
@@ -145,9 +144,8 @@ def test_parts_are_those_of_the_adjoint_recursion(problem):
 
 def _steps_taken(terms, lr):
     """||g_k||."""
-    points = [
-        np.concatenate([np.ravel(x) for x in optree.tree_leaves(t)]) for t in terms.trajectory
-    ]
+    leaves = map(optree.tree_leaves, terms.trajectory)
+    points = [np.concatenate([np.ravel(x) for x in line]) for line in leaves]
     steps = np.array([np.linalg.norm(b - a) for a, b in itertools.pairwise(points)])
     return steps / lr
 

@@ -10,8 +10,9 @@ From below:
 - `network` is a network's passes as parts of a program, and `rates` their derivatives as all of it
   moves; `passes` are programs of one pass each, and `sweep` is the whole unrolled gradient.
 
-What every kernel does stands in `statements`, in plain NumPy. Where a machine has none of the vector
-instructions that kernels are emitted for, `plain` runs these in their place, compiled by numba.
+What every kernel does stands in `statements`, in plain NumPy. Where a machine has none of the
+vector instructions that kernels are emitted for, `plain` runs these in their place, compiled by
+numba.
 
 Nothing is loaded before it is used: LLVM takes a while.
 """

@@ -87,9 +87,9 @@ def _is_worth_it(x: Any, theta: Sequence[Any]) -> bool:
 @functools.cache
 def _target() -> Any:
     """What kernels are made for, or None; the compiler is not loaded before it is needed."""
-    from tinygrad_ugan.kernels.target import host_target
+    from tinygrad_ugan.kernels.target import PLAIN, host_target
 
-    return host_target()
+    return None if host_target() == PLAIN else host_target()
 
 
 @functools.lru_cache(maxsize=32)

@@ -159,7 +159,7 @@ def adam(partial, theta, mean, square, scalars, g, theta_next, mean_next, square
     v="rows n ld",
 )
 def pull_back_adam(partial, lam, nu, xi, scalars, g, mean, square, v):
-    """``lam += sum_p partial[p]``; then back through `adam`: v, nu and xi belong to g, mean, square.
+    """``lam += sum_p partial[p]``; then `adam` backwards: v, nu and xi belong to g, mean, square.
 
     With ``root^2 = scale square + eps^2``, the step ``step mean / root`` has the derivatives
     ``step / root`` and ``-step mean scale / (2 root^3)``.
