@@ -122,8 +122,8 @@ class Pass:
     Attributes
     ----------
     h, e : list of Array
-        h_0 ... h_{L-1} and e_1 ... e_{L-2} (entry 0 is not used), for all rows; where there will
-        be no tangent, e is scratch.
+        h_0 ... h_{L-1} and e_1 ... e_{L-2} (entry 0 is not used), for all rows. Where there will
+        be no tangent, e is scratch; where there will be one, h_1 is if the input is thin.
     d, Rh, Rd : list of Array
         Scratch of the chunk, for the rows of a block.
     """
@@ -241,15 +241,15 @@ class Pass:
             )  # fmt: skip
 
     def hidden_tangent(self, theta: Weights, v: Weights) -> None:
-        """Rh_1 ... Rh_{L-1}."""
+        """Rh_1 ... Rh_{L-1}; and h_1 again, where the input is thin."""
         for l in range(1, self.network.depth):
             a, h, out = self.h[l - 1], self.h[l], self.Rh[l]
             w, Rw, Rb = theta.w[l - 1], v.w[l - 1], v.b[l - 1]
             n = padded(self.program, w)
             if self.network.is_thin(l):
                 self.program.call(
-                    rows.thin_tangent, self._act, a.columns, x=a, ldx=a.ld, Rw=Rw, ldw=Rw.ld,
-                    Rbias=Rb, h=h, Rout=out, ldo=h.ld, n=n,
+                    rows.thin_and_tangent, self._act, a.columns, x=a, ldx=a.ld, w=w, Rw=Rw,
+                    ldw=w.ld, bias=theta.b[0], Rbias=Rb, out=h, Rout=out, ldo=h.ld, n=n,
                 )  # fmt: skip
             else:
                 self.program.call(
@@ -353,6 +353,8 @@ def make_pass(
     h = [x, *kept(network.sizes[1:-1])]
     if not tangent:
         return Pass(program, network, h, scratch(), scratch(), [], [])
+    if network.is_thin(1):
+        h = [x, scratch()[1], *kept(network.sizes[2:-1])]
     e = [x, *kept(network.sizes[1:-2])]
     return Pass(program, network, h, e, scratch(), scratch(), scratch())
 

@@ -128,9 +128,18 @@ def _keep(name: str, target: Target, code: bytes) -> bytes:
     for folder in _folders():
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / _file_name(name, target), hashlib.sha256(code).digest() + code)
+            path = folder / _file_name(name, target)
+            _write(path, hashlib.sha256(code).digest() + code)
+            _forget_others(path, name)
             break
     return code
+
+
+def _forget_others(path: Path, name: str) -> None:
+    """Remove what other versions have kept under the same name, lest the folder grow for ever."""
+    for other in path.parent.glob(f"{name}-{'[0-9a-f]' * 32}.o"):
+        if other != path:
+            other.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

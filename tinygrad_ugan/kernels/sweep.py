@@ -623,8 +623,9 @@ class SweepProgram:
     def _discriminator_here(self) -> Pass:
         """The pass at the rows of a block, of step k where all are kept."""
         p, keep = self.pass_d, self.sweep.keep
-        h, e = ([a.along(K) if keep else a for a in x[1:]] for x in (p.h, p.e))
-        return replace(p, h=_by_row([p.h[0], *h]), e=_by_row([p.e[0], *e]))
+        first = 1 + p.network.is_thin(1)  # h_1 is scratch if the input is thin
+        h, e = (_by_row([a.along(K) if keep else a for a in x]) for x in (p.h[first:], p.e[1:]))
+        return replace(p, h=[p.h[0].by_row, *p.h[1:first], *h], e=[p.e[0], *e])
 
     def _generator_here(self) -> Pass:
         p = self.pass_g

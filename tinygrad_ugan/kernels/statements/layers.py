@@ -342,3 +342,22 @@ def top_tangent_moving(activation, moving, h, Rh, wt, Rwt, ds, Rds, d, Rd, Rdwt,
             Rd[r, j] += d[r, j] * bend(activation, h[r, j], Rh[r, j])
     multiply_by_slope(activation, h, d)
     add_row_sum(Rds, Rdb)
+
+
+@states(
+    x="rows width ldx",
+    w="width n ldw",
+    Rw="width n ldw",
+    bias="n",
+    Rbias="n",
+    out="rows n ldo",
+    Rout="rows n ldo",
+)
+def thin_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
+    """``out = act(x w + bias)`` and ``Rout = act'(z) (x Rw + Rbias)``."""
+    fill_rows(bias, out)
+    add_product(x, w, out)
+    activate(activation, out)
+    fill_rows(Rbias, Rout)
+    add_product(x, Rw, Rout)
+    multiply_by_slope(activation, out, Rout)
