@@ -1,6 +1,7 @@
 """The loop: reproducible, interruptible, resumable to the bit."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -39,6 +40,12 @@ class Record(gan.Callback):
 
     def on_end(self):
         self.calls.append(("end",))
+
+
+def test_same_bits_with_one_thread_and_with_two():
+    config = gan.Config(steps=3, pictures=2, evaluation_samples=50)  # the paper's networks
+    one, two = (gan.train(dataclasses.replace(config, threads=n)) for n in (1, 2))
+    assert outcome(one) == outcome(two)
 
 
 def test_same_seed_same_bits_and_another_seed_other_bits():

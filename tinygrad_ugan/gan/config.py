@@ -210,6 +210,8 @@ class Config(Settings):
     """Of parameters and data: float32 or float64."""
     seed: int = whole(0, least=0)
     """Seed of the initial weights, the data and the noise."""
+    threads: int | None = optional_whole(least=1)
+    """Threads of the kernels, one for each processor by default. Results do not depend on it."""
     batch: int = whole(512, least=1)
     """Samples in a batch, of real data and of noise alike."""
     steps: int = whole(25_000, least=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Evaluation
 from tinygrad_ugan.gan.run import Run
 from tinygrad_ugan.gan.step import State, TrainStep
+from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 
 
 def train(
@@ -115,6 +116,17 @@ def go_on(begun: Checkpoint, folder: Path | None, callbacks: Sequence[Callback])
     return Run(loop.run(), folder)
 
 
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    """Let the kernels use n threads meanwhile, if that is given."""
+    before = get_num_threads()
+    set_num_threads(before if n is None else n)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
 class _Loop:
     """Training under way.
 
@@ -143,6 +155,7 @@ class _Loop:
             for callback in self._callbacks:
                 callback.on_start(self._at[0].step, tuple(self._rows))
                 stack.callback(callback.on_end)
+            stack.enter_context(_threads(self._config.threads))
             stack.enter_context(np.errstate(all="ignore"))  # the guard finds and names what is bad
             self._run()
         self._save()

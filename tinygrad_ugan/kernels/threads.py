@@ -85,11 +85,13 @@ def _function(address: int) -> Callable[..., Any]:
 
 
 def available() -> int:
-    """How many processors this process may use."""
+    """How many processors this process may use, and no more than OMP_NUM_THREADS says."""
     try:
-        return len(os.sched_getaffinity(0))
+        processors = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
-        return os.cpu_count() or 1
+        processors = os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(processors, max(int(limit), 1)) if limit.isdigit() else processors
 
 
 class _Current:
@@ -112,7 +114,10 @@ def set_num_threads(n: int) -> None:
         raise ArgumentTypeError("n", repr(n), "a whole number >= 1")
     if n < 1:
         raise ArgumentError("n", n, "a whole number >= 1")
-    old, _Current.pool = _Current.pool, Pool(int(n))
+    old = _Current.pool
+    if old is not None and old.threads == n:
+        return
+    _Current.pool = Pool(int(n))
     if old is not None:
         old.stop()
 
