@@ -23,13 +23,13 @@ def roofline(records, path):
     threads = max(record["threads"] for record in records)
     records = [record for record in records if record["threads"] == threads]
     rows = sorted({record["workload"]["dtype"] for record in records})
+    steps = sorted({record["workload"]["steps"] for record in records})
     figure = Figure(figsize=(11, 1 + 3.2 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(GAMES), squeeze=False, sharex=True, sharey=True)
     for dtype, line in zip(rows, axes, strict=True):
         for game, axis in zip(GAMES, line, strict=True):
             chosen = [r for r in records if (r["game"], r["workload"]["dtype"]) == (game, dtype)]
-            if chosen:
-                _panel(axis, chosen)
+            _panel(axis, chosen, steps)
             axis.set_title(f"{GAMES[game]}\n{dtype}", fontsize=9)
     for axis in axes[-1]:
         axis.set_xlabel("unrolled steps K")
@@ -44,10 +44,9 @@ def roofline(records, path):
     figure.savefig(path, dpi=120)
 
 
-def _panel(axis, records):
+def _panel(axis, records, steps):
     records = sorted(records, key=lambda record: record["workload"]["steps"])
-    steps = [record["workload"]["steps"] for record in records]
-    places = range(len(steps))
+    places = [steps.index(record["workload"]["steps"]) for record in records]
     roof = [record["gigaflops"]["limit"] for record in records]
     axis.plot(places, roof, color="black", linewidth=2, label="measured multiply-add limit")
     for name, colour in COLOURS.items():
@@ -59,7 +58,7 @@ def _panel(axis, records):
         if points:
             axis.plot(*zip(*points, strict=True), "o-", color=colour, markersize=4, label=name)
     axis.set_yscale("log")
-    axis.set_xticks(places, steps)
+    axis.set_xticks(range(len(steps)), steps)
     axis.grid(alpha=0.3)
 
 
