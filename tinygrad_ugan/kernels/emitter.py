@@ -22,7 +22,6 @@ from numpy.typing import DTypeLike
 from tinygrad_ugan.kernels.target import Target
 
 I64 = ir.IntType(64)
-I1 = ir.IntType(1)
 Number = int | float
 
 
@@ -191,10 +190,6 @@ class Emitter:
         """A vector whose elements are all the same number."""
         return Value(self, ir.Constant(self.vector, [x] * self.lanes))
 
-    def bit_pattern(self, i: int) -> Value:
-        """A vector of integers, as wide as the floating-point numbers."""
-        return Value(self, ir.Constant(self.bits, [i] * self.lanes))
-
     def zero(self) -> Value:
         """The vector of zeros."""
         return self.constant(0.0)
@@ -316,10 +311,6 @@ class Emitter:
     def from_bits(self, x: Value) -> Value:
         """The floating-point numbers with these bits."""
         return Value(self, self.builder.bitcast(x.ir, self.vector))
-
-    def to_integers(self, x: Value) -> Value:
-        """Whole floating-point numbers as integers of the same width."""
-        return Value(self, self.builder.fptosi(x.ir, self.bits))
 
     def sum(self, x: Value) -> Value:
         """The sum of a vector's elements, by halves."""

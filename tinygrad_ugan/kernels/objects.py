@@ -69,18 +69,6 @@ def compile_module(module: ir.Module, target: Target) -> bytes:
     return machine.emit_object(parsed)
 
 
-def compile_assembly(module: ir.Module, target: Target) -> str:
-    """The assembly that `compile_module` would produce, to read."""
-    machine = _machine(target)
-    module.data_layout = str(machine.target_data)
-    parsed = llvm.parse_assembly(str(module))
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.slp_vectorization = options.loop_vectorization = options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(parsed, builder)
-    return machine.emit_assembly(parsed)
-
-
 def _machine(target: Target) -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

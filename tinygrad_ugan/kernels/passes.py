@@ -129,7 +129,6 @@ class Passes:
     """The programs of one problem, each made when it is asked for."""
 
     def __init__(self, problem: Problem) -> None:
-        self._problem = problem
         writer = _Forward(problem)
         self._shelf = Shelf(writer.program.outside_size)
         self._forward = Runner(writer)

@@ -184,6 +184,7 @@ class SweepProgram:
         self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
         self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
         self._backs = [move.k for move in s.moves if not move.up]
+        self._wants_lambda = bool(self._backs) or s.terms
         self._batches = s.steps + 1 if s.fresh else 1
         self._parts = s.steps + 1 if s.terms else 1
 
@@ -262,22 +263,17 @@ class SweepProgram:
         s, run = self.sweep, self.program.run_phase
         phases = {
             name: getattr(self, f"_{name}")()
-            for name in ("inputs", "read_batch", "generate", "forward", "advance", "outer")
+            for name in ("inputs", "generate", "forward", "advance", "outer")
         }
         run(phases["inputs"])
         for k in range(self._batches):
-            run(phases["read_batch"], k)
             run(phases["generate"], k)
-        ups = [move for move in s.moves if move.up]
-        last = next((m.target for m in ups if m.k == s.steps - 1), 0)
-        begun = False
-        for move in s.moves:
-            if not move.up and not begun:
-                self._write_outer(phases, last)
-                begun = True
+        first_back = next((t for t, move in enumerate(s.moves) if not move.up), len(s.moves))
+        for move in s.moves[:first_back]:
             self._write_move(phases, move)
-        if not begun:
-            self._write_outer(phases, last)
+        self._write_outer(phases, s.moves[first_back - 1].target if first_back else 0)
+        for move in s.moves[first_back:]:
+            self._write_move(phases, move)
         if s.terms:
             run(self._collect())
         self._write_generator()
@@ -287,7 +283,7 @@ class SweepProgram:
         run(phases["outer"], s.steps, slot)
         if s.terms:
             run(self._evaluate(), s.steps, slot)
-        if self._backs or s.terms:
+        if self._wants_lambda:
             run(self._begin())
             phases["pull"] = self._pull()
             phases["reverse"], phases["last"] = self._reverse(), self._reverse(last=True)
@@ -330,45 +326,36 @@ class SweepProgram:
             p.call(parameters.zero, out=weights.flat)
         return phase
 
-    def _read_batch(self) -> int:
-        s, p = self.sweep, self.program
-        phase = p.phase(self.chunks)
-        p.section(self._real_blocks)
-        p.call(
-            parameters.copy_in,
-            source=self._slot_real,
-            first=FIRST_ROW,
-            count=s.real,
-            scale=p.constant(s.discriminator.input_scale),
-            out=self.x.by_row,
-            ldo=self.x.ld,
-            n=self.x.columns,
-        )
-        return phase
-
     def _generate(self) -> int:
+        """Take a batch in, and make samples of its noise."""
         s, p = self.sweep, self.program
         phase = p.phase(self.chunks)
+        scale = s.discriminator.input_scale
+        p.section(self._real_blocks)
+        self._read(self._slot_real, s.real, scale, self.x)
         p.section(self._noise_blocks)
-        p.call(
-            parameters.copy_in,
-            source=self._slot_noise,
-            first=FIRST_ROW,
-            count=s.fake,
-            scale=p.constant(s.generator.input_scale),
-            out=self.noise.by_row,
-            ldo=self.noise.ld,
-            n=self.noise.columns,
-        )
+        self._read(self._slot_noise, s.fake, s.generator.input_scale, self.noise)
         here = self._generator_here()
         samples = self.x.row(self._real_rows).by_row
         here.hidden(self.theta_g)
         here.output(self.theta_g, samples)
-        scale = s.discriminator.input_scale
         if scale != 1.0:
             arguments = {"x": samples, "ld": samples.ld, "out": samples, "n": samples.ld}
             p.call(parameters.scaled, scale=p.constant(scale), **arguments)
         return phase
+
+    def _read(self, slot: Place, count: int, scale: float, out: Array) -> None:
+        """Copy the rows of a block from a caller's array of `count` rows."""
+        self.program.call(
+            parameters.copy_in,
+            source=slot,
+            first=FIRST_ROW,
+            count=count,
+            scale=self.program.constant(scale),
+            out=out.by_row,
+            ldo=out.ld,
+            n=out.columns,
+        )
 
     def _forward(self) -> int:
         """g_k, in parts: one for each chunk. What the reverse step needs again is kept."""
@@ -388,7 +375,8 @@ class SweepProgram:
         """f_K, lambda_K in parts, and the direct cotangent of the samples."""
         p, s, here = self.program, self.sweep, self._discriminator_here()
         phase = p.phase(self.chunks)
-        self._clear(self.partial_d)
+        if self._wants_lambda:
+            self._clear(self.partial_d)
         value = self._after_value()
         self._clear_value(value)
         theta = self.theta.along(I)
@@ -396,8 +384,8 @@ class SweepProgram:
             p.section(blocks)
             here.hidden(theta)
             self._objective(here, theta, term, self.weights_outer, value)
-            if is_fake or self._backs or s.terms:
-                grad = self.partial_d.along(CHUNK)
+            if is_fake or self._wants_lambda:
+                grad = self.partial_d.along(CHUNK) if self._wants_lambda else None
                 here.backward(theta, _column(self.ds), grad, to_input=is_fake)
             if is_fake:
                 self._add_cotangent(parameters.scaled, here.d[0])

@@ -21,7 +21,7 @@ def value(activation, z):
     if activation == TANH:
         return np.tanh(z)
     if activation == RELU:
-        return z if z > 0 else 0 * z
+        return 0.0 if z <= 0 else z  # NaN stays NaN
     if activation == LEAKY_RELU:
         return z if z > 0 else LEAKY_SLOPE * z
     if activation == ELU:
@@ -29,7 +29,8 @@ def value(activation, z):
     if activation == SOFTPLUS:
         return np.logaddexp(z, 0)
     if activation == SIGMOID:
-        return np.exp(-np.logaddexp(-z, 0))
+        small = np.exp(-abs(z))  # never overflows
+        return (1.0 if z >= 0 else small) / (1 + small)
     return z
 
 
