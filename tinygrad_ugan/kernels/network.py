@@ -115,6 +115,11 @@ def allocate(
     )
 
 
+def unwanted(program: Program, network: Network) -> Weights:
+    """Room for gradients that a kernel writes and nobody asks for."""
+    return allocate(program, network, program.chunks).along(CHUNK)
+
+
 @dataclass(frozen=True)
 class Pass:
     """Where the quantities of a pass through a network are; entry l belongs to layer l.
@@ -182,7 +187,7 @@ class Pass:
         L = self.network.depth
         if self.network.narrow:
             a, w = self.h[L - 1], theta.w[L - 1]
-            sink = grad or allocate(self.program, self.network, 8).along(CHUNK)
+            sink = grad or unwanted(self.program, self.network)
             self.program.call(
                 rows.top, self._below(L), self.network.sizes[-1], h=a, ldh=a.ld, wt=w, ldw=w.ld,
                 ds=y_bar, lds=y_bar.ld, d=self.d[L - 1], dwt=sink.w[L - 1], db=sink.b[L - 1],
@@ -280,7 +285,7 @@ class Pass:
         """The derivative of `backward` for one output: added to `Rgrad`; Rd_0 too if asked for."""
         L = self.network.depth
         a, w = self.h[L - 1], theta.w[L - 1]
-        sink = Rgrad or allocate(self.program, self.network, 8).along(CHUNK)
+        sink = Rgrad or unwanted(self.program, self.network)
         self.program.call(
             rows.top_tangent, self._below(L), L > 1, h=a, Rh=self.Rh[L - 1], ldh=a.ld,
             w=w, Rw=v.w[L - 1], ds=ds, Rds=Rds, d=self.d[L - 1], Rd=self.Rd[L - 1],

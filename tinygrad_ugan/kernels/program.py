@@ -181,6 +181,11 @@ class Program:
         self._phases.append([chunks, len(self._sections), len(self._sections)])
         return len(self._phases) - 1
 
+    @property
+    def chunks(self) -> int:
+        """Chunks of the open phase."""
+        return self._phases[-1][0]
+
     def section(self, blocks: Blocks) -> None:
         """Open a section of the phase, with the blocks of each chunk."""
         self._sections.append([len(self._calls), len(self._calls), blocks])
@@ -188,7 +193,7 @@ class Program:
 
     def once(self, rows: int = 1) -> None:
         """Open a section that every chunk runs once, for `rows` rows or elements."""
-        self.section([[(0, rows)]] * self._phases[-1][0])
+        self.section([[(0, rows)]] * self.chunks)
 
     def call(self, emit: Callable[..., None], *statics: Any, **arguments: Any) -> None:
         """Call a kernel for every block of the section."""

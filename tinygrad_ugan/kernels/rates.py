@@ -100,7 +100,7 @@ class Rates:
         net, p = self.at.network, self.at.program
         L = net.depth
         a, w = self.at.h[L - 1], self.theta.w[L - 1]
-        sink = Rgrad or network.allocate(p, net, 8).along(CHUNK)
+        sink = Rgrad or network.unwanted(p, net)
         p.call(
             moving.top_tangent_moving, "identity" if L == 1 else net.activation, net.sizes[-1],
             self._moves(L), h=a, Rh=self.Rh[L - 1], ldh=a.ld, wt=w, Rwt=self.v.w[L - 1],
