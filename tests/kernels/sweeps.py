@@ -7,7 +7,8 @@ import numpy as np
 
 from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, Term, straight
+from tinygrad_ugan.kernels.sweep import Sweep, Term, straight
+from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
 # Objectives of logits r and s as `gan.objectives` has them: terms on real and generated samples.
 _CROSS_ENTROPY = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))

@@ -16,7 +16,7 @@ from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import distance, settings
-from tinygrad_ugan.kernels import program, sweep
+from tinygrad_ugan.kernels import program, sweep_program
 
 _NOT_AT_ALL = 0  # PROT_NONE
 _kept = []  # a page that were given back could be anything
@@ -52,7 +52,7 @@ def run_guarded(target):
         return copy
 
     program._aligned = aligned
-    sweep.np = Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded)
+    sweep_program.np = Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded)
 
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 5)
     @given(setting=settings())

@@ -8,7 +8,8 @@ From below:
   `losses` and `parameters` are the kernels;
 - `executor` runs programs of kernel calls, `threads` help it, `program` is how one is written;
 - `network` is a network's passes as parts of a program, and `rates` their derivatives as all of it
-  moves; `passes` are programs of one pass each, and `sweep` is the whole unrolled gradient.
+  moves; `passes` are programs of one pass each, and `sweep_program`
+  is the whole unrolled gradient.
 
 What every kernel does stands in `statements`, in plain NumPy. Where a machine has none of the
 vector instructions that kernels are emitted for, `plain` runs these in their place, compiled by

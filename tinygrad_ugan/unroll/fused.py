@@ -1,6 +1,7 @@
 """The exact gradient of games between multilayer perceptrons, in one call of compiled code.
 
-The adjoint recursion of `tinygrad_ugan.unroll.adjoint`, run by `tinygrad_ugan.kernels.sweep`.
+The adjoint recursion of `tinygrad_ugan.unroll.adjoint`, run by
+`tinygrad_ugan.kernels.sweep_program`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.idle import Idle
-    from tinygrad_ugan.kernels.sweep import Move, Result, SweepProgram, Term
+    from tinygrad_ugan.kernels.sweep import Move, Term
+    from tinygrad_ugan.kernels.sweep_program import Result, SweepProgram
 
 PyTree = Any
 
@@ -87,7 +89,8 @@ def warmup(activation: str = "tanh") -> None:
     >>> ug.warmup()
     """
     from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, Term, straight
+    from tinygrad_ugan.kernels.sweep import Sweep, Term, straight
+    from tinygrad_ugan.kernels.sweep_program import SweepProgram
     from tinygrad_ugan.kernels.target import host_target
 
     check_choice("activation", activation, ACTIVATIONS)
@@ -236,7 +239,8 @@ def _term(term: tuple[str, float] | None) -> Term | None:
 
 def _build(plan: _Plan) -> SweepProgram:
     from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.sweep import Sweep, SweepProgram, straight
+    from tinygrad_ugan.kernels.sweep import Sweep, straight
+    from tinygrad_ugan.kernels.sweep_program import SweepProgram
     from tinygrad_ugan.kernels.target import host_target
 
     if plan.snapshots is None:

@@ -14,7 +14,7 @@ from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import Setting, distance, settings
 from tinygrad_ugan import gan, nn
 from tinygrad_ugan.kernels import threads
-from tinygrad_ugan.kernels.sweep import SweepProgram
+from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
 
 # Odd sizes: no width is a whole vector, no batch a whole tile, and a width of one within.
@@ -98,9 +98,9 @@ def test_threads_may_be_set_while_programs_run():
 
 AFTER_FORK = """
 import os, sys
-from tests.kernels.test_sweep import ODD, TARGETS, bits
+from tests.kernels.test_sweep_program import ODD, TARGETS, bits
 from tinygrad_ugan.kernels import threads
-from tinygrad_ugan.kernels.sweep import SweepProgram
+from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
 threads.set_num_threads(2)
 program = SweepProgram(ODD.sweep(), TARGETS["avx2"], "float64")

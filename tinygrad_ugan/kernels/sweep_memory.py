@@ -1,0 +1,112 @@
+"""The arrays of a sweep: how its rows are dealt out, and where everything is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.kernels import network
+from tinygrad_ugan.kernels.program import CHUNK, K, Place, Program, split
+from tinygrad_ugan.kernels.sweep import RULES, Sweep
+from tinygrad_ugan.kernels.target import Target
+
+MOST_SCALARS = 8
+
+
+class SweepMemory:
+    """Rows, slots and arrays of a `Sweep`, in a program that is still to be written.
+
+    Attributes
+    ----------
+    chunks : int
+        Parts of the rows, with partial sums of their own.
+    """
+
+    def __init__(self, sweep: Sweep, target: Target, dtype: DTypeLike) -> None:
+        self.sweep = sweep
+        self.program = Program(target, dtype)
+        self._rule = RULES[sweep.rule]
+        self._unit = target.padded(1, dtype)
+        self._lay_out()
+        self._allocate_slots()
+        self._allocate_parameters()
+        self._allocate_rows()
+
+    def _lay_out(self) -> None:
+        s, unit = self.sweep, self._unit
+        self._real_rows, self._fake_rows = (-(-n // unit) * unit for n in (s.real, s.fake))
+        self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // (2 * unit)))
+        self.block = 64
+        fake = split(self._fake_rows, self.chunks, self.block, unit)
+        self._noise_blocks = fake
+        self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
+        self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
+        self._backs = [move.k for move in s.moves if not move.up]
+        self._wants_lambda = bool(self._backs) or s.terms
+        self._batches = s.steps + 1 if s.fresh else 1
+        self._parts = s.steps + 1 if s.terms else 1
+
+    def _allocate_slots(self) -> None:
+        s, p = self.sweep, self.program
+        self._slots_g = [p.slot() for _ in range(2 * s.generator.depth)]
+        self._slots_d = [p.slot() for _ in range(2 * s.discriminator.depth)]
+        self._slot_real, self._slot_noise = (
+            self._per_batch(p.slot(self._batches)) for _ in range(2)
+        )
+        self._slots_out = [p.slot(self._parts) for _ in range(2 * s.generator.depth)]
+
+    def _allocate_parameters(self) -> None:
+        s, p = self.sweep, self.program
+        G, D = s.generator, s.discriminator
+        spare = 1 + max((max(m.source, m.target) for m in s.moves), default=0)
+        self._spare_slot = spare  # for the steps that are only taken again
+        self.theta_g = network.allocate(p, G, transposed=True)
+        self.theta = network.allocate(p, D, spare + 1, transposed=True)
+        self.memory = [network.allocate(p, D, spare + 1) for _ in self._rule.memory]
+        self.lam, self.v = network.allocate(p, D), network.allocate(p, D, transposed=True)
+        self.adjoints = [network.allocate(p, D) for _ in self._rule.adjoints]
+        every_g = s.terms or (self._rule.needs_past and s.keep)
+        g = network.allocate(p, D, s.steps + 1 if every_g else 1)
+        self.g = g.along(K) if every_g else g
+        self.partial_g, self.grad_g = network.allocate(p, G, self.chunks), network.allocate(p, G)
+        self.partial_d = network.allocate(p, D, self.chunks)
+        self.curvature = network.allocate(p, D, self.chunks)
+        scalars = p.array(max(s.steps, 2), MOST_SCALARS)
+        self.scalars = scalars
+        self._scalars_now = scalars.along(K, scalars.ld * scalars.itemsize)
+
+    def _allocate_rows(self) -> None:
+        s, p, chunks = self.sweep, self.program, self.chunks
+        rows, width = self._real_rows + self._fake_rows, s.discriminator.sizes[0]
+        options: dict[str, int] = {"chunks": chunks, "block": self.block}
+        copies = s.steps + 1 if s.keep else 1
+        self.x = self._per_batch(p.array(rows, width, self._batches))
+        self.noise = self._per_batch(p.array(self._fake_rows, s.generator.sizes[0], self._batches))
+        self.pass_g = network.make_pass(
+            p, s.generator, self.noise, copies=self._batches, tangent=False, **options
+        )
+        self.pass_d = network.make_pass(
+            p, s.discriminator, self.x, copies=copies, tangent=True, **options
+        )
+        every = s.fresh or s.terms
+        x_bar = p.array(self._fake_rows, width, s.steps + 1 if every else 1)
+        self.x_bar = x_bar.along(K) if every else x_bar
+        logits = p.vector(rows, copies)
+        self.logits = logits.along(K) if s.keep else logits
+        self.weights_inner, self.weights_outer = p.vector(rows), p.vector(rows)
+        self.ds, self.Rs, self.Rds = (p.vector(self.block, chunks).along(CHUNK) for _ in range(3))
+        # Entry K + 1 of the values is f_K, the others inner(theta_k).
+        self.values = p.vector(1, chunks * (s.steps + 2))
+        self._value_now = self.values.along(CHUNK).along(K, chunks * self.values.copy)
+        self.grad_lr = p.vector(1, chunks * (s.steps + 1))
+        self._grad_lr_now = self.grad_lr.along(CHUNK).along(K, chunks * self.grad_lr.copy)
+        # Entry k + 1 belongs to the way back to k, where lambda_{k+1} becomes known.
+        self.squares = p.vector(1, chunks * (s.steps + 2))
+        self._square_now = self.squares.along(CHUNK).along(K, chunks * self.squares.copy)
+
+    def _per_batch(self, x: Any) -> Any:
+        """Make an array, or a place for an address, that of batch k."""
+        if not self.sweep.fresh:
+            return x
+        return x.along_steps if isinstance(x, Place) else x.along(K)
