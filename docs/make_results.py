@@ -16,8 +16,8 @@ PAGE = FOLDER / "README.md"
 HEAD = """\
 # The systems of the seed documents
 
-Written by `make results`, which runs every experiment in full; do not edit. Each has a page with what
-it is about, its claims, table and picture, and a results.json with settings, seeds and machine.
+Written by `make results`, which runs every experiment in full; do not edit. Each has a page with
+its subject, claims, table and picture, and a results.json with settings, seeds and machine.
 
 | experiment | what it shows | claims that hold | seeds | seconds | source |
 | --- | --- | --- | --- | --- | --- |
