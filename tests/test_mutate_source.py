@@ -1,4 +1,4 @@
-"""The mutator of the source: it finds the places, breaks one at a time, and leaves the rest alone."""
+"""The mutator of the source: it finds the places and breaks one at a time."""
 
 import types
 
