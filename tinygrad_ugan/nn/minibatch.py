@@ -1,0 +1,95 @@
+"""Minibatch discrimination: each sample is judged by its likeness to the others of its batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
+from tinygrad_ugan.nn.shapes import check_rows, check_width
+
+
+def closeness(M: Any) -> Any:
+    """How close each row's points are to those of all rows: Salimans et al. (2016), section 3.2.
+
+    ``o_ib = sum_j exp(-||M_ib - M_jb||_1)``, the sample itself included, which adds 1.
+
+    Parameters
+    ----------
+    M : array, shape (n, B, C)
+        For each of n rows, B points of C coordinates.
+
+    Returns
+    -------
+    array, shape (n, B)
+
+    Examples
+    --------
+    >>> closeness(np.zeros((5, 1, 2))).T
+    array([[5., 5., 5., 5., 5.]])
+    """
+    apart = np.moveaxis(M, 2, 0)  # (C, n, B): the sum over C then runs over whole arrays
+    distances = np.sum(np.abs(apart[:, :, None] - apart[:, None, :]), axis=0)
+    return np.sum(np.exp(-distances), axis=1)
+
+
+@dataclass(frozen=True)
+class MinibatchDiscrimination:
+    """Appends to each row its closeness to the rows of its batch.
+
+    ``M_i = x_i T``, and the output is x_i with `closeness` (M)_i beside it: Salimans et al.
+    (2016), arXiv 1606.03498, section 3.2. A generator that makes one sample over and over is found
+    out by it. Real and generated samples are to pass in batches of their own, as `gan.Game` hands
+    them over, and in batches of equal size, as the closeness grows with it.
+
+    Parameters
+    ----------
+    width : int
+        Number of features of x.
+    kernels : int
+        B, the number of features that are appended.
+    dimension : int
+        C, the coordinates in which each of them measures distance.
+    initializer : Initializer
+        Draws T.
+
+    Raises
+    ------
+    ArgumentError
+        If `width`, `kernels` or `dimension` is no positive whole number.
+
+    Examples
+    --------
+    >>> layer = MinibatchDiscrimination(width=4, kernels=3, dimension=2)
+    >>> params = layer.init(np.random.default_rng(0))
+    >>> layer(params, np.ones((6, 4), np.float32))[0]
+    array([1., 1., 1., 1., 6., 6., 6.], dtype=float32)
+    """
+
+    width: int
+    kernels: int
+    dimension: int
+    initializer: Initializer = field(default_factory=GlorotUniform)
+
+    def __post_init__(self) -> None:
+        for name in ("width", "kernels", "dimension"):
+            check_width(name, getattr(self, name))
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
+        """Draw ``{"T": (width, kernels * dimension)}``."""
+        shape = (self.width, self.kernels * self.dimension)
+        return {"T": self.initializer(rng, shape, dtype)}
+
+    def __call__(self, params: Any, x: Any) -> Any:
+        """Return shape (n, width + kernels) for x of shape (n, width)."""
+        check_rows(x, self.width)
+        expected = (self.width, self.kernels * self.dimension)
+        if shape_of(params["T"]) != expected:
+            raise ArgumentError("params", f"T of shape {shape_of(params['T'])}", f"{expected}")
+        M = np.reshape(x @ params["T"], (-1, self.kernels, self.dimension))
+        return np.concatenate([x, closeness(M)], axis=1)
