@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := $(shell find tinygrad_ugan -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep mutants bench docs-table lint format clean
+.PHONY: help demo test deep mutants bench results docs-table lint format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +26,11 @@ mutants: .venv/test ## Break every derivative rule; each mutant must fail the te
 bench: .venv/bench ## Time the exact gradient against other libraries and the hardware's limit
 	$(BIN)/python benchmarks/unrolled.py
 	$(BIN)/python benchmarks/unrolled_scaling.py
+
+results: .venv/package ## Run every experiment in full, and write docs/results; what is trained is kept
+	for name in $$($(BIN)/python -c 'from tinygrad_ugan import experiments; print(*experiments.names())'); do \
+		$(BIN)/ugan run $$name --out docs/results/$$name --training runs/$$name/training || true; done
+	$(BIN)/python -m docs.make_results
 
 lint: .venv/lint ## Check style, types and the layering of the imports
 	$(BIN)/ruff check .

@@ -22,6 +22,8 @@ COMMANDS: MappingProxyType[str, str] = MappingProxyType(
         "train": "train:Train",
         "resume": "train:Resume",
         "replay": "train:Replay",
+        "run": "run:Run",
+        "list": "run:List",
         "compare": "compare:Compare",
         "sweep": "sweep:Sweep",
         "sample": "sample:Sample",

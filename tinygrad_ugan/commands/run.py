@@ -1,0 +1,95 @@
+"""Running a named experiment, and listing them all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+from rich.progress import track
+from rich.table import Table
+
+from tinygrad_ugan import experiments
+from tinygrad_ugan.commands.output import ProgressLine, console
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.experiments import Claim, Session
+from tinygrad_ugan.gan import Callback, Config
+
+T = TypeVar("T")
+
+Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a named experiment: its claims, its table and its picture. Exit code 1: a claim fails.
+
+    Such as: ugan run bilinear --quick
+    """
+
+    name: Name
+    """One of those that ugan list shows."""
+    quick: bool = False
+    """In miniature, in under 20 seconds."""
+    seeds: tuple[int, ...] = ()
+    """The seeds to take; the experiment's own number of them if not given, one if quick."""
+    out: Path | None = None
+    """Folder for the page, the table and the pictures; runs/NAME if not given."""
+    training: Path | None = None
+    """Folder where training runs are kept, for the next time; OUT/training if not given."""
+
+    def run(self) -> None:
+        """Run it, write the page, and show the claims."""
+        experiment = experiments.find(self.name)
+        if any(seed < 0 for seed in self.seeds):
+            raise ArgumentError("seeds", self.seeds, "whole numbers >= 0")
+        out = self.out or Path("runs") / (self.name + "-quick" * self.quick)
+        session = Session(
+            self.seeds or range(1 if self.quick else experiment.seeds),
+            quick=self.quick,
+            folder=self.training or out / "training",
+            track=_track,
+            watch=_watch,
+        )
+        outcome = experiment.run(session)
+        experiments.write_page(out, experiment, outcome, session)
+        _show(outcome.claims)
+        console.print(f"page, table and pictures in {out}/", soft_wrap=True)
+        if outcome.missed:
+            sys.exit(1)
+
+
+@dataclass(frozen=True)
+class List:
+    """List the named experiments."""
+
+    def run(self) -> None:
+        """Show name, summary and source of each."""
+        table = Table(box=None)
+        for column in ("name", "what it shows", "source"):
+            table.add_column(column)
+        for name in experiments.names():
+            each = experiments.find(name)
+            table.add_row(each.name, each.summary, each.source)
+        console.print(table)
+
+
+def _track(items: Iterable[T], label: str) -> Iterable[T]:
+    return track(items, label, console=console)
+
+
+def _watch(label: str, config: Config) -> list[Callback]:
+    return [ProgressLine(label, config)]
+
+
+def _show(claims: Iterable[Claim]) -> None:
+    table = Table(box=None)
+    for column in ("", "claim", "seen"):
+        table.add_column(column)
+    for claim in claims:
+        mark = "[green]holds[/]" if claim.holds else "[red]missed[/]"
+        table.add_row(mark, claim.text, claim.seen)
+    console.print(table)

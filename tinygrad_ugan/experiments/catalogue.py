@@ -1,0 +1,48 @@
+"""The experiments by name; each is the `EXPERIMENT` of a module of its own.
+
+Only the module that is asked for is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from tinygrad_ugan.errors import check_choice
+from tinygrad_ugan.experiments.experiment import Experiment
+
+_THEMES = {
+    "foundations": ("bilinear",),
+    "unrolling": (),
+    "uses": (),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all experiments, theme by theme."""
+    return tuple(_modules())
+
+
+def find(name: str) -> Experiment:
+    """Return an experiment.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> find("bilinear").summary
+    'V = x y: the circle, the outward spiral, and how unrolling turns it inward'
+    """
+    modules = _modules()
+    check_choice("experiment", name, modules)
+    return importlib.import_module(modules[name]).EXPERIMENT
+
+
+def _modules() -> dict[str, str]:
+    return {
+        name: f"{__package__}.{theme}.{name.replace('-', '_')}"
+        for theme, members in _THEMES.items()
+        for name in members
+    }

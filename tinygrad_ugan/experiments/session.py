@@ -1,0 +1,72 @@
+"""What an experiment works with: its seeds, training that is not done twice, and progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from tinygrad_ugan.gan import Callback, Config, Run, train
+from tinygrad_ugan.gan.grids import obtain
+
+T = TypeVar("T")
+Track = Callable[[Iterable[T], str], Iterable[T]]
+Watch = Callable[[str, Config], Sequence[Callback]]
+
+
+class Session:
+    """One run of an experiment.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        The seeds to take.
+    quick : bool
+        In miniature, in under 20 seconds.
+    folder : Path, optional
+        Where training runs are kept, so that they are not done twice; nowhere if not given.
+    track : callable, optional
+        ``track(items, label)`` yields the items and shows how far they have got.
+    watch : callable, optional
+        ``watch(label, config)`` returns callbacks that show how training goes.
+
+    Examples
+    --------
+    >>> session = Session(seeds=[0], quick=True)
+    >>> run = session.train("tiny", Config(steps=1, batch=8))
+    >>> run.finished, session.seconds > 0
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        *,
+        quick: bool = False,
+        folder: Path | None = None,
+        track: Track = lambda items, label: items,
+        watch: Watch = lambda label, config: (),
+    ) -> None:
+        self.seeds = tuple(seeds)
+        self.quick = quick
+        self.folder = folder
+        self.track = track
+        self._watch = watch
+        self._started = time.perf_counter()
+
+    def train(self, label: str, config: Config) -> Run:
+        """Train, or take what is there from an earlier session."""
+        callbacks = self._watch(label, config)
+        if self.folder is None:
+            return train(config, callbacks=callbacks)
+        before = time.perf_counter()
+        run = obtain(config, self.folder / label, callbacks)
+        taken = time.perf_counter() - before
+        self._started -= max(0.0, run.checkpoint.seconds - taken)  # what it took then
+        return run
+
+    @property
+    def seconds(self) -> float:
+        """What it has taken so far, with all the training that was there already."""
+        return time.perf_counter() - self._started
