@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.primitive import Operand, Primitive, linear, sample, shape_of, strip
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
 from tinygrad_ugan.nn.shapes import check_rows, check_width
@@ -33,9 +33,40 @@ def closeness(M: Any) -> Any:
     >>> closeness(np.zeros((5, 1, 2))).T
     array([[5., 5., 5., 5., 5.]])
     """
-    apart = np.moveaxis(M, 2, 0)  # (C, n, B): the sum over C then runs over whole arrays
-    distances = np.sum(np.abs(apart[:, :, None] - apart[:, None, :]), axis=0)
-    return np.sum(np.exp(-distances), axis=1)
+    points = np.moveaxis(M, 0, 2).swapaxes(0, 1)
+    distances = signed_differences(points, strip(points))
+    return np.sum(np.exp(-distances), axis=2).T
+
+
+# Between its kinks the distance is a linear function of the points, with signs for factors: its
+# derivatives pass through `kernels.pairs`, which never writes all n x n x B x C differences down.
+
+
+def _signed_differences(v: Any, p: Any) -> Any:
+    from tinygrad_ugan.kernels import pairs  # compiles with numba, which is slow to import
+
+    return pairs.signed_differences(v, p)
+
+
+def _signed_sums(g: Any, p: Any) -> Any:
+    from tinygrad_ugan.kernels import pairs
+
+    return pairs.signed_sums(g, p)
+
+
+_POINTS = np.cos(np.arange(12.0)).reshape(2, 2, 3)
+
+signed_differences: Primitive = linear(
+    _signed_differences,
+    lambda g, v, p: signed_sums(g, p),
+    samples=[sample(Operand((2, 2, 3)), _POINTS)],
+)
+signed_sums: Primitive = linear(
+    _signed_sums,
+    lambda v, g, p: signed_differences(v, p),
+    samples=[sample(Operand((2, 3, 3)), _POINTS)],
+)
+PRIMITIVES = (signed_differences, signed_sums)
 
 
 @dataclass(frozen=True)
