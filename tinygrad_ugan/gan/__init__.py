@@ -7,6 +7,7 @@ from tinygrad_ugan.gan.disk import CorruptError
 from tinygrad_ugan.gan.draws import Draws
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.failure import replay
+from tinygrad_ugan.gan.features import FeatureMatching, feature_distance
 from tinygrad_ugan.gan.game import Batch, Game
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.metrics import (
@@ -33,6 +34,7 @@ __all__ = [
     "Coverage",
     "Divergences",
     "Draws",
+    "FeatureMatching",
     "Game",
     "Grid",
     "Networks",
@@ -47,6 +49,7 @@ __all__ = [
     "Unroll",
     "Update",
     "Variation",
+    "feature_distance",
     "load",
     "mode_coverage",
     "mode_divergences",

@@ -38,27 +38,27 @@ def signed_sums(g: NDArray, p: NDArray) -> NDArray:
 
 def _add_signed_differences(v: Any, p: Any, out: Any) -> None:
     dimension, sets, n = p.shape
+    zero = out.dtype.type(0)
     for b in range(sets):
         for i in range(n):
             for c in range(dimension):
                 for j in range(n):
                     difference = v[c, b, i] - v[c, b, j]
-                    if p[c, b, i] > p[c, b, j]:
-                        out[b, i, j] += difference
-                    elif p[c, b, i] < p[c, b, j]:
-                        out[b, i, j] -= difference
+                    greater = difference if p[c, b, i] > p[c, b, j] else zero
+                    less = difference if p[c, b, i] < p[c, b, j] else zero
+                    out[b, i, j] += greater - less
 
 
 def _add_signed_sums(symmetric: Any, p: Any, out: Any) -> None:
     dimension, sets, n = p.shape
+    zero = out.dtype.type(0)
     for b in range(sets):
         for j in range(n):
             for c in range(dimension):
                 for i in range(n):
-                    if p[c, b, i] > p[c, b, j]:
-                        out[c, b, i] += symmetric[b, j, i]
-                    elif p[c, b, i] < p[c, b, j]:
-                        out[c, b, i] -= symmetric[b, j, i]
+                    greater = symmetric[b, j, i] if p[c, b, i] > p[c, b, j] else zero
+                    less = symmetric[b, j, i] if p[c, b, i] < p[c, b, j] else zero
+                    out[c, b, i] += greater - less
 
 
 @functools.cache
