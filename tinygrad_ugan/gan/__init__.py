@@ -20,6 +20,7 @@ from tinygrad_ugan.gan.metrics import (
 from tinygrad_ugan.gan.objectives import LOSSES
 from tinygrad_ugan.gan.reports import report
 from tinygrad_ugan.gan.run import Run, load
+from tinygrad_ugan.gan.semi_supervised import LabelledBatch, SemiSupervised
 from tinygrad_ugan.gan.step import Objectives, State, TrainStep
 from tinygrad_ugan.gan.sweeps import sweep
 from tinygrad_ugan.gan.training import resume, train
@@ -37,12 +38,14 @@ __all__ = [
     "FeatureMatching",
     "Game",
     "Grid",
+    "LabelledBatch",
     "Networks",
     "Objectives",
     "Optimizer",
     "Ring",
     "Row",
     "Run",
+    "SemiSupervised",
     "State",
     "TensorBoard",
     "TrainStep",
