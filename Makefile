@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := $(shell find tinygrad_ugan -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep mutants bench results docs-table lint format clean
+.PHONY: help demo test deep mutants valgrind bench results docs-table lint format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -20,8 +20,13 @@ test: .venv/test ## Run the tests, the doctests and the README
 deep: .venv/test ## Run the tests with many more random examples
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600
 
-mutants: .venv/test ## Break every derivative rule; each mutant must fail the tests
+mutants: .venv/test ## Break every derivative rule, and the source; mutants must fail the tests
 	$(BIN)/python -m tests.mutate_rules
+	$(BIN)/python -m tests.mutate_source unroll || true
+	$(BIN)/python -m tests.mutate_source kernels --sample 400 || true
+
+valgrind: .venv/test ## Run random sweeps of the kernels under valgrind
+	$(BIN)/python -m tests.kernels.under_valgrind
 
 bench: .venv/bench ## Time the exact gradient against other libraries and the hardware's limit
 	$(BIN)/python benchmarks/unrolled.py

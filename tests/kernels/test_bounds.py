@@ -35,6 +35,12 @@ def before_a_forbidden_page(shape, dtype=np.float64):
     return whole[pages - size : pages].view(dtype).reshape(shape)
 
 
+def replace(module, name, value):
+    """Put something in the place of what must be there."""
+    assert hasattr(module, name)
+    setattr(module, name, value)
+
+
 def run_guarded(target):
     """Random sweeps on memory that ends before forbidden pages, `numpy.empty` included."""
 
@@ -51,8 +57,8 @@ def run_guarded(target):
         copy[...] = x
         return copy
 
-    program._aligned = aligned
-    sweep_program.np = Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded)
+    replace(program, "aligned", aligned)
+    replace(sweep_program, "np", Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded))
 
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 5)
     @given(setting=settings())
