@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from tinygrad_ugan.gan import (
 )
 
 KERNELS, DIMENSION, GAIN = 8, 2, 4.0  # of minibatch discrimination; the gain is that of T
+LAYER = {"kernels": KERNELS, "dimension": DIMENSION, "gain": GAIN}
 BATCH, STEPS, QUICK_STEPS, LOOKS = 64, 1_500, 250, 6
 SETTINGS = {
     "nothing": ("plain", 0),
@@ -52,14 +53,6 @@ the high quality does (within 3 standard deviations of a mode).
 """
 
 
-class History(NamedTuple):
-    """What one training came to."""
-
-    steps: list[int]
-    samples: NDArray
-    seconds: float
-
-
 def run(session: Session) -> Outcome:
     """Train with each remedy, and compare."""
     config = Config.miniature().updated(
@@ -67,26 +60,21 @@ def run(session: Session) -> Outcome:
     )
     chosen = _in_miniature() if session.quick else SETTINGS
     jobs = [(name, seed) for name in chosen for seed in session.seeds]
-    histories = {
-        job: _train(config.updated({"seed": job[1], "unroll": {"steps": SETTINGS[job[0]][1]}}), job)
+    found = {
+        job: _obtain(session, _config(config, *job), job[0])
         for job in session.track(jobs, "remedies")
     }
-    rows = [_row(config, name, [histories[name, s] for s in session.seeds]) for name in chosen]
-    first = {name: histories[name, session.seeds[0]] for name in chosen}
+    rows = [_row(config, name, [found[name, seed] for seed in session.seeds]) for name in chosen]
+    pictured = {name: found[name, session.seeds[0]]["samples"] for name in chosen}
     figure = viz.samples_over_time(
-        {
-            name.replace(" and ", ",and "): (h.steps, np.array(h.samples))
-            for name, h in first.items()
-        },
+        {name.replace(" and ", ",and "): (_looks(config), x) for name, x in pictured.items()},
         config.data.sample(2_500, np.random.default_rng(0)),
         extent=3.0,
     )
     settings = {
         "config": config.to_dict(),
         "remedies": {name: SETTINGS[name] for name in chosen},
-        "kernels": KERNELS,
-        "dimension": DIMENSION,
-        "gain": GAIN,
+        **LAYER,
     }
     claims = _claims({row["remedy"]: row for row in rows})
     if not session.quick:
@@ -122,9 +110,9 @@ def _sharpest(rows: Sequence[Mapping[str, Any]]) -> Claim:
     return Claim("unrolling alone gives the sharpest samples", seen, best == "unrolling")
 
 
-def _row(config: Config, name: str, histories: Sequence[History]) -> dict[str, Any]:
+def _row(config: Config, name: str, found: Sequence[Mapping[str, NDArray]]) -> dict[str, Any]:
     centers = config.data.centers()
-    last = [history.samples[-1] for history in histories]
+    last = [each["samples"][-1] for each in found]
     coverage = [mode_coverage(x, centers, config.data.std) for x in last]
     return {
         "remedy": name,
@@ -132,23 +120,37 @@ def _row(config: Config, name: str, histories: Sequence[History]) -> dict[str, A
         "modes": float(np.mean([c.modes for c in coverage])),
         "high quality, %": 100 * float(np.mean([c.high_quality for c in coverage])),
         "reverse KL": float(np.mean([mode_divergences(x, centers).reverse_kl for x in last])),
-        "seconds of a processor": float(np.mean([history.seconds for history in histories])),
+        "ms of a processor, a step": float(np.mean([each["milliseconds"] for each in found])),
     }
 
 
-def _train(config: Config, job: tuple[str, int]) -> History:
-    game = _game(config, SETTINGS[job[0]][0])
-    noise = np.random.default_rng([config.seed, 1]).standard_normal(
-        (2_500, config.networks.noise), np.float32
-    )
-    looks = np.linspace(0, config.steps, LOOKS).round().astype(int).tolist()
+def _obtain(session: Session, config: Config, name: str) -> dict[str, NDArray]:
+    label = f"{name.replace(' ', '-')},seed={config.seed}"
+    settings = {"config": config.to_dict(), **LAYER}
+    return session.obtain(label, settings, lambda: _train(config, name))
+
+
+def _config(base: Config, name: str, seed: int) -> Config:
+    return base.updated({"seed": seed, "unroll": {"steps": SETTINGS[name][1]}})
+
+
+def _looks(config: Config) -> list[int]:
+    return np.linspace(0, config.steps, LOOKS).round().astype(int).tolist()
+
+
+def _train(config: Config, name: str) -> dict[str, NDArray]:
+    """Samples over time, from the same noise, and what a step took."""
+    game = _game(config, SETTINGS[name][0])
+    rng, looks = np.random.default_rng([config.seed, 1]), _looks(config)
+    noise = rng.standard_normal((2_500, config.networks.noise), np.float32)
     begun = time.process_time()
     samples = [
         game.generator(state.theta_g, noise)
         for state in states(config, game)
         if state.step in looks
     ]
-    return History(looks, np.array(samples), time.process_time() - begun)
+    milliseconds = 1000 * (time.process_time() - begun) / config.steps
+    return {"samples": np.array(samples), "milliseconds": np.array(milliseconds)}
 
 
 def _game(config: Config, remedy: str) -> Any:
