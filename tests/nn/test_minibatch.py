@@ -42,8 +42,7 @@ def test_closeness_knows_neither_order_nor_place(rng):
 def test_layer_to_second_order(rng):
     layer = nn.MinibatchDiscrimination(3, kernels=3, dimension=1)
     x, T = apart(rng, 5, 3, 1)[:, :, 0], np.eye(3)
-    move = lambda x, T: layer({"T": np.eye(3) + 0.1 * T}, x)  # noqa: E731
-    check_modes(move, (x, T), rng, order=2)
+    check_modes(lambda x, T: layer({"T": np.eye(3) + 0.1 * T}, x), (x, T), rng, order=2)
 
 
 def test_layer_appends_to_its_input(rng):

@@ -10,6 +10,8 @@ from tinygrad_ugan.gan.failure import replay
 from tinygrad_ugan.gan.features import FeatureMatching, feature_distance
 from tinygrad_ugan.gan.game import Batch, Game
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
+from tinygrad_ugan.gan.inference import Encoder
+from tinygrad_ugan.gan.information import InfoGame, Judges, code_noise, information_bound
 from tinygrad_ugan.gan.metrics import (
     Coverage,
     Divergences,
@@ -35,9 +37,12 @@ __all__ = [
     "Coverage",
     "Divergences",
     "Draws",
+    "Encoder",
     "FeatureMatching",
     "Game",
     "Grid",
+    "InfoGame",
+    "Judges",
     "LabelledBatch",
     "Networks",
     "Objectives",
@@ -52,7 +57,9 @@ __all__ = [
     "Unroll",
     "Update",
     "Variation",
+    "code_noise",
     "feature_distance",
+    "information_bound",
     "load",
     "mode_coverage",
     "mode_divergences",
