@@ -15,7 +15,7 @@ class Results(NamedTuple):
     ----------
     arrays : dict of str to ndarray
     seconds : float
-        What it took to compute them.
+        What it took to compute them, of a processor's time.
     """
 
     arrays: dict[str, NDArray]

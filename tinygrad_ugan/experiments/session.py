@@ -96,9 +96,9 @@ class Session:
         path, described = self.folder / f"{label}.safetensors", json.dumps(dict(settings))
         found = results.read(path, described)
         if found is None:
-            before = time.perf_counter()
+            before = time.process_time()
             arrays = compute()
-            results.write(path, described, arrays, time.perf_counter() - before)
+            results.write(path, described, arrays, time.process_time() - before)
             return arrays
         self._started -= found.seconds  # what it took then
         return found.arrays
