@@ -1,6 +1,16 @@
-"""Datasets: each draws arrays from a generator. They import nothing of ours."""
+"""Datasets: toys that are drawn from a generator, and digits that are read from files."""
 
+from tinygrad_ugan.data.digits import Labelled, digits, mnist, read_idx
 from tinygrad_ugan.data.grid import grid, grid_centers
 from tinygrad_ugan.data.ring import ring, ring_centers
 
-__all__ = ["grid", "grid_centers", "ring", "ring_centers"]
+__all__ = [
+    "Labelled",
+    "digits",
+    "grid",
+    "grid_centers",
+    "mnist",
+    "read_idx",
+    "ring",
+    "ring_centers",
+]

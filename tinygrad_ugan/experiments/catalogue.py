@@ -13,7 +13,7 @@ from tinygrad_ugan.experiments.experiment import Experiment
 _THEMES = {
     "foundations": ("bilinear",),
     "unrolling": (),
-    "uses": (),
+    "uses": ("minibatch-discrimination", "semi-supervised", "encoder", "infogan"),
 }
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from numpy.typing import NDArray
+
+from tinygrad_ugan.experiments import results
 from tinygrad_ugan.gan import Callback, Config, Run, train
 from tinygrad_ugan.gan.grids import obtain
 
 T = TypeVar("T")
+Arrays = dict[str, NDArray]
 Track = Callable[[Iterable[T], str], Iterable[T]]
 Watch = Callable[[str, Config], Sequence[Callback]]
 
@@ -65,6 +70,38 @@ class Session:
         taken = time.perf_counter() - before
         self._started -= max(0.0, run.checkpoint.seconds - taken)  # what it took then
         return run
+
+    def obtain(
+        self, label: str, settings: Mapping[str, Any], compute: Callable[[], Arrays]
+    ) -> Arrays:
+        """Return the arrays that `compute` makes, or those of an earlier session.
+
+        Parameters
+        ----------
+        label : str
+            A name for the file.
+        settings : mapping
+            All that the arrays depend on, in words that JSON has; with others they are made anew.
+        compute : callable
+            ``compute()`` -> arrays by name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Session([0]).obtain("zeros", {"n": 2}, lambda: {"x": np.zeros(2)})["x"]
+        array([0., 0.])
+        """
+        if self.folder is None:
+            return compute()
+        path, described = self.folder / f"{label}.safetensors", json.dumps(dict(settings))
+        found = results.read(path, described)
+        if found is None:
+            before = time.process_time()
+            arrays = compute()
+            results.write(path, described, arrays, time.process_time() - before)
+            return arrays
+        self._started -= found.seconds  # what it took then
+        return found.arrays
 
     @property
     def seconds(self) -> float:

@@ -6,9 +6,9 @@ import csv
 import io
 from pathlib import Path
 
+from tinygrad_ugan.extras import import_extra
 from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.evaluation import Row
-from tinygrad_ugan.gan.extras import import_extra
 from tinygrad_ugan.gan.step import Objectives
 
 

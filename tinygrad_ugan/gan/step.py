@@ -50,6 +50,10 @@ class TrainStep:
     ----------
     config : Config
         The settings.
+    game : SampleGame, optional
+        A game of one's own, in place of the one that the settings describe: with ``generator`` and
+        ``discriminator``, whose ``init`` draws parameters, such as `Game` between networks of
+        one's own.
 
     Examples
     --------
@@ -63,17 +67,16 @@ class TrainStep:
     (1, -1.4)
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, game: Any = None) -> None:
         self.config = config
-        self.game = config.game()
+        self.game: Any = config.game() if game is None else game
         self._optimizer_g = config.generator_optimizer.build()
         self._optimizer_d = config.discriminator_optimizer.build()
 
     def init(self, rng: np.random.Generator) -> State:
         """Draw the parameters, and start the optimisers."""
-        config = self.config
-        networks = config.networks.build(config.data.dimension)
-        theta_g, theta_d = (network.init(rng, config.dtype) for network in networks)
+        networks = self.game.generator, self.game.discriminator
+        theta_g, theta_d = (network.init(rng, self.config.dtype) for network in networks)
         start = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
         return State(theta_g, theta_d, *start, step=0)
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from tinygrad_ugan import viz
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.extras import import_extra
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Row
-from tinygrad_ugan.gan.extras import import_extra
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.step import TrainStep
 

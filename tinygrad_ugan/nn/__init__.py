@@ -1,7 +1,40 @@
 """Networks as pure functions of parameter pytrees: ``mlp(params, x)``."""
 
 from tinygrad_ugan.nn.activations import ACTIVATIONS
-from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer, Orthogonal
+from tinygrad_ugan.nn.initializers import GlorotUniform, HeNormal, Initializer, Orthogonal
+from tinygrad_ugan.nn.minibatch import MinibatchDiscrimination, closeness
 from tinygrad_ugan.nn.mlp import MLP
+from tinygrad_ugan.nn.noise import Dropout, GaussianNoise, dropout, gaussian_noise
+from tinygrad_ugan.nn.normalization import (
+    BatchNorm,
+    Statistics,
+    WeightNorm,
+    batch_norm,
+    batch_statistics,
+    running_average,
+    weight_norm,
+)
+from tinygrad_ugan.nn.sequential import Sequential
 
-__all__ = ["ACTIVATIONS", "MLP", "GlorotUniform", "Initializer", "Orthogonal"]
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "BatchNorm",
+    "Dropout",
+    "GaussianNoise",
+    "GlorotUniform",
+    "HeNormal",
+    "Initializer",
+    "MinibatchDiscrimination",
+    "Orthogonal",
+    "Sequential",
+    "Statistics",
+    "WeightNorm",
+    "batch_norm",
+    "batch_statistics",
+    "closeness",
+    "dropout",
+    "gaussian_noise",
+    "running_average",
+    "weight_norm",
+]

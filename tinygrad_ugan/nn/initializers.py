@@ -61,3 +61,21 @@ class GlorotUniform:
         """Draw the matrix."""
         bound = np.sqrt(6 / sum(shape))
         return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+@dataclass(frozen=True)
+class HeNormal:
+    """Normal with variance 2 / n_in, for layers before a ReLU: He et al. (2015), arXiv 1502.01852.
+
+    Examples
+    --------
+    >>> w = HeNormal()(np.random.default_rng(0), (200, 200), np.float32)
+    >>> w.dtype, round(float(w.std()), 2)
+    (dtype('float32'), 0.1)
+    """
+
+    def __call__(
+        self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike
+    ) -> NDArray:
+        """Draw the matrix."""
+        return (np.sqrt(2 / shape[0]) * rng.standard_normal(shape)).astype(dtype)

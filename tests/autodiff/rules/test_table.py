@@ -13,9 +13,15 @@ from tinygrad_ugan import jvp, vjp
 from tinygrad_ugan.autodiff import functions
 from tinygrad_ugan.autodiff.primitive import Operand
 from tinygrad_ugan.autodiff.rules import RECORDS, special
-from tinygrad_ugan.nn import activations
+from tinygrad_ugan.nn import activations, minibatch
 
-ALL = (*RECORDS, *special.RULES, *functions.PRIMITIVES, *activations.PRIMITIVES)
+ALL = (
+    *RECORDS,
+    *special.RULES,
+    *functions.PRIMITIVES,
+    *activations.PRIMITIVES,
+    *minibatch.PRIMITIVES,
+)
 # The point of these is another dtype than that of their argument.
 CASTS = ("astype", "float_power")
 CASES = [

@@ -1,0 +1,46 @@
+"""Arrays that an experiment computed, on disk, so that they are not computed twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+
+class Results(NamedTuple):
+    """What was kept.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+    seconds : float
+        What it took to compute them, of a processor's time.
+    """
+
+    arrays: dict[str, NDArray]
+    seconds: float
+
+
+def write(path: Path, settings: str, arrays: dict[str, NDArray], seconds: float) -> None:
+    """Write arrays, and what they were computed from, into a file."""
+    import safetensors.numpy
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".new-{path.name}")
+    described = {"settings": settings, "seconds": f"{seconds}"}
+    safetensors.numpy.save_file(arrays, temporary, described)
+    temporary.replace(path)
+
+
+def read(path: Path, settings: str) -> Results | None:
+    """Read what `write` wrote; None if there is nothing, or it belongs to other settings."""
+    import safetensors.numpy
+
+    if not path.is_file():
+        return None
+    with safetensors.safe_open(path, "numpy") as file:
+        described = file.metadata()
+        if described["settings"] != settings:
+            return None
+    return Results(safetensors.numpy.load_file(path), float(described["seconds"]))

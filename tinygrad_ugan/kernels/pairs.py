@@ -1,0 +1,69 @@
+"""Sums over the coordinates of all pairs of points, without an array of all differences.
+
+Points p are C-ordered arrays of shape (C, B, n): B sets of n points with C coordinates.
+`tests/kernels/test_pairs.py` holds both against one line of NumPy each.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+
+def signed_differences(v: NDArray, p: NDArray) -> NDArray:
+    """``out_bij = sum_c sign(p_cbi - p_cbj) (v_cbi - v_cbj)``, shape (B, n, n).
+
+    For v = p these are the 1-norm distances of all pairs of points.
+    """
+    _, sets, n = p.shape
+    out = np.zeros((sets, n, n), v.dtype)
+    _compiled(_add_signed_differences)(np.ascontiguousarray(v), np.ascontiguousarray(p), out)
+    return out
+
+
+def signed_sums(g: NDArray, p: NDArray) -> NDArray:
+    """``out_cbi = sum_j sign(p_cbi - p_cbj) (g_bij + g_bji)``: the transpose, shape (C, B, n)."""
+    out = np.zeros(p.shape, g.dtype)
+    _compiled(_add_signed_sums)(g + np.swapaxes(g, 1, 2), np.ascontiguousarray(p), out)
+    return out
+
+
+# The innermost loop runs over memory in order, and sums nothing: so it becomes vector code.
+
+
+def _add_signed_differences(v: Any, p: Any, out: Any) -> None:
+    dimension, sets, n = p.shape
+    zero = out.dtype.type(0)
+    for b in range(sets):
+        for i in range(n):
+            for c in range(dimension):
+                for j in range(n):
+                    difference = v[c, b, i] - v[c, b, j]
+                    greater = difference if p[c, b, i] > p[c, b, j] else zero
+                    less = difference if p[c, b, i] < p[c, b, j] else zero
+                    out[b, i, j] += greater - less
+
+
+def _add_signed_sums(symmetric: Any, p: Any, out: Any) -> None:
+    dimension, sets, n = p.shape
+    zero = out.dtype.type(0)
+    for b in range(sets):
+        for j in range(n):
+            for c in range(dimension):
+                for i in range(n):
+                    greater = symmetric[b, j, i] if p[c, b, i] > p[c, b, j] else zero
+                    less = symmetric[b, j, i] if p[c, b, i] < p[c, b, j] else zero
+                    out[c, b, i] += greater - less
+
+
+@functools.cache
+def _compiled(loops: Callable[..., None]) -> Any:
+    try:
+        return numba.njit(loops, cache=True)
+    except RuntimeError:  # there is nowhere to keep it
+        return numba.njit(loops)

@@ -1,0 +1,126 @@
+"""Minibatch discrimination: each sample is judged by its likeness to the others of its batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.autodiff.primitive import Operand, Primitive, linear, sample, shape_of, strip
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
+from tinygrad_ugan.nn.shapes import check_rows, check_width
+
+
+def closeness(M: Any) -> Any:
+    """How close each row's points are to those of all rows: Salimans et al. (2016), section 3.2.
+
+    ``o_ib = sum_j exp(-||M_ib - M_jb||_1)``, the sample itself included, which adds 1.
+
+    Parameters
+    ----------
+    M : array, shape (n, B, C)
+        For each of n rows, B points of C coordinates.
+
+    Returns
+    -------
+    array, shape (n, B)
+
+    Examples
+    --------
+    >>> closeness(np.zeros((5, 1, 2))).T
+    array([[5., 5., 5., 5., 5.]])
+    """
+    points = np.moveaxis(M, 0, 2).swapaxes(0, 1)
+    distances = signed_differences(points, strip(points))
+    return np.sum(np.exp(-distances), axis=2).T
+
+
+# Between its kinks the distance is a linear function of the points, with signs for factors: its
+# derivatives pass through `kernels.pairs`, which never writes all n x n x B x C differences down.
+
+
+def _signed_differences(v: Any, p: Any) -> Any:
+    from tinygrad_ugan.kernels import pairs  # compiles with numba, which is slow to import
+
+    return pairs.signed_differences(v, p)
+
+
+def _signed_sums(g: Any, p: Any) -> Any:
+    from tinygrad_ugan.kernels import pairs
+
+    return pairs.signed_sums(g, p)
+
+
+_POINTS = np.cos(np.arange(12.0)).reshape(2, 2, 3)
+
+signed_differences: Primitive = linear(
+    _signed_differences,
+    lambda g, v, p: signed_sums(g, p),
+    samples=[sample(Operand((2, 2, 3)), _POINTS)],
+)
+signed_sums: Primitive = linear(
+    _signed_sums,
+    lambda v, g, p: signed_differences(v, p),
+    samples=[sample(Operand((2, 3, 3)), _POINTS)],
+)
+PRIMITIVES = (signed_differences, signed_sums)
+
+
+@dataclass(frozen=True)
+class MinibatchDiscrimination:
+    """Appends to each row its closeness to the rows of its batch.
+
+    ``M_i = x_i T``, and the output is x_i with `closeness` (M)_i beside it: Salimans et al.
+    (2016), arXiv 1606.03498, section 3.2. A generator that makes one sample over and over is found
+    out by it. Real and generated samples are to pass in batches of their own, as `gan.Game` hands
+    them over, and in batches of equal size, as the closeness grows with it.
+
+    Parameters
+    ----------
+    width : int
+        Number of features of x.
+    kernels : int
+        B, the number of features that are appended.
+    dimension : int
+        C, the coordinates in which each of them measures distance.
+    initializer : Initializer
+        Draws T.
+
+    Raises
+    ------
+    ArgumentError
+        If `width`, `kernels` or `dimension` is no positive whole number.
+
+    Examples
+    --------
+    >>> layer = MinibatchDiscrimination(width=4, kernels=3, dimension=2)
+    >>> params = layer.init(np.random.default_rng(0))
+    >>> layer(params, np.ones((6, 4), np.float32))[0]
+    array([1., 1., 1., 1., 6., 6., 6.], dtype=float32)
+    """
+
+    width: int
+    kernels: int
+    dimension: int
+    initializer: Initializer = field(default_factory=GlorotUniform)
+
+    def __post_init__(self) -> None:
+        for name in ("width", "kernels", "dimension"):
+            check_width(name, getattr(self, name))
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
+        """Draw ``{"T": (width, kernels * dimension)}``."""
+        shape = (self.width, self.kernels * self.dimension)
+        return {"T": self.initializer(rng, shape, dtype)}
+
+    def __call__(self, params: Any, x: Any) -> Any:
+        """Return shape (n, width + kernels) for x of shape (n, width)."""
+        check_rows(x, self.width)
+        expected = (self.width, self.kernels * self.dimension)
+        if shape_of(params["T"]) != expected:
+            raise ArgumentError("params", f"T of shape {shape_of(params['T'])}", f"{expected}")
+        M = np.reshape(x @ params["T"], (-1, self.kernels, self.dimension))
+        return np.concatenate([x, closeness(M)], axis=1)

@@ -1,0 +1,211 @@
+"""Layers that fix the scale of what passes: batch and weight normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.nn.mlp import MLP
+from tinygrad_ugan.nn.shapes import check_rows, check_width
+
+
+class Statistics(NamedTuple):
+    """Mean and variance of every feature over the rows of a batch, each of shape (features,)."""
+
+    mean: Any
+    var: Any
+
+
+def batch_statistics(x: Any) -> Statistics:
+    """Mean and variance over the rows; the variance is the sum of squares over n, not n - 1.
+
+    Parameters
+    ----------
+    x : array, shape (n, features)
+
+    Returns
+    -------
+    Statistics
+
+    Examples
+    --------
+    >>> batch_statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    Statistics(mean=array([2., 5.]), var=array([1., 0.]))
+    """
+    mean = np.mean(x, axis=0)
+    return Statistics(mean, np.mean((x - mean) ** 2, axis=0))
+
+
+def batch_norm(
+    x: Any, scale: Any, shift: Any, statistics: Statistics | None = None, *, eps: float = 1e-5
+) -> Any:
+    """Batch normalisation: Ioffe and Szegedy (2015), arXiv 1502.03167, algorithm 1.
+
+    ``y = scale (x - mean) / sqrt(var + eps) + shift``. In training, mean and variance are those
+    of the batch, and are differentiated through; to evaluate, they are constants, such as the
+    `running_average` over training.
+
+    Parameters
+    ----------
+    x : array, shape (n, features)
+    scale, shift : array, shape (features,)
+    statistics : Statistics, optional
+        What to normalise by; those of x itself if not given.
+    eps : float
+        Keeps the root away from zero.
+
+    Returns
+    -------
+    array, shape (n, features)
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0]])
+    >>> batch_norm(x, np.array([2.0]), np.array([5.0]), eps=0.0)
+    array([[3.],
+           [7.]])
+    >>> batch_norm(x, 1.0, 0.0, Statistics(mean=np.array([1.0]), var=np.array([4.0])), eps=0.0)
+    array([[0.],
+           [1.]])
+    """
+    mean, var = batch_statistics(x) if statistics is None else statistics
+    return (x - mean) * (scale / np.sqrt(var + eps)) + shift
+
+
+def running_average(old: Any, new: Any, momentum: float = 0.9) -> Any:
+    """``momentum old + (1 - momentum) new``, leaf by leaf: of `Statistics`, or a tree of them.
+
+    Raises
+    ------
+    ArgumentError
+        If `momentum` is not in [0, 1].
+
+    Examples
+    --------
+    >>> running_average(Statistics(0.0, 1.0), Statistics(1.0, 3.0), momentum=0.5)
+    Statistics(mean=0.5, var=2.0)
+    """
+    if not 0 <= momentum <= 1:
+        raise ArgumentError("momentum", momentum, "a number in [0, 1]")
+    return optree.tree_map(lambda a, b: momentum * a + (1 - momentum) * b, old, new)
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """`batch_norm` as a layer: ``layer(params, x)``, or ``layer(params, x, statistics)``.
+
+    Parameters
+    ----------
+    width : int
+        Number of features.
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ArgumentError
+        If `width` is no positive whole number.
+
+    Examples
+    --------
+    >>> layer = BatchNorm(3)
+    >>> params = layer.init(np.random.default_rng(0), np.float64)
+    >>> x = np.random.default_rng(1).standard_normal((100, 3)) * 4 + 7
+    >>> y = layer(params, x)
+    >>> bool(np.allclose(y.mean(axis=0), 0)), bool(np.allclose(y.std(axis=0), 1))
+    (True, True)
+    >>> np.allclose(layer(params, x[:1], layer.statistics(x)), y[:1])
+    True
+    """
+
+    width: int
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_width("width", self.width)
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
+        """Return scale 1 and shift 0; nothing is drawn."""
+        return {"scale": np.ones(self.width, dtype), "shift": np.zeros(self.width, dtype)}
+
+    def __call__(self, params: Any, x: Any, statistics: Statistics | None = None) -> Any:
+        """Normalise by the statistics given, or by those of the batch."""
+        check_rows(x, self.width)
+        return batch_norm(x, params["scale"], params["shift"], statistics, eps=self.eps)
+
+    def statistics(self, x: Any) -> Statistics:
+        """Return `batch_statistics` of x."""
+        check_rows(x, self.width)
+        return batch_statistics(x)
+
+
+def weight_norm(v: Any, g: Any) -> Any:
+    """Weight normalisation: Salimans and Kingma (2016), arXiv 1602.07868, equation 2.
+
+    ``w_j = g_j v_j / ||v_j||`` for every column j: length and direction apart.
+
+    Parameters
+    ----------
+    v : array, shape (n_in, n_out)
+        Directions; no column may be zero.
+    g : array, shape (n_out,)
+        Lengths.
+
+    Returns
+    -------
+    array, shape (n_in, n_out)
+
+    Examples
+    --------
+    >>> weight_norm(np.array([[3.0], [4.0]]), np.array([10.0]))
+    array([[6.],
+           [8.]])
+    """
+    return v * (g / np.sqrt(np.sum(v * v, axis=0)))
+
+
+@dataclass(frozen=True)
+class WeightNorm:
+    """A multilayer perceptron whose weights are parametrised by direction v and length g.
+
+    Parameters
+    ----------
+    mlp : MLP
+        The network.
+
+    Examples
+    --------
+    >>> mlp = MLP((2, 8, 1))
+    >>> net = WeightNorm(mlp)
+    >>> params = net.init(np.random.default_rng(0), np.float64)
+    >>> x = np.ones((5, 2))
+    >>> np.allclose(net(params, x), mlp(mlp.init(np.random.default_rng(0), np.float64), x))
+    True
+    """
+
+    mlp: MLP
+
+    def init(
+        self, rng: np.random.Generator, dtype: DTypeLike = np.float32
+    ) -> list[dict[str, NDArray]]:
+        """Draw parameters that make the same network as those that the MLP would draw.
+
+        Returns
+        -------
+        list of dict
+            ``{"v": (n_in, n_out), "g": (n_out,), "b": (n_out,)}`` for every layer.
+        """
+        return [
+            {"v": layer["w"], "g": np.linalg.norm(layer["w"], axis=0), "b": layer["b"]}
+            for layer in self.mlp.init(rng, dtype)
+        ]
+
+    def __call__(self, params: Any, x: Any) -> Any:
+        """Apply the network, shape (n, sizes[0]) -> (n, sizes[-1])."""
+        weights = [{"w": weight_norm(layer["v"], layer["g"]), "b": layer["b"]} for layer in params]
+        return self.mlp(weights, x)

@@ -1,0 +1,120 @@
+"""Layers one after the other, as one network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+
+PyTree = Any
+Side = tuple[Any, ...]
+
+
+class Sequential:
+    """A network of layers: ``net(params, x)``, or ``net(params, x, side)``.
+
+    Some layers take something besides parameters and x, their side input: `GaussianNoise` and
+    `Dropout` the random numbers of this step, `BatchNorm` the statistics to normalise by. All of it
+    together is the `side` of the network, a tuple with an entry for each layer, None where it has
+    none. Being data, it can travel in a batch, and the network stays a pure function::
+
+        net(params, x, net.draw(rng, n))              training: noise drawn, statistics of the batch
+        net(params, x, net.statistics(params, data))  evaluation: no noise, statistics of `data`
+
+    Parameters
+    ----------
+    *layers : MLP, BatchNorm, ..., or callable
+        Anything with ``init(rng, dtype)`` that is called ``layer(params, x)``; or a plain function
+        of x, such as ``np.tanh``.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If a layer cannot be called.
+
+    Examples
+    --------
+    A discriminator with minibatch discrimination, for `gan.Game`. A slice is a network as well, of
+    a slice of the parameters: here of the features before the last layer.
+
+    >>> from tinygrad_ugan.nn import MLP, MinibatchDiscrimination
+    >>> likeness = MinibatchDiscrimination(16, kernels=4, dimension=3)
+    >>> net = Sequential(MLP((2, 16)), np.tanh, likeness, MLP((20, 1)))
+    >>> params = net.init(np.random.default_rng(0))
+    >>> x = np.ones((5, 2), np.float32)
+    >>> net(params, x).shape, net[:-1](params[:-1], x).shape
+    ((5, 1), (5, 20))
+
+    >>> from tinygrad_ugan.nn import BatchNorm, Dropout
+    >>> net = Sequential(MLP((2, 16)), BatchNorm(16), np.tanh, Dropout(16), MLP((16, 1)))
+    >>> params = net.init(np.random.default_rng(0))
+    >>> [type(s).__name__ for s in net.draw(np.random.default_rng(1), n=5)]
+    ['NoneType', 'NoneType', 'NoneType', 'ndarray', 'NoneType']
+    >>> [type(s).__name__ for s in net.statistics(params, x)]
+    ['NoneType', 'Statistics', 'NoneType', 'NoneType', 'NoneType']
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        for i, layer in enumerate(layers):
+            if not callable(layer):
+                raise ArgumentTypeError(f"layers[{i}]", repr(layer), "a layer or a function")
+        self.layers = layers
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, place: int | slice) -> Any:
+        found = self.layers[place]
+        return Sequential(*found) if isinstance(place, slice) else found
+
+    def __repr__(self) -> str:
+        return f"Sequential{self.layers!r}"
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> list[PyTree]:
+        """Draw the parameters of every layer; those of a plain function are ()."""
+        return [layer.init(rng, dtype) if hasattr(layer, "init") else () for layer in self.layers]
+
+    def draw(self, rng: np.random.Generator, n: int, dtype: DTypeLike = np.float32) -> Side:
+        """Draw the side input of a training step for n rows."""
+        return tuple(
+            layer.draw(rng, n, dtype) if hasattr(layer, "draw") else None for layer in self.layers
+        )
+
+    def statistics(self, params: Sequence[PyTree], x: Any, side: Side | None = None) -> Side:
+        """Collect the statistics of every `BatchNorm`, as x passes: a side input for evaluation.
+
+        To follow them over training: ``running_average(old, net.statistics(params, x))``.
+        """
+        return tuple(
+            layer.statistics(h) if hasattr(layer, "statistics") else None
+            for layer, h in zip(self.layers, self._inputs(params, x, side), strict=False)
+        )
+
+    def __call__(self, params: Sequence[PyTree], x: Any, side: Side | None = None) -> Any:
+        """Apply the layers.
+
+        Raises
+        ------
+        ArgumentError
+            If there are not as many parameters, or side inputs, as layers.
+        """
+        *_, y = self._inputs(params, x, side)
+        return y
+
+    def _inputs(self, params: Sequence[PyTree], x: Any, side: Side | None) -> Iterator[Any]:
+        """The input of each layer, and the output of the last."""
+        side = (None,) * len(self.layers) if side is None else side
+        for name, given in (("params", params), ("side", side)):
+            if len(given) != len(self.layers):
+                raise ArgumentError(name, f"{len(given)} entries", f"one for each layer of {self}")
+        yield x
+        for layer, p, s in zip(self.layers, params, side, strict=True):
+            if not hasattr(layer, "init"):
+                x = layer(x)
+            else:
+                x = layer(p, x) if s is None else layer(p, x, s)
+            yield x
