@@ -11,7 +11,7 @@ from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
-    "foundations": ("bilinear",),
+    "foundations": ("gaussian-1d", "gan-theory", "bilinear"),
     "unrolling": (),
     "uses": (),
 }
