@@ -11,9 +11,9 @@ from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
-    "foundations": ("gaussian-1d", "gan-theory", "bilinear"),
+    "foundations": ("gaussian-1d", "gan-theory", "bilinear", "simultaneous", "mode-collapse"),
     "unrolling": (),
-    "uses": (),
+    "uses": ("losses", "discrete"),
 }
 
 

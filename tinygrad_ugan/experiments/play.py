@@ -9,7 +9,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan import autodiff, unroll
-from tinygrad_ugan.gan import Batch, Game
+from tinygrad_ugan.gan import Batch
 from tinygrad_ugan.optim import Optimizer, apply_updates
 
 PyTree = Any
@@ -23,7 +23,7 @@ class Players(NamedTuple):
 
 
 def play(
-    game: Game,
+    game: Any,
     start: Players,
     draw: Callable[[], Batch],
     *,
@@ -36,7 +36,8 @@ def play(
 
     Parameters
     ----------
-    game : Game
+    game : gan.Game
+        Or anything else with its `inner`, `outer`, `generate` and `inner_on`.
     start : Players
     draw : callable
         Returns the next batch.
@@ -51,8 +52,8 @@ def play(
 
     Examples
     --------
-    >>> from tinygrad_ugan import nn, optim
-    >>> game = Game(nn.MLP((1, 1)), nn.MLP((1, 4, 1)))
+    >>> from tinygrad_ugan import gan, nn, optim
+    >>> game = gan.Game(nn.MLP((1, 1)), nn.MLP((1, 4, 1)))
     >>> rng = np.random.default_rng(0)
     >>> start = Players(game.generator.init(rng), game.discriminator.init(rng))
     >>> batch = Batch(np.ones((8, 1), np.float32), np.ones((8, 1), np.float32))

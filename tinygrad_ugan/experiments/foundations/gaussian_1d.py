@@ -21,22 +21,22 @@ MOMENTS = 60  # how often the samples are looked at
 
 PAGE = """
 The data are N(500, 5^2). The generator that explains the game is G(z) = w z + b with z ~ N(0, 1):
-trained well, |w| = 5 and b = 500, and nobody ever shows it a number of the data. (The sign of w is
-free: z and -z have one law.) The MLP, 1-16-1 and tanh, must find the same line on its own.
+trained well, |w| = 5 and b = 500, and nobody ever shows it a number of the data. (The sign of w
+is free: z and -z have one law.) The MLP, 1-16-1 and tanh, must find the same line on its own.
 
 **The scale is what makes this hard.** A discriminator that reads x itself, or x / 500, sees two
-spikes at one place: their widths are 1 % of their distance from zero. So D reads u = (x - m) / s, with
-m and s of the first 1,000 data: it may look at data as much as it likes. G is written in the same
-units, G(z) = m + s (w' z + b'), which changes nothing but the unit of its learning rate. A row of the
-table shows D reading x / 500 instead.
+spikes at one place: their widths are 1 % of their distance from zero. So D reads u = (x - m) / s,
+with m and s of the first 1,000 data: it may look at data as much as it likes. G is written in the
+same units, G(z) = m + s (w' z + b'), which changes nothing but the unit of its learning rate. A
+row of the table shows D reading x / 500 instead.
 
-**The line starts at w = 1, b = 0**, that is at u = -100. D is piecewise linear (ReLU), so that it has a
-slope there; behind tanh units that far out there is none. The loss is the non-saturating one: the
-minimax loss has gradient D(G(z)), which is zero to the last bit where D is sure. G's Adam has the
-rate 0.2, one unit of the data a step, and both rates fall to zero.
+**The line starts at w = 1, b = 0**, that is at u = -100. D is piecewise linear (ReLU), so that it
+has a slope there; behind tanh units that far out there is none. The loss is the non-saturating
+one: the minimax loss has gradient D(G(z)), which is zero to the last bit where D is sure. G's
+Adam has the rate 0.2, one unit of the data a step, and both rates fall to zero.
 **The MLP starts at the origin of u**, at zero width: weights of order one take small steps, and
-would need 50,000 of them to travel; at large ones its tanh units saturate on the way and it arrives
-as a point.
+would need 50,000 of them to travel; at large ones its tanh units saturate on the way and it
+arrives as a point.
 """
 
 
@@ -71,7 +71,7 @@ class Course(NamedTuple):
 
     @property
     def std(self) -> NDArray:
-        """Of \\|w\\|, for a line."""
+        """Of the absolute value of w, for a line."""
         return self.samples.std(axis=1)
 
 
@@ -158,7 +158,7 @@ def _rows(name: str, seeds: tuple[int, ...], courses: list[Course]) -> list[dict
             "generator": name,
             "seed": seed,
             "mean (b)": f"{course.mean[-1]:.2f}",
-            "standard deviation (\\|w\\|)": f"{course.std[-1]:.2f}",
+            "standard deviation (|w|)": f"{course.std[-1]:.2f}",
         }
         for seed, course in zip(seeds, courses, strict=True)
     ]
