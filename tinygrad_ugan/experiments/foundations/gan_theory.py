@@ -138,7 +138,7 @@ def _claims_of_value(pairs: Pairs) -> list[Claim]:
     return [
         Claim("V is stationary at D* = p / (p + q), at every x, to 1e-12 of the density",
               f"steepest {slope:.1e}", slope < 1e-12),
-        Claim("and concave in its logit", f"largest curvature {bent:.1e}", bent <= 0),
+        Claim("and concave in its logit", f"largest curvature {bent + 0.0:.1e}", bent <= 0),
         Claim("V(D*, G) = 2 JS - ln 4 to 1e-9", f"apart by {apart:.1e}", apart < 1e-9),
         Claim("C(G) = -ln 4 to 1e-9 where p_g = p_data",
               f"apart by {at_optimum:.1e}", at_optimum < 1e-9),

@@ -29,8 +29,8 @@ until one of them jumps. Three ways around:
   to a token, and the noisier the gradient. *Straight-through*: D sees the token, the derivative
   is that of the stand-in.
 - **Continuous output, decoded afterwards.** G draws any vector, D tells it from one-hot vectors
-  with N(0, 0.1^2) added, and argmax decodes it. To the GAN these are ten little Gaussians, and it
-  may drop some, as on the ring. This one needs no trick for looking ahead: K = 5 is shown, too.
+  with N(0, 0.2^2) added, and argmax decodes it. To the GAN these are ten little Gaussians, and it
+  may drop some, as on the ring. This one needs no trick for looking ahead: K = 10 is shown, too.
 
 Bias and noise in the table are those of the gradient at one fixed D, where the exact one is a sum
 over the ten tokens: how far off is each estimator on average, and how much does it scatter, both
@@ -42,8 +42,8 @@ TOKENS, LATENT, HIDDEN = 10, 8, 32
 TRUTH = 1 / np.arange(1, TOKENS + 1)
 TRUTH /= TRUTH.sum()
 EYE = np.eye(TOKENS, dtype=np.float32)
-BLUR = 0.1  # what is added to the real tokens where the generator is continuous
-BATCH, RATE, ETA, STEPS = 256, 2e-3, 0.1, 1_000
+BLUR = 0.2  # what is added to the real tokens where the generator is continuous
+BATCH, RATE, ETA, STEPS = 256, 2e-3, 0.3, 600
 GENERATOR = nn.MLP((LATENT, HIDDEN, TOKENS))
 DISCRIMINATOR = nn.MLP((TOKENS, HIDDEN, 1), "relu")
 
@@ -123,9 +123,9 @@ WAYS = {
     "Gumbel-softmax, t = 0.1": Way(_game(_relaxed(0.1))),
     "straight-through, t = 1": Way(_game(_straight_through)),
     "continuous": Way(_game(GENERATOR), decoded=True),
-    "continuous, K = 5": Way(_game(GENERATOR), ahead=5, decoded=True),
+    "continuous, K = 10": Way(_game(GENERATOR), ahead=10, decoded=True),
 }
-QUICK = ("REINFORCE", "Gumbel-softmax, t = 0.1", "continuous, K = 5")
+QUICK = ("REINFORCE", "Gumbel-softmax, t = 0.1", "continuous", "continuous, K = 10")
 
 
 def run(session: Session) -> Outcome:
@@ -259,15 +259,21 @@ def _claims_of_estimators(estimators: Mapping[str, Estimator]) -> list[Claim]:
     ]  # fmt: skip
 
 
-GOALS = {"REINFORCE": 0.01, "Gumbel-softmax, t = 0.1": 0.03, "continuous, K = 5": 0.1}
+GOALS = {"REINFORCE": 0.01, "Gumbel-softmax, t = 0.1": 0.03, "continuous, K = 10": 0.15}
 
 
 def _claims_of_training(courses: Mapping[str, Sequence[Course]]) -> list[Claim]:
     worst = {name: max(course.kl[-1] for course in courses[name]) for name in GOALS}
+    blind, ahead = (
+        float(np.mean([course.kl[-1] for course in courses[name]]))
+        for name in ("continuous", "continuous, K = 10")
+    )
     return [
-        Claim(f"{name}: KL(generated, true) below {goal}, on every seed",
-              f"worst {worst[name]:.4f}", worst[name] < goal)
-        for name, goal in GOALS.items()
+        *(Claim(f"{name}: KL(generated, true) below {goal}, on every seed",
+                f"worst {worst[name]:.4f}", worst[name] < goal)
+          for name, goal in GOALS.items()),
+        Claim("continuous: looking ahead lowers it, on average",
+              f"{ahead:.3f} against {blind:.3f}", ahead < blind),
     ]  # fmt: skip
 
 
