@@ -62,7 +62,8 @@ def play(
     4
     """
     (theta_g, theta_d), (optimizer_g, optimizer_d) = start, optimizers
-    state_g, state_d = optimizer_g.init(theta_g), optimizer_d.init(theta_d)
+    state_g: PyTree = optimizer_g.init(theta_g)
+    state_d: PyTree = optimizer_d.init(theta_d)
     ascend = autodiff.grad(game.inner_on, argnums=1)
     yield start
     for step in range(steps):

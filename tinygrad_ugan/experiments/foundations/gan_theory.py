@@ -216,14 +216,15 @@ def _teach(seed: int, steps: int) -> Lesson:
     rng = np.random.default_rng(seed)
     p, q = PAIRS[TAUGHT]
     between = Between(p, q)
-    game = gan.Game(lambda theta, samples: samples, nn.MLP((1, *HIDDEN, 1)))
-    theta, adam = game.discriminator.init(rng, np.float64), optim.Adam(RATE)
+    discriminator = nn.MLP((1, *HIDDEN, 1))
+    game = gan.Game(lambda theta, samples: samples, discriminator)
+    theta, adam = discriminator.init(rng, np.float64), optim.Adam(RATE)
     memory, ascend = adam.init(theta), autodiff.grad(game.inner, argnums=1)
     looks = set(np.unique(np.geomspace(1, steps, 40).round().astype(int)).tolist()) | {0}
     logits = {}
     for step in range(steps + 1):
         if step in looks:
-            logits[step] = game.discriminator(theta, between.x[:, None])[:, 0]
+            logits[step] = discriminator(theta, between.x[:, None])[:, 0]
         batch = gan.Batch(p.sample(BATCH, rng), q.sample(BATCH, rng))
         descent = optree.tree_map(np.negative, ascend((), theta, batch))
         updates, memory = adam.update(descent, memory, theta)

@@ -161,7 +161,7 @@ def _figure(paths: Mapping[tuple[int, str], NDArray], finals: Finals) -> Any:
             axis.plot(*paths[K, scheme][:200].T, label=scheme, linewidth=1.2)
         axis.plot(*START, "o", color="black")
         axis.set(title=f"V = x y, K = {K}: 200 steps", xlabel="x", ylabel="y", aspect="equal")
-    planes[0].legend(loc="center", fontsize=8)
+    planes[0].legend(loc="center", fontsize=8, frameon=False, handlelength=1)
     for ahead, color in zip(AHEAD, ("tab:gray", "tab:green"), strict=True):
         pairs = np.array([_values(finals[ahead, scheme], "high_quality") for scheme in SCHEMES])
         lines = ring.plot(SCHEMES, pairs, "o-", color=color, linewidth=1, markersize=4)

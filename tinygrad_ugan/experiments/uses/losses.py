@@ -186,7 +186,7 @@ def _claims_of_ring(runs: Runs, least: int) -> list[Claim]:
     modes = {key: _last(group, "modes") for key, group in runs.items()}
     fewest = {loss: modes[loss, 5].min() for loss in losses}
     ahead = {loss: modes[loss, 5].mean() - modes[loss, 0].mean() for loss in losses}
-    weakest, least_ahead = min(fewest, key=fewest.get), min(ahead, key=ahead.get)
+    weakest, least_ahead = min(losses, key=fewest.__getitem__), min(losses, key=ahead.__getitem__)
     return [
         Claim(
             f"ring, K = 5: at least {least} of 8 modes with every loss, on every seed",
