@@ -51,7 +51,7 @@ def run_guarded(target):
         copy[...] = x
         return copy
 
-    program._aligned = aligned
+    program.aligned = aligned
     sweep_program.np = Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded)
 
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 5)

@@ -71,6 +71,8 @@ def _emit_serve(target: Target) -> ir.Module:
     job = Value(e, e.function.args[0])
     idle = e.variable(e.index(0))
     with _until(e) as leave:
+        _spin(e, lambda: _atomic_load(e, job, PROGRAM) > 0)
+        idle.set(idle.get() + 1)
         with e.when(_atomic_load(e, job, PROGRAM) > 0):
             _atomic_add(e, job, INSIDE, 1)
             program = _atomic_load(e, job, PROGRAM)
@@ -78,10 +80,8 @@ def _emit_serve(target: Target) -> ir.Module:
                 _run(e, _words(e, program))
             _atomic_add(e, job, INSIDE, -1)
             idle.set(e.index(0))
-        with e.loop(_SPINS):
-            _pause(e)
-        _yield_processor(e)
-        idle.set(idle.get() + 1)
+        with e.when(idle.get() > 0):
+            _yield_processor(e)
         leave(idle.get() > _IDLE)
     return e.finish()
 
@@ -95,11 +95,13 @@ def _run(e: Emitter, header: Value) -> None:
         phase, k, i, j = (_load(e, schedule, 4 * entry + c) for c in range(4))
         chunks = _load(e, phases, 3 * phase)
         sections = [_load(e, phases, 3 * phase + c) for c in (1, 2)]
+        mine = e.variable(e.index(0))
         with _until(e) as leave:
             chunk = _atomic_add(e, claimed, entry, 1)
             leave(chunk >= chunks)
             _run_chunk(e, word, sections, chunk, (k, i, j))
-            _atomic_add(e, done, entry, 1)
+            mine.set(mine.get() + 1)
+        _atomic_add(e, done, entry, mine.get())
         _wait(e, lambda: _atomic_load(e, done, entry) >= chunks)
 
 
@@ -166,9 +168,9 @@ def _atomic_load(e: Emitter, base: Value, offset: Value | int) -> Value:
     return Value(e, e.builder.load_atomic(e.at(base, offset).ir, "seq_cst", 8))
 
 
-def _atomic_add(e: Emitter, base: Value, offset: Value | int, x: int) -> Value:
-    place = e.at(base, offset).ir
-    return Value(e, e.builder.atomic_rmw("add", place, I64(x), "seq_cst"))
+def _atomic_add(e: Emitter, base: Value, offset: Value | int, x: Value | int) -> Value:
+    place, x = e.at(base, offset).ir, e.like(x, e.index(0))
+    return Value(e, e.builder.atomic_rmw("add", place, x.ir, "seq_cst"))
 
 
 def _exchange(e: Emitter, base: Value, offset: int, x: Value) -> None:
@@ -197,13 +199,19 @@ def _until(e: Emitter) -> Iterator[Callable[[Value], None]]:
 
 def _wait(e: Emitter, condition: Callable[[], Value]) -> None:
     """Spin until the condition holds; before long, offer the processor to others."""
+    with _until(e) as leave:
+        _spin(e, condition)
+        leave(condition())
+        _yield_processor(e)
+
+
+def _spin(e: Emitter, condition: Callable[[], Value]) -> None:
+    """Wait for the condition, but not for long."""
     spins = e.variable(e.index(0))
     with _until(e) as leave:
-        leave(condition())
+        leave(condition() | (spins.get() >= _SPINS))
         _pause(e)
         spins.set(spins.get() + 1)
-        with e.when(spins.get() > _SPINS):
-            _yield_processor(e)
 
 
 def _pause(e: Emitter) -> None:

@@ -52,6 +52,16 @@ class Network:
         n_in, n_out = self.sizes[l - 1 : l + 1]
         return (n_out, n_in) if self.is_rows(l) else (n_in, n_out)
 
+    @property
+    def block_rows(self) -> int:
+        """Rows that go through the network together.
+
+        What a layer makes of them should still be in the cache for the next. The weights of a
+        matrix product should pay: it has more rows for each time that they are read.
+        """
+        products = any(self.needs_transpose(l) for l in range(1, self.depth + 1))
+        return 64 if products else 16
+
     def needs_transpose(self, l: int) -> bool:
         """Whether pulling back through layer l is a matrix product."""
         return not self.is_rows(l) and not self.is_thin(l)
@@ -344,7 +354,6 @@ def make_pass(
     *,
     copies: int,
     chunks: int,
-    block: int,
     tangent: bool,
 ) -> Pass:
     """Room for a pass over the rows of x; h and e in so many copies."""
@@ -353,7 +362,7 @@ def make_pass(
         return [program.array(x.rows, n, copies) for n in widths]
 
     def scratch() -> list[Array]:
-        return [program.array(block, n, chunks).along(CHUNK) for n in network.sizes[:-1]]
+        return [program.array(network.block_rows, n, chunks).along(CHUNK) for n in network.sizes[:-1]]
 
     h = [x, *kept(network.sizes[1:-1])]
     if not tangent:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
+from tinygrad_ugan.kernels.strips import STRIP, strip, sums_over_rows
 
 THIN = 4
 
@@ -78,8 +79,8 @@ def thin_and_tangent(
     """`thin` and `thin_tangent` at once: to compute out again is quicker than to read it again."""
     act = ACTIVATIONS[activation]
     columns = _columns(e, width)
-    with e.loop(e.rows, step=_STRIP) as strip:
-        rows = _strip(e, strip)
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
         with e.loop(n, step=e.lanes) as j:
             weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in columns] for m in (w, Rw))
@@ -104,17 +105,18 @@ def thin_accumulate(
 ) -> None:
     """``dw += x^T d`` and ``db += sum_r d``."""
     with e.loop(n, step=e.lanes) as j:
-        places = [e.at(dw, c * ldo) for c in _columns(e, width)]
-        sums = [e.variable(e.load(place, j)) for place in places]
-        total = e.variable(e.load(db, j))
-        with e.loop(e.rows) as r:
+        places = [*(e.at(dw, c * ldo) for c in _columns(e, width)), db]
+
+        def add(r: Value, sums: list[Value]) -> list[Value]:
+            *products, total = sums
             cotangent = e.load(d, r * ldd + j)
-            for c, s in enumerate(sums):
-                s.set(e.fma(e.broadcast(e.load_scalar(x, r * ldx + c)), cotangent, s.get()))
-            total.set(total.get() + cotangent)
-        for place, s in zip(places, sums, strict=True):
-            e.store(s.get(), place, j)
-        e.store(total.get(), db, j)
+            factors = [e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)]
+            pairs = zip(factors, products, strict=True)
+            return [*(e.fma(factor, cotangent, s) for factor, s in pairs), total + cotangent]
+
+        totals = sums_over_rows(e, [e.load(place, j) for place in places], add)
+        for place, total in zip(places, totals, strict=True):
+            e.store(total, place, j)
 
 
 def dots(
@@ -177,23 +179,20 @@ def top(
     with e.loop(n, step=e.lanes) as j:
         weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
         places = [e.at(dwt, c * ldw) for c in columns]
-        sums = [e.variable(e.load(place, j)) for place in places]
-        with e.loop(e.rows) as r:
+
+        def add(r: Value, sums: list[Value]) -> list[Value]:
             height = e.load(h, r * ldh + j)
             factors = [e.broadcast(e.load_scalar(ds, r * lds + c)) for c in columns]
             cotangent = factors[0] * weights[0]
             for factor, weight in zip(factors[1:], weights[1:], strict=True):
                 cotangent = e.fma(factor, weight, cotangent)
             e.store(cotangent * act.slope(e, height), d, r * ldh + j)
-            for factor, total in zip(factors, sums, strict=True):
-                total.set(e.fma(factor, height, total.get()))
-        for place, total in zip(places, sums, strict=True):
-            e.store(total.get(), place, j)
-    for c in columns:
-        total = e.variable(e.load_scalar(db, c))
-        with e.loop(e.rows) as r:
-            total.set(total.get() + e.load_scalar(ds, r * lds + c))
-        e.store_scalar(total.get(), db, c)
+            return [e.fma(factor, height, s) for factor, s in zip(factors, sums, strict=True)]
+
+        totals = sums_over_rows(e, [e.load(place, j) for place in places], add)
+        for place, total in zip(places, totals, strict=True):
+            e.store(total, place, j)
+    add_sums(e, ds, lds, db, width)
 
 
 def top_tangent(
@@ -221,35 +220,36 @@ def top_tangent(
     act = ACTIVATIONS[activation]
     with e.loop(n, step=e.lanes) as j:
         weight, Rweight = e.load(w, j), e.load(Rw, j)
-        total = e.variable(e.load(Rdw, j))
-        with e.loop(e.rows) as r:
+
+        def add(r: Value, sums: list[Value]) -> list[Value]:
             height = e.load(h, r * ldh + j)
             s, Rs = (e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds))
             slope, cotangent = act.slope(e, height), s * weight
             Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
-            total.set(e.fma(Rs, height, total.get()))
+            total = e.fma(Rs, height, sums[0])
             if moving:
                 Rheight = e.load(Rh, r * ldh + j)
-                total.set(e.fma(s, Rheight, total.get()))
+                total = e.fma(s, Rheight, total)
                 if act.curved:
                     bend = act.bend(e, height, Rheight)
                     Rcotangent = e.fma(cotangent, bend, Rcotangent)
             e.store(cotangent * slope, d, r * ldh + j)
             e.store(Rcotangent, Rd, r * ldh + j)
-        e.store(total.get(), Rdw, j)
-    total = e.variable(e.load_scalar(Rdb))
-    with e.loop(e.rows) as r:
-        total.set(total.get() + e.load_scalar(Rds, r))
-    e.store_scalar(total.get(), Rdb)
+            return [total]
+
+        e.store(*sums_over_rows(e, [e.load(Rdw, j)], add), Rdw, j)
+    add_sums(e, Rds, e.index(1), Rdb, 1)
 
 
-# Rows at a time: enough independent work to fill the pipelines. Rows come in whole tiles of four
-# or eight.
-_STRIP = 4
+def add_sums(e: Emitter, x: Value, ldx: Value, out: Value, width: int) -> None:
+    """``out += sum_r x`` for x of `width` columns."""
 
+    def add(r: Value, sums: list[Value]) -> list[Value]:
+        return [s + e.load_scalar(x, r * ldx + c) for c, s in enumerate(sums)]
 
-def _strip(e: Emitter, start: Value) -> list[Value]:
-    return [start + i for i in range(_STRIP)]
+    totals = sums_over_rows(e, [e.load_scalar(out, c) for c in range(width)], add)
+    for c, total in enumerate(totals):
+        e.store_scalar(total, out, c)
 
 
 def _columns(e: Emitter, width: int) -> list[Value]:
@@ -268,8 +268,8 @@ def _combine(
     finish: Callable[[Value, Value, Value], None],
 ) -> None:
     """``finish(r, j, z)`` for all vectors of ``z = x w + bias``."""
-    with e.loop(e.rows, step=_STRIP) as strip:
-        rows = _strip(e, strip)
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
         with e.loop(n, step=e.lanes) as j:
             weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
@@ -294,9 +294,10 @@ def _dots(
     ldo: Value,
     n: Value,
 ) -> None:
-    with e.loop(e.rows, step=_STRIP) as strip:
-        sums = _dot_rows(e, width, strip, terms, n)
-        for r, line in zip(_strip(e, strip), sums, strict=True):
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        sums = _dot_rows(e, width, rows, terms, n)
+        for r, line in zip(rows, sums, strict=True):
             for c, total in enumerate(line):
                 e.store_scalar(total + e.load_scalar(bias, c), out, r * ldo + c)
 
@@ -304,12 +305,11 @@ def _dots(
 def _dot_rows(
     e: Emitter,
     width: int,
-    strip: Value,
+    rows: list[Value],
     terms: list[tuple[Value, Value, Value, Value]],
     n: Value,
 ) -> list[list[Value]]:
-    """``sum over terms (a, wt) of a[r] . wt[c]`` for the rows r of a strip and all columns c."""
-    rows = _strip(e, strip)
+    """``sum over terms (a, wt) of a[r] . wt[c]`` for these rows r and all columns c."""
     sums = [[e.variable(e.zero()) for _ in range(width)] for _ in rows]
     with e.loop(n, step=e.lanes) as j:
         for a, lda, wt, ldw in terms:

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels import network
-from tinygrad_ugan.kernels.program import CHUNK, K, Place, Program, split
+from tinygrad_ugan.kernels.program import CHUNK, Blocks, K, Place, Program, split
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
 from tinygrad_ugan.kernels.target import Target
 
@@ -37,15 +37,18 @@ class SweepMemory:
         s, unit = self.sweep, self._unit
         self._real_rows, self._fake_rows = (-(-n // unit) * unit for n in (s.real, s.fake))
         self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // (2 * unit)))
-        self.block = 64
-        fake = split(self._fake_rows, self.chunks, self.block, unit)
-        self._noise_blocks = fake
+        self.block = s.discriminator.block_rows
+        self._noise_blocks = self._split(self._fake_rows, s.generator.block_rows)
+        self._real_blocks = self._split(self._real_rows, self.block)
+        fake = self._split(self._fake_rows, self.block)
         self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
-        self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
         self._backs = [move.k for move in s.moves if not move.up]
         self._wants_lambda = bool(self._backs) or s.terms
         self._batches = s.steps + 1 if s.fresh else 1
         self._parts = s.steps + 1 if s.terms else 1
+
+    def _split(self, rows: int, block: int) -> Blocks:
+        return split(rows, self.chunks, block, self._unit)
 
     def _allocate_slots(self) -> None:
         s, p = self.sweep, self.program
@@ -79,15 +82,14 @@ class SweepMemory:
     def _allocate_rows(self) -> None:
         s, p, chunks = self.sweep, self.program, self.chunks
         rows, width = self._real_rows + self._fake_rows, s.discriminator.sizes[0]
-        options: dict[str, int] = {"chunks": chunks, "block": self.block}
         copies = s.steps + 1 if s.keep else 1
         self.x = self._per_batch(p.array(rows, width, self._batches))
         self.noise = self._per_batch(p.array(self._fake_rows, s.generator.sizes[0], self._batches))
         self.pass_g = network.make_pass(
-            p, s.generator, self.noise, copies=self._batches, tangent=False, **options
+            p, s.generator, self.noise, chunks=chunks, copies=self._batches, tangent=False
         )
         self.pass_d = network.make_pass(
-            p, s.discriminator, self.x, copies=copies, tangent=True, **options
+            p, s.discriminator, self.x, chunks=chunks, copies=copies, tangent=True
         )
         every = s.fresh or s.terms
         x_bar = p.array(self._fake_rows, width, s.steps + 1 if every else 1)

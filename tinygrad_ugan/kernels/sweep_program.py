@@ -14,6 +14,8 @@ plain ascent changes how theta_k moves, and how v follows from lambda_{k+1} (`pa
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -23,26 +25,40 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import losses, network, parameters
 from tinygrad_ugan.kernels.network import Network, Pass, Weights
-from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Array, Blocks, I, J, K, Place
+from tinygrad_ugan.kernels.program import (
+    BASE,
+    CHUNK,
+    FIRST_ROW,
+    Array,
+    Blocks,
+    I,
+    J,
+    K,
+    Place,
+    address_of,
+)
 from tinygrad_ugan.kernels.sweep import RULES, Move, Sweep, Term
 from tinygrad_ugan.kernels.sweep_memory import SweepMemory
 from tinygrad_ugan.kernels.target import Target
 
 
 class Result(NamedTuple):
-    """What comes out; parameters are lists of w, b for every layer.
+    """What comes out.
 
     Attributes
     ----------
     value : float
         f_K.
     gradients : list of list
-        The gradient with respect to theta_G; or, if terms were asked for, its parts:
-        c_0 ... c_{K-1} and the direct term.
+        The gradient with respect to theta_G, w and b of every layer; or, if terms were asked for,
+        its parts: c_0 ... c_{K-1} and the direct term.
+    flat : ndarray
+        The memory of all gradients.
     """
 
     value: Any
     gradients: list[list[NDArray]]
+    flat: NDArray
 
 
 class SweepProgram(SweepMemory):
@@ -477,6 +493,17 @@ class SweepProgram(SweepMemory):
         self._scalars_view = view(self.scalars)
         last = self.chunks * (s.steps + 1)
         self._value_views = [view(self.values, last + c) for c in range(self.chunks)]
+        self._lay_out_outputs()
+
+    def _lay_out_outputs(self) -> None:
+        """Where in the memory of the gradients each part has its parameters."""
+        layers = itertools.pairwise(self.sweep.generator.sizes)
+        shapes = [shape for m, n in layers for shape in ((m, n), (n,))]
+        ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
+        self._pieces = list(zip([0, *ends], ends, shapes, strict=False))
+        self._part_size = ends[-1]
+        starts = np.add.outer([0, *ends[:-1]], self._part_size * np.arange(self._parts))
+        self._output_offsets = starts.ravel() * self.program.dtype.itemsize
 
     def run(
         self,
@@ -499,12 +526,15 @@ class SweepProgram(SweepMemory):
         """
         self._scalars_view[: len(scalars), : scalars.shape[1]] = scalars
         given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, *reals, *noises)]
-        parts = [[np.empty(x.shape, x.dtype) for x in theta_g] for _ in range(self._parts)]
-        outputs = [part[i] for i in range(len(theta_g)) for part in parts]
-        arrays = [*given, *outputs]
-        self._executable.run([x.__array_interface__["data"][0] for x in arrays])
+        flat = np.empty(self._parts * self._part_size, self.program.dtype)
+        outputs = self._output_offsets + address_of(flat)
+        self._executable.run([*map(address_of, given), *outputs.tolist()])
         value = sum((v[0, 0] for v in self._value_views[1:]), self._value_views[0][0, 0])
-        return Result(value, parts)
+        parts = [
+            [flat[start + a : start + b].reshape(shape) for a, b, shape in self._pieces]
+            for start in range(0, flat.size, self._part_size)
+        ]
+        return Result(value, parts, flat)
 
     # What else there is to see after a run
 

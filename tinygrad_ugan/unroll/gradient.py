@@ -125,8 +125,8 @@ def value_and_grad(
     options = _check_snapshots(method, snapshots)
     held = 0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
     if method == "fused":
-        value, gradient = fused(problem, held=held, **options)
-    elif method == "forward":  # one sweep for every element: of theta_G, not of the samples
+        return fused(problem, held=held, **options)
+    if method == "forward":  # one sweep for every element: of theta_G, not of the samples
         value, gradient = forward(problem.after(held))
     else:
         reduced, pull_back = through_samples(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +48,11 @@ class Problem:
     def steps(self) -> int:
         """K."""
         return len(self.batches) - 1
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether not all steps see the same batch."""
+        return len(set(map(id, self.batches))) > 1
 
     def gradient(self, k: int, theta_g: PyTree, theta: PyTree) -> PyTree:
         """g_k = d inner / d theta_D at (theta_G, theta).
@@ -127,7 +133,7 @@ def through_samples(problem: Problem) -> tuple[Problem, Callable[[PyTree], PyTre
     problem stays as it is and the pullback does nothing.
     """
     game, batch = problem.game, problem.batches[0]
-    if not isinstance(game, SampleGame) or any(b is not batch for b in problem.batches):
+    if not isinstance(game, SampleGame) or problem.is_fresh:
         return problem, lambda gradient: gradient
     samples, pullback = autodiff.vjp(lambda g: game.generate(g, batch), problem.theta_g)
     reduced = replace(problem, game=Game(game.inner_on, game.outer_on), theta_g=samples)
@@ -175,6 +181,8 @@ def _rule(lr: Any, optimizer: Any, steps: int) -> Rule:
 
 
 def _step_sizes(lr: Any, steps: int) -> list[float]:
+    if type(lr) is float and math.isfinite(lr):
+        return [lr] * steps
     try:
         etas = np.asarray(lr, float)
     except (TypeError, ValueError) as error:
@@ -206,14 +214,26 @@ def _batches(batch: Any, steps: int) -> list[Any]:
 
 
 def _check_params(name: str, params: PyTree) -> None:
-    for i, leaf in enumerate(optree.tree_leaves(params)):
-        if not _is_floating(leaf):
-            raise ArgumentTypeError(
-                _place(name, params, optree.tree_paths(params)[i]),
-                f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
-                "floating-point parameters",
-                "convert them with .astype(np.float32) or .astype(np.float64)",
-            )
+    if _are_layers(params):
+        return
+    leaves = optree.tree_leaves(params)
+    if all(map(_is_floating, leaves)):
+        return
+    i, leaf = next((i, leaf) for i, leaf in enumerate(leaves) if not _is_floating(leaf))
+    raise ArgumentTypeError(
+        _place(name, params, optree.tree_paths(params)[i]),
+        f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
+        "floating-point parameters",
+        "convert them with .astype(np.float32) or .astype(np.float64)",
+    )
+
+
+def _are_layers(params: PyTree) -> bool:
+    """Whether parameters are floating-point arrays of layers, as most are: seen quickly."""
+    return type(params) is list and all(
+        type(layer) is dict and all(type(x) is np.ndarray and x.dtype.kind == "f" for x in layer.values())
+        for layer in params
+    )
 
 
 def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
@@ -226,7 +246,10 @@ def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
 
 
 def _is_floating(leaf: Any) -> bool:
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
+    try:
+        return leaf.dtype.kind == "f"
+    except AttributeError:  # not an array
+        return isinstance(leaf, float)
 
 
 def is_finite(tree: PyTree) -> bool:
