@@ -362,7 +362,9 @@ def make_pass(
         return [program.array(x.rows, n, copies) for n in widths]
 
     def scratch() -> list[Array]:
-        return [program.array(network.block_rows, n, chunks).along(CHUNK) for n in network.sizes[:-1]]
+        return [
+            program.array(network.block_rows, n, chunks).along(CHUNK) for n in network.sizes[:-1]
+        ]
 
     h = [x, *kept(network.sizes[1:-1])]
     if not tangent:

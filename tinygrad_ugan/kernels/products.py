@@ -281,4 +281,5 @@ def column_sums(e: Emitter, d: Value, ldd: Value, out: Value, n: Value) -> None:
         def add(r: Value, sums: list[Value]) -> list[Value]:
             return [sums[0] + e.load(d, r * ldd + j)]
 
-        e.store(*sums_over_rows(e, [e.load(out, j)], add), out, j)
+        (total,) = sums_over_rows(e, [e.load(out, j)], add)
+        e.store(total, out, j)

@@ -318,7 +318,7 @@ class Executable:
 def address_of(x: NDArray) -> int:
     """Where the elements of a contiguous array begin."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(x))
+        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
     except TypeError:  # it is read-only, which takes longer
         return x.ctypes.data
 

@@ -6,7 +6,8 @@ The first layer of a network that sees points of the plane, and the last one of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
@@ -104,19 +105,16 @@ def thin_accumulate(
     n: Count,
 ) -> None:
     """``dw += x^T d`` and ``db += sum_r d``."""
-    with e.loop(n, step=e.lanes) as j:
-        places = [*(e.at(dw, c * ldo) for c in _columns(e, width)), db]
-
-        def add(r: Value, sums: list[Value]) -> list[Value]:
-            *products, total = sums
-            cotangent = e.load(d, r * ldd + j)
-            factors = [e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)]
-            pairs = zip(factors, products, strict=True)
-            return [*(e.fma(factor, cotangent, s) for factor, s in pairs), total + cotangent]
-
-        totals = sums_over_rows(e, [e.load(place, j) for place in places], add)
-        for place, total in zip(places, totals, strict=True):
-            e.store(total, place, j)
+    places = [*(e.at(dw, c * ldo) for c in _columns(e, width)), db]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        with e.loop(n, step=e.lanes) as j, _added(e, places, j) as sums:
+            for r, line in zip(rows, factors, strict=True):
+                cotangent = e.load(d, r * ldd + j)
+                for c, factor in enumerate(line):
+                    sums[c] = e.fma(factor, cotangent, sums[c])
+                sums[-1] = sums[-1] + cotangent
 
 
 def dots(
@@ -176,22 +174,19 @@ def top(
     """
     act = ACTIVATIONS[activation]
     columns = _columns(e, width)
-    with e.loop(n, step=e.lanes) as j:
-        weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
-        places = [e.at(dwt, c * ldw) for c in columns]
-
-        def add(r: Value, sums: list[Value]) -> list[Value]:
-            height = e.load(h, r * ldh + j)
-            factors = [e.broadcast(e.load_scalar(ds, r * lds + c)) for c in columns]
-            cotangent = factors[0] * weights[0]
-            for factor, weight in zip(factors[1:], weights[1:], strict=True):
-                cotangent = e.fma(factor, weight, cotangent)
-            e.store(cotangent * act.slope(e, height), d, r * ldh + j)
-            return [e.fma(factor, height, s) for factor, s in zip(factors, sums, strict=True)]
-
-        totals = sums_over_rows(e, [e.load(place, j) for place in places], add)
-        for place, total in zip(places, totals, strict=True):
-            e.store(total, place, j)
+    places = [e.at(dwt, c * ldw) for c in columns]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = [[e.broadcast(e.load_scalar(ds, r * lds + c)) for c in columns] for r in rows]
+        with e.loop(n, step=e.lanes) as j, _added(e, places, j) as sums:
+            weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
+            for r, line in zip(rows, factors, strict=True):
+                height = e.load(h, r * ldh + j)
+                cotangent = line[0] * weights[0]
+                for factor, weight in zip(line[1:], weights[1:], strict=True):
+                    cotangent = e.fma(factor, weight, cotangent)
+                e.store(cotangent * act.slope(e, height), d, r * ldh + j)
+                sums[:] = [e.fma(factor, height, s) for factor, s in zip(line, sums, strict=True)]
     add_sums(e, ds, lds, db, width)
 
 
@@ -218,27 +213,34 @@ def top_tangent(
     ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
     """
     act = ACTIVATIONS[activation]
-    with e.loop(n, step=e.lanes) as j:
-        weight, Rweight = e.load(w, j), e.load(Rw, j)
-
-        def add(r: Value, sums: list[Value]) -> list[Value]:
-            height = e.load(h, r * ldh + j)
-            s, Rs = (e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds))
-            slope, cotangent = act.slope(e, height), s * weight
-            Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
-            total = e.fma(Rs, height, sums[0])
-            if moving:
-                Rheight = e.load(Rh, r * ldh + j)
-                total = e.fma(s, Rheight, total)
-                if act.curved:
-                    bend = act.bend(e, height, Rheight)
-                    Rcotangent = e.fma(cotangent, bend, Rcotangent)
-            e.store(cotangent * slope, d, r * ldh + j)
-            e.store(Rcotangent, Rd, r * ldh + j)
-            return [total]
-
-        e.store(*sums_over_rows(e, [e.load(Rdw, j)], add), Rdw, j)
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = [[e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds)] for r in rows]
+        with e.loop(n, step=e.lanes) as j, _added(e, [Rdw], j) as sums:
+            weight, Rweight = e.load(w, j), e.load(Rw, j)
+            for r, (s, Rs) in zip(rows, factors, strict=True):
+                height = e.load(h, r * ldh + j)
+                slope, cotangent = act.slope(e, height), s * weight
+                Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
+                sums[0] = e.fma(Rs, height, sums[0])
+                if moving:
+                    Rheight = e.load(Rh, r * ldh + j)
+                    sums[0] = e.fma(s, Rheight, sums[0])
+                    if act.curved:
+                        bend = act.bend(e, height, Rheight)
+                        Rcotangent = e.fma(cotangent, bend, Rcotangent)
+                e.store(cotangent * slope, d, r * ldh + j)
+                e.store(Rcotangent, Rd, r * ldh + j)
     add_sums(e, Rds, e.index(1), Rdb, 1)
+
+
+@contextlib.contextmanager
+def _added(e: Emitter, places: list[Value], j: Value) -> Iterator[list[Value]]:
+    """Sums in memory that a strip of rows is added to."""
+    sums = [e.load(place, j) for place in places]
+    yield sums
+    for place, total in zip(places, sums, strict=True):
+        e.store(total, place, j)
 
 
 def add_sums(e: Emitter, x: Value, ldx: Value, out: Value, width: int) -> None:

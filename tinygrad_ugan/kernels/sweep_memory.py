@@ -6,12 +6,14 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from tinygrad_ugan.kernels import network
-from tinygrad_ugan.kernels.program import CHUNK, Blocks, K, Place, Program, split
+from tinygrad_ugan.kernels import network, parameters
+from tinygrad_ugan.kernels.network import Weights
+from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, K, Place, Program, split
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
 from tinygrad_ugan.kernels.target import Target
 
 MOST_SCALARS = 8
+_CHUNK_ROWS = 64  # at least: each has gradients of its own, to be cleared and added up
 
 
 class SweepMemory:
@@ -36,7 +38,7 @@ class SweepMemory:
     def _lay_out(self) -> None:
         s, unit = self.sweep, self._unit
         self._real_rows, self._fake_rows = (-(-n // unit) * unit for n in (s.real, s.fake))
-        self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // (2 * unit)))
+        self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // _CHUNK_ROWS))
         self.block = s.discriminator.block_rows
         self._noise_blocks = self._split(self._fake_rows, s.generator.block_rows)
         self._real_blocks = self._split(self._real_rows, self.block)
@@ -112,3 +114,13 @@ class SweepMemory:
         if not self.sweep.fresh:
             return x
         return x.along_steps if isinstance(x, Place) else x.along(K)
+
+    # What all phases may need
+
+    def _clear(self, partial: Weights) -> None:
+        self.program.once(partial.flat.size)
+        self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
+
+    def _clear_value(self, value: Array) -> None:
+        self.program.once(self.program.target.lanes(self.program.dtype))
+        self.program.call(parameters.zero, out=value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -230,10 +231,10 @@ def _check_params(name: str, params: PyTree) -> None:
 
 def _are_layers(params: PyTree) -> bool:
     """Whether parameters are floating-point arrays of layers, as most are: seen quickly."""
-    return type(params) is list and all(
-        type(layer) is dict and all(type(x) is np.ndarray and x.dtype.kind == "f" for x in layer.values())
-        for layer in params
-    )
+    if type(params) is not list or any(type(layer) is not dict for layer in params):
+        return False
+    leaves = itertools.chain.from_iterable(layer.values() for layer in params)
+    return all(type(x) is np.ndarray and x.dtype.kind == "f" for x in leaves)
 
 
 def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
