@@ -318,9 +318,12 @@ class Executable:
 def address_of(x: NDArray) -> int:
     """Where the elements of a contiguous array begin."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
+        return ctypes.addressof(_first_byte(x))
     except TypeError:  # it is read-only, which takes longer
         return x.ctypes.data
+
+
+_first_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
 def aligned(size: int) -> NDArray[np.uint8]:
