@@ -103,6 +103,7 @@ class SweepMemory:
         # Entry K + 1 of the values is f_K, the others inner(theta_k).
         self.values = p.vector(1, chunks * (s.steps + 2))
         self._value_now = self.values.along(CHUNK).along(K, chunks * self.values.copy)
+        self.flaws = p.vector(1, chunks)
         self.grad_lr = p.vector(1, chunks * (s.steps + 1))
         self._grad_lr_now = self.grad_lr.along(CHUNK).along(K, chunks * self.grad_lr.copy)
         # Entry k + 1 belongs to the way back to k, where lambda_{k+1} becomes known.
@@ -120,6 +121,11 @@ class SweepMemory:
     def _clear(self, partial: Weights) -> None:
         self.program.once(partial.flat.size)
         self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
+
+    def _find_flaws(self, x: Array) -> None:
+        """Note whether the section's rows hold a NaN or an infinity."""
+        flaws, n = self.flaws.along(CHUNK), x.columns
+        self.program.call(parameters.find_flaws, x=x.by_row, ld=x.ld, out=flaws, n=n)
 
     def _clear_value(self, value: Array) -> None:
         self.program.once(self.program.target.lanes(self.program.dtype))

@@ -11,7 +11,7 @@ from typing import Any
 
 from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.network import Network, Weights
-from tinygrad_ugan.kernels.program import BASE, FIRST_ROW, Array, I, J, Place
+from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Array, I, J, Place
 from tinygrad_ugan.kernels.sweep import RULES
 from tinygrad_ugan.kernels.sweep_memory import SweepMemory
 
@@ -22,6 +22,7 @@ class ParameterPhases(SweepMemory):
     def _inputs(self) -> int:
         s, p = self.sweep, self.program
         phase = p.phase(self.chunks)
+        self._clear_value(self.flaws.along(CHUNK))
         network.copy_in(p, s.generator, self.theta_g, self._slots_g, self.chunks)
         network.copy_in(p, s.discriminator, self.theta, self._slots_d, self.chunks)
         for weights in self.memory:
@@ -142,6 +143,7 @@ class ParameterPhases(SweepMemory):
             array = getattr(self.grad_g, kind)[l]
             arguments = self._partial(self.partial_g, l, kind)
             p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
+            self._find_flaws(array)
             if not (kind == "w" and net.is_rows(l + 1)):
                 p.call(
                     parameters.copy_out,

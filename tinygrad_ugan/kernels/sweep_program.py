@@ -39,13 +39,14 @@ class Result(NamedTuple):
     gradients : list of list
         The gradient with respect to theta_G, w and b of every layer; or, if terms were asked for,
         its parts: c_0 ... c_{K-1} and the direct term.
-    flat : ndarray
-        The memory of all gradients.
+    is_sound : bool
+        Whether value, gradients and the batches are finite for sure; there may be a false alarm
+        where a batch is scaled beyond the range of the dtype.
     """
 
     value: Any
     gradients: list[list[NDArray]]
-    flat: NDArray
+    is_sound: bool
 
 
 class SweepProgram(RowPhases, ParameterPhases):
@@ -132,7 +133,10 @@ class SweepProgram(RowPhases, ParameterPhases):
                 weights[edge : edge + s.fake] = terms[1].factor / s.fake
         self._scalars_view = view(self.scalars)
         last = self.chunks * (s.steps + 1)
-        self._value_views = [view(self.values, last + c) for c in range(self.chunks)]
+        self._sums_of_chunks = [
+            [view(self.values, last + c) for c in range(self.chunks)],
+            [view(self.flaws, c) for c in range(self.chunks)],
+        ]
         self._lay_out_outputs()
 
     def _lay_out_outputs(self) -> None:
@@ -169,12 +173,14 @@ class SweepProgram(RowPhases, ParameterPhases):
         flat = np.empty(self._parts * self._part_size, self.program.dtype)
         outputs = self._output_offsets + address_of(flat)
         self._executable.run([*map(address_of, given), *outputs.tolist()])
-        value = sum((v[0, 0] for v in self._value_views[1:]), self._value_views[0][0, 0])
+        value, flaws = (
+            sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
+        )
         parts = [
             [flat[start + a : start + b].reshape(shape) for a, b, shape in self._pieces]
             for start in range(0, flat.size, self._part_size)
         ]
-        return Result(value, parts, flat)
+        return Result(value, parts, math.isfinite(value + flaws))
 
     # What else there is to see after a run
 

@@ -49,6 +49,7 @@ class RowPhases(SweepMemory):
             ldo=out.ld,
             n=out.columns,
         )
+        self._find_flaws(out)
 
     def _forward(self) -> int:
         """g_k, in parts: one for each chunk. What the reverse step needs again is kept."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -21,7 +20,7 @@ from tinygrad_ugan.nn import ACTIVATIONS, MLP
 from tinygrad_ugan.optim import SGD, Adam, Momentum
 from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule
 from tinygrad_ugan.unroll.game import LogitGame, is_logit_game
-from tinygrad_ugan.unroll.problem import Problem, explain_non_finite
+from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
@@ -35,21 +34,21 @@ MOST_KEPT = 512 * 2**20
 """Bytes of activations that are kept for the way back, before steps are taken again instead."""
 
 
-def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> tuple[Any, PyTree]:
-    """Value and exact gradient of f_K, with the first `held` steps held constant.
+class Found(NamedTuple):
+    """What `fused` returns; `is_sound` if all of it, and of the batches, is finite for sure."""
 
-    Raises
-    ------
-    NonFiniteError
-        If one of them is not finite.
-    """
+    value: Any
+    gradient: PyTree
+    is_sound: bool
+
+
+def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> Found:
+    """Value and exact gradient of f_K, with the first `held` steps held constant."""
     plan = _plan(problem, held=held, snapshots=snapshots)
     program = _idle().take(plan) or _build(plan)
-    value, (gradient,), flat = _run(program, problem)
+    value, (gradient,), is_sound = _run(program, problem)
     _idle().put(plan, program)
-    if not (math.isfinite(value) and np.isfinite(flat).all()):
-        raise explain_non_finite(problem)
-    return value, _tree(gradient)
+    return Found(value, _tree(gradient), is_sound)
 
 
 class Parts(NamedTuple):

@@ -150,13 +150,19 @@ def make_problem(
     steps: int,
     lr: float | Sequence[float] | None,
     optimizer: SGD | Momentum | Adam | None = None,
+    check_finite: bool = True,
 ) -> Problem:
-    """Check the arguments that all functions of this room share; the errors name them."""
+    """Check the arguments that all functions of this room share; the errors name them.
+
+    With `check_finite` false, `check_batch` is left to the caller.
+    """
     steps = _check_steps(steps)
     rule = _rule(lr, optimizer, steps)
     _check_params("theta_g", theta_g)
     _check_params("theta_d", theta_d)
     batches = _batches(batch, steps)
+    if check_finite:
+        check_batch(batch)
     return Problem(game, theta_g, rule.start(theta_d), batches, rule)
 
 
@@ -207,11 +213,15 @@ def _batches(batch: Any, steps: int) -> list[Any]:
             f"one batch, or steps + 1 = {steps + 1}",
             "a single batch that is a list or tuple is to be given as a named tuple or a dict",
         )
+    return list(batch) if fresh else [batch] * (steps + 1)
+
+
+def check_batch(batch: Any) -> None:
+    """Refuse a NaN or an infinity; the error says where it is."""
     for i, leaf in enumerate(optree.tree_leaves(batch)):
         if _is_floating(leaf) and not is_finite(leaf):
             place = _place("batch", batch, optree.tree_paths(batch)[i])
             raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
-    return list(batch) if fresh else [batch] * (steps + 1)
 
 
 def _check_params(name: str, params: PyTree) -> None:
