@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels import kernel, losses, moving, parameters, plain, products, rows
+from tinygrad_ugan.kernels import kernel, lone, losses, moving, parameters, plain, products, rows
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.statements import STATEMENTS, layers
 from tinygrad_ugan.kernels.statements import losses as stated_losses
@@ -19,7 +19,7 @@ from tinygrad_ugan.kernels.target import PLAIN
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 KERNELS = {
     name: f
-    for module in (products, rows, moving, losses, parameters)
+    for module in (products, rows, lone, moving, losses, parameters)
     for name, f in inspect.getmembers(module, inspect.isfunction)
     if f.__module__ == module.__name__
     and kernel.parameters(f)

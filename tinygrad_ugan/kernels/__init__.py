@@ -5,7 +5,7 @@ From below:
 - `target` is the machine, `emitter` writes a kernel for it in LLVM IR, `objects` turns that into
   machine code and keeps it on disk, `kernel` gives it a name and arguments;
 - `vecmath` and `activations` are elementary functions of vectors, `strips` sums over rows;
-  `products`, `rows`, `moving`, `losses` and `parameters` are the kernels;
+  `products`, `rows`, `lone`, `moving`, `losses` and `parameters` are the kernels;
 - `executor` runs programs of kernel calls, `threads` help it, `program` is how one is written;
 - `network` is a network's passes as parts of a program, and `rates` their derivatives as all of it
   moves; `passes` are programs of one pass each, and `sweep_program` is the whole unrolled gradient,

@@ -16,7 +16,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tinygrad_ugan.kernels import parameters, products, rows
+from tinygrad_ugan.kernels import lone, parameters, products, rows
 from tinygrad_ugan.kernels.program import CHUNK, FIRST_ROW, Array, Blocks, Place, Program
 from tinygrad_ugan.kernels.rows import THIN
 
@@ -51,6 +51,11 @@ class Network:
         """The shape in which the weights of layer l are kept."""
         n_in, n_out = self.sizes[l - 1 : l + 1]
         return (n_out, n_in) if self.is_rows(l) else (n_in, n_out)
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether there is one hidden layer, and the kernels of `lone` know the network."""
+        return self.depth == 2 and self.is_thin(1) and self.sizes[-1] == 1
 
     @property
     def block_rows(self) -> int:
@@ -160,13 +165,18 @@ class Pass:
         return "identity" if l == 1 else self._act
 
     def hidden(self, theta: Weights) -> None:
-        """h_1 ... h_{L-1}."""
+        """h_1 ... h_{L-1}; or nothing, where `output` does it all."""
+        if self.network.is_lone:
+            return
         for l in range(1, self.network.depth):
             self._layer(l, theta, self.h[l], self._act)
 
     def output(self, theta: Weights, y: Array) -> None:
         """The output, after the hidden layers."""
         L = self.network.depth
+        if self.network.is_lone:
+            self._lone_output(theta, y)
+            return
         if not self.network.narrow:
             self._layer(L, theta, y, "identity")
             return
@@ -174,6 +184,13 @@ class Pass:
         self.program.call(
             rows.dots, self.network.sizes[-1], a=a, lda=a.ld, wt=w, ldw=w.ld, bias=theta.b[L - 1],
             out=y, ldo=y.ld, n=padded(self.program, a),
+        )  # fmt: skip
+
+    def _lone_output(self, theta: Weights, y: Array) -> None:
+        (x, h), (w, w2), (b, b2) = self.h, theta.w, theta.b
+        self.program.call(
+            lone.lone, self._act, x.columns, x=x, ldx=x.ld, w=w, ldw=w.ld, bias=b, w2=w2,
+            bias2=b2, h=h, ldh=h.ld, s=y, n=padded(self.program, h),
         )  # fmt: skip
 
     def _layer(self, l: int, theta: Weights, out: Array, activation: str) -> None:
@@ -195,6 +212,9 @@ class Pass:
     ) -> None:
         """Gradients, added to `grad`, from the cotangent of the output; d_0 too if asked for."""
         L = self.network.depth
+        if self.network.is_lone and grad and not to_input:
+            self._lone_backward(theta, y_bar, grad)
+            return
         if self.network.narrow:
             a, w = self.h[L - 1], theta.w[L - 1]
             sink = grad or unwanted(self.program, self.network)
@@ -209,6 +229,14 @@ class Pass:
         for l in range(L - 1, 0, -1):
             self._gradient(l, self.d[l], grad)
             self._pull_back(l, theta, self.d[l], to_input=to_input)
+
+    def _lone_backward(self, theta: Weights, y_bar: Array, grad: Weights) -> None:
+        (x, h), (dw, dw2), (db, db2) = self.h, grad.w, grad.b
+        self.program.call(
+            lone.lone_backward, self._act, x.columns, x=x, ldx=x.ld, h=h, ldh=h.ld,
+            w2=theta.w[1], ds=y_bar, dw=dw, ldw=dw.ld, db=db, dw2=dw2, db2=db2,
+            n=padded(self.program, h),
+        )  # fmt: skip
 
     def _gradient(self, l: int, d: Array, grad: Weights | None) -> None:
         """w_l_bar and b_l_bar from d_l."""
@@ -256,7 +284,12 @@ class Pass:
             )  # fmt: skip
 
     def hidden_tangent(self, theta: Weights, v: Weights) -> None:
-        """Rh_1 ... Rh_{L-1}; and h_1 again, where the input is thin."""
+        """Rh_1 ... Rh_{L-1}; and h_1 again, where the input is thin.
+
+        Or nothing, where `logit_tangent` does it all.
+        """
+        if self.network.is_lone:
+            return
         for l in range(1, self.network.depth):
             a, h, out = self.h[l - 1], self.h[l], self.Rh[l]
             w, Rw, Rb = theta.w[l - 1], v.w[l - 1], v.b[l - 1]
@@ -276,10 +309,21 @@ class Pass:
     def logit_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
         """The derivative of the only output."""
         L = self.network.depth
+        if self.network.is_lone:
+            self._lone_tangent(theta, v, Rs)
+            return
         a, w = self.h[L - 1], theta.w[L - 1]
         self.program.call(
             rows.dots_tangent, 1, L > 1, a=a, Ra=self.Rh[L - 1], lda=a.ld, wt=w, Rwt=v.w[L - 1],
             ldw=w.ld, Rbias=v.b[L - 1], Rout=Rs, ldo=Rs.ld, n=padded(self.program, a),
+        )  # fmt: skip
+
+    def _lone_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
+        (x, h), (w, w2), (Rw, Rw2), (Rb, Rb2) = self.h, theta.w, v.w, v.b
+        self.program.call(
+            lone.lone_tangent, self._act, x.columns, x=x, ldx=x.ld, w=w, Rw=Rw, ldw=w.ld,
+            bias=theta.b[0], Rbias=Rb, w2=w2, Rw2=Rw2, Rbias2=Rb2, h=h, Rh=self.Rh[1], ldh=h.ld,
+            Rs=Rs, n=padded(self.program, h),
         )  # fmt: skip
 
     def backward_tangent(
@@ -294,6 +338,9 @@ class Pass:
     ) -> None:
         """The derivative of `backward` for one output: added to `Rgrad`; Rd_0 too if asked for."""
         L = self.network.depth
+        if self.network.is_lone and Rgrad and not to_input:
+            self._lone_backward_tangent(theta, v, ds, Rds, Rgrad)
+            return
         a, w = self.h[L - 1], theta.w[L - 1]
         sink = Rgrad or unwanted(self.program, self.network)
         self.program.call(
@@ -305,6 +352,16 @@ class Pass:
             if Rgrad is not None:
                 self._gradient_tangent(l, Rgrad)
             self._pull_back_tangent(l, theta, v, to_input=to_input)
+
+    def _lone_backward_tangent(
+        self, theta: Weights, v: Weights, ds: Array, Rds: Array, Rgrad: Weights
+    ) -> None:
+        (x, h), (Rdw, Rdw2), (Rdb, Rdb2) = self.h, Rgrad.w, Rgrad.b
+        self.program.call(
+            lone.lone_backward_tangent, self._act, x.columns, x=x, ldx=x.ld, h=h, Rh=self.Rh[1],
+            ldh=h.ld, w2=theta.w[1], Rw2=v.w[1], ds=ds, Rds=Rds, Rdw=Rdw, ldw=Rdw.ld, Rdb=Rdb,
+            Rdw2=Rdw2, Rdb2=Rdb2, n=padded(self.program, h),
+        )  # fmt: skip
 
     def _gradient_tangent(self, l: int, Rgrad: Weights) -> None:
         if l == 1:  # the input does not move

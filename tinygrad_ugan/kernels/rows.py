@@ -79,17 +79,17 @@ def thin_and_tangent(
 ) -> None:
     """`thin` and `thin_tangent` at once: to compute out again is quicker than to read it again."""
     act = ACTIVATIONS[activation]
-    columns = _columns(e, width)
+    numbers = columns(e, width)
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
         with e.loop(n, step=e.lanes) as j:
-            weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in columns] for m in (w, Rw))
+            weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (w, Rw))
             start, Rstart = e.load(bias, j), e.load(Rbias, j)
             for r, line in zip(rows, factors, strict=True):
-                h = act.value(e, _affine(e, line, weights, start))
+                h = act.value(e, affine(e, line, weights, start))
                 e.store(h, out, r * ldo + j)
-                e.store(act.slope(e, h) * _affine(e, line, Rweights, Rstart), Rout, r * ldo + j)
+                e.store(act.slope(e, h) * affine(e, line, Rweights, Rstart), Rout, r * ldo + j)
 
 
 def thin_accumulate(
@@ -105,11 +105,11 @@ def thin_accumulate(
     n: Count,
 ) -> None:
     """``dw += x^T d`` and ``db += sum_r d``."""
-    places = [*(e.at(dw, c * ldo) for c in _columns(e, width)), db]
+    places = [*(e.at(dw, c * ldo) for c in columns(e, width)), db]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
-        with e.loop(n, step=e.lanes) as j, _added(e, places, j) as sums:
+        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             for r, line in zip(rows, factors, strict=True):
                 cotangent = e.load(d, r * ldd + j)
                 for c, factor in enumerate(line):
@@ -173,13 +173,13 @@ def top(
     `ds` are the cotangents of its `width` outputs; w and dw are given as rows, `wt` and `dwt`.
     """
     act = ACTIVATIONS[activation]
-    columns = _columns(e, width)
-    places = [e.at(dwt, c * ldw) for c in columns]
+    numbers = columns(e, width)
+    places = [e.at(dwt, c * ldw) for c in numbers]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = [[e.broadcast(e.load_scalar(ds, r * lds + c)) for c in columns] for r in rows]
-        with e.loop(n, step=e.lanes) as j, _added(e, places, j) as sums:
-            weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
+        factors = [[e.broadcast(e.load_scalar(ds, r * lds + c)) for c in numbers] for r in rows]
+        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+            weights = [e.load(e.at(wt, c * ldw), j) for c in numbers]
             for r, line in zip(rows, factors, strict=True):
                 height = e.load(h, r * ldh + j)
                 cotangent = line[0] * weights[0]
@@ -216,7 +216,7 @@ def top_tangent(
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds)] for r in rows]
-        with e.loop(n, step=e.lanes) as j, _added(e, [Rdw], j) as sums:
+        with e.loop(n, step=e.lanes) as j, added(e, [Rdw], j) as sums:
             weight, Rweight = e.load(w, j), e.load(Rw, j)
             for r, (s, Rs) in zip(rows, factors, strict=True):
                 height = e.load(h, r * ldh + j)
@@ -235,7 +235,7 @@ def top_tangent(
 
 
 @contextlib.contextmanager
-def _added(e: Emitter, places: list[Value], j: Value) -> Iterator[list[Value]]:
+def added(e: Emitter, places: list[Value], j: Value) -> Iterator[list[Value]]:
     """Sums in memory that a strip of rows is added to."""
     sums = [e.load(place, j) for place in places]
     yield sums
@@ -254,7 +254,8 @@ def add_sums(e: Emitter, x: Value, ldx: Value, out: Value, width: int) -> None:
         e.store_scalar(total, out, c)
 
 
-def _columns(e: Emitter, width: int) -> list[Value]:
+def columns(e: Emitter, width: int) -> list[Value]:
+    """The numbers of the columns of the thin side."""
     return [e.index(c) for c in range(width)]
 
 
@@ -274,13 +275,14 @@ def _combine(
         rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
         with e.loop(n, step=e.lanes) as j:
-            weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
+            weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
             start = e.load(bias, j)
             for r, line in zip(rows, factors, strict=True):
-                finish(r, j, _affine(e, line, weights, start))
+                finish(r, j, affine(e, line, weights, start))
 
 
-def _affine(e: Emitter, factors: list[Value], weights: list[Value], start: Value) -> Value:
+def affine(e: Emitter, factors: list[Value], weights: list[Value], start: Value) -> Value:
+    """``start + sum factors weights``."""
     total = start
     for factor, weight in zip(factors, weights, strict=True):
         total = e.fma(factor, weight, total)
@@ -315,7 +317,7 @@ def _dot_rows(
     sums = [[e.variable(e.zero()) for _ in range(width)] for _ in rows]
     with e.loop(n, step=e.lanes) as j:
         for a, lda, wt, ldw in terms:
-            weights = [e.load(e.at(wt, c * ldw), j) for c in _columns(e, width)]
+            weights = [e.load(e.at(wt, c * ldw), j) for c in columns(e, width)]
             for r, line in zip(rows, sums, strict=True):
                 x = e.load(a, r * lda + j)
                 for weight, total in zip(weights, line, strict=True):
