@@ -27,6 +27,7 @@ def lone(
     h: Address,
     ldh: Count,
     s: Address,
+    lds: Count,
     n: Count,
 ) -> None:
     """``h = act(x w + bias)`` and ``s = h w' + bias'``."""
@@ -43,7 +44,7 @@ def lone(
                 e.store(height, h, r * ldh + j)
                 total.set(e.fma(height, weight2, total.get()))
         for r, total in zip(rows, sums, strict=True):
-            e.store_scalar(e.sum(total.get()) + e.load_scalar(bias2), s, r)
+            e.store_scalar(e.sum(total.get()) + e.load_scalar(bias2), s, r * lds)
 
 
 def lone_tangent(
@@ -97,6 +98,7 @@ def lone_backward(
     ldh: Count,
     w2: Address,
     ds: Address,
+    lds: Count,
     dw: Address,
     ldw: Count,
     db: Address,
@@ -113,7 +115,7 @@ def lone_backward(
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
         factors = _factors(e, x, ldx, width, rows)
-        cotangents = [e.broadcast(e.load_scalar(ds, r)) for r in rows]
+        cotangents = [e.broadcast(e.load_scalar(ds, r * lds)) for r in rows]
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             weight2 = e.load(w2, j)
             for r, line, s in zip(rows, factors, cotangents, strict=True):
@@ -121,7 +123,7 @@ def lone_backward(
                 d = s * weight2 * act.slope(e, height)
                 _add(e, sums, line, d)
                 sums[-1] = e.fma(s, height, sums[-1])
-    add_sums(e, ds, e.index(1), db2, 1)
+    add_sums(e, ds, lds, db2, 1)
 
 
 def lone_backward_tangent(

@@ -190,7 +190,7 @@ class Pass:
         (x, h), (w, w2), (b, b2) = self.h, theta.w, theta.b
         self.program.call(
             lone.lone, self._act, x.columns, x=x, ldx=x.ld, w=w, ldw=w.ld, bias=b, w2=w2,
-            bias2=b2, h=h, ldh=h.ld, s=y, n=padded(self.program, h),
+            bias2=b2, h=h, ldh=h.ld, s=y, lds=y.ld, n=padded(self.program, h),
         )  # fmt: skip
 
     def _layer(self, l: int, theta: Weights, out: Array, activation: str) -> None:
@@ -234,7 +234,7 @@ class Pass:
         (x, h), (dw, dw2), (db, db2) = self.h, grad.w, grad.b
         self.program.call(
             lone.lone_backward, self._act, x.columns, x=x, ldx=x.ld, h=h, ldh=h.ld,
-            w2=theta.w[1], ds=y_bar, dw=dw, ldw=dw.ld, db=db, dw2=dw2, db2=db2,
+            w2=theta.w[1], ds=y_bar, lds=y_bar.ld, dw=dw, ldw=dw.ld, db=db, dw2=dw2, db2=db2,
             n=padded(self.program, h),
         )  # fmt: skip
 

@@ -374,7 +374,7 @@ def thin_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
     w2="n",
     bias2="1",
     h="rows n ldh",
-    s="rows",
+    s="rows 1 lds",
 )
 def lone(activation, x, w, bias, w2, bias2, h, s):
     """``h = act(x w + bias)`` and ``s = h w' + bias'``."""
@@ -383,7 +383,7 @@ def lone(activation, x, w, bias, w2, bias2, h, s):
     activate(activation, h)
     s[:] = bias2[0]
     for r, j in np.ndindex(h.shape):
-        s[r] += h[r, j] * w2[j]
+        s[r, 0] += h[r, j] * w2[j]
 
 
 @states(
@@ -416,7 +416,7 @@ def lone_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
     x="rows width ldx",
     h="rows n ldh",
     w2="n",
-    ds="rows",
+    ds="rows 1 lds",
     dw="width n ldw",
     db="n",
     dw2="n",
@@ -425,11 +425,11 @@ def lone_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
 def lone_backward(activation, x, h, w2, ds, dw, db, dw2, db2):
     """With ``d = ds w' act'(z)``: ``dw += x^T d``, ``db += sum_r d``, ``dw' += sum_r ds h``."""
     for r, j in np.ndindex(h.shape):
-        d = ds[r] * w2[j] * slope(activation, h[r, j])
+        d = ds[r, 0] * w2[j] * slope(activation, h[r, j])
         for c in range(x.shape[1]):
             dw[c, j] += x[r, c] * d
         db[j] += d
-        dw2[j] += ds[r] * h[r, j]
+        dw2[j] += ds[r, 0] * h[r, j]
     db2[0] += ds.sum()
 
 
