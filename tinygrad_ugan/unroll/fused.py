@@ -143,10 +143,12 @@ def obstacle(problem: Problem) -> str | None:
 def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
     players = (("theta_g", problem.theta_g, game.generator),
                ("theta_d", problem.state.theta, game.discriminator))  # fmt: skip
+    arrays = []
     for name, theta, network in players:
-        if not _fits(theta, network.sizes):
+        leaves = _leaves_if_fit(theta, network.sizes)
+        if leaves is None:
             return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
-    arrays = [*_leaves(problem.theta_g), *_leaves(problem.state.theta)]
+        arrays += leaves
     dtype = arrays[0].dtype
     if dtype not in _DTYPES:
         return f"the parameters are of dtype {dtype}, neither float32 nor float64"
@@ -163,7 +165,7 @@ def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
         if [x.shape for x in matrices] != shapes:
             return "the batches are not all of one size"
         arrays += matrices
-    if any(x.dtype != dtype for x in arrays):
+    if [x.dtype for x in arrays] != [dtype] * len(arrays):
         return "parameters and batch are not all of one dtype"
     return None
 
@@ -171,18 +173,20 @@ def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def _fits(theta: Any, sizes: tuple[int, ...]) -> bool:
-    """Whether parameters are arrays of a network's shapes, in the form in which it makes them."""
+def _leaves_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[NDArray] | None:
+    """The leaves, if they are arrays of a network's shapes in the form in which it makes them."""
     shapes = _shapes(sizes)
     if type(theta) is not list or 2 * len(theta) != len(shapes):
-        return False
-    if any(type(layer) is not dict or layer.keys() != _NAMES for layer in theta):
-        return False
-    leaves = _leaves(theta)
-    return all(type(x) is np.ndarray for x in leaves) and [x.shape for x in leaves] == shapes
-
-
-_NAMES = {"w", "b"}
+        return None
+    if any(type(layer) is not dict or len(layer) != 2 for layer in theta):
+        return None
+    try:
+        leaves = _leaves(theta)
+    except KeyError:
+        return None
+    if any(type(x) is not np.ndarray for x in leaves) or [x.shape for x in leaves] != shapes:
+        return None
+    return leaves
 
 
 @functools.cache
