@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.network import Network, Pass, Weights
+from tinygrad_ugan.kernels.network import Network, Weights
+from tinygrad_ugan.kernels.network_pass import Pass
 from tinygrad_ugan.kernels.program import (
     CHUNK,
     FIRST_ROW,

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.network import Weights
+from tinygrad_ugan.kernels.network_pass import make_pass
 from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, K, Place, Program, split
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
 from tinygrad_ugan.kernels.target import Target
@@ -87,10 +88,10 @@ class SweepMemory:
         copies = s.steps + 1 if s.keep else 1
         self.x = self._per_batch(p.array(rows, width, self._batches))
         self.noise = self._per_batch(p.array(self._fake_rows, s.generator.sizes[0], self._batches))
-        self.pass_g = network.make_pass(
+        self.pass_g = make_pass(
             p, s.generator, self.noise, chunks=chunks, copies=self._batches, tangent=False
         )
-        self.pass_d = network.make_pass(
+        self.pass_d = make_pass(
             p, s.discriminator, self.x, chunks=chunks, copies=copies, tangent=True
         )
         every = s.fresh or s.terms

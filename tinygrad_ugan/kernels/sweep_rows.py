@@ -1,7 +1,7 @@
 """The phases of a sweep that go over the rows of a batch: what the networks make of them.
 
 `forward` and `outer` go up through the discriminator and back; `reverse` is the derivative of such
-a pass as its parameters move along v: the same passes, with an R before every name (`network`).
+a pass as its parameters move along v: the same, with an R before every name (see `network_pass`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tinygrad_ugan.kernels import losses, parameters
-from tinygrad_ugan.kernels.network import Pass, Weights
+from tinygrad_ugan.kernels.network import Weights
+from tinygrad_ugan.kernels.network_pass import Pass
 from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Array, Blocks, I, K, Place
 from tinygrad_ugan.kernels.sweep import Term
 from tinygrad_ugan.kernels.sweep_memory import SweepMemory
