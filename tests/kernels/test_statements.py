@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels import kernel, losses, moving, parameters, plain, products, rows
+from tinygrad_ugan.kernels import kernel, lone, losses, moving, parameters, plain, products, rows
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.statements import STATEMENTS, layers
 from tinygrad_ugan.kernels.statements import losses as stated_losses
@@ -19,7 +19,7 @@ from tinygrad_ugan.kernels.target import PLAIN
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 KERNELS = {
     name: f
-    for module in (products, rows, moving, losses, parameters)
+    for module in (products, rows, lone, moving, losses, parameters)
     for name, f in inspect.getmembers(module, inspect.isfunction)
     if f.__module__ == module.__name__
     and kernel.parameters(f)
@@ -178,3 +178,19 @@ def test_kernels_do_what_is_stated(name, target, dtype, data):
     terms = sum(case.numbers.get(n, 0) for n in ("depth", "rows", "n", "groups")) + 10
     allowed = terms * np.finfo(dtype).eps * np.maximum(1, np.abs(expected[~stays]))
     assert np.all(np.abs(got[~stays] - expected[~stays]) <= allowed)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_flaws_are_found_wherever_they_are(target, bad):
+    code = kernel.load(parameters.find_flaws, (), target, np.float64)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code)
+    rows, n, ld = 3, 9, 16
+    for place in [None, *np.ndindex(rows, n)]:
+        x, out = np.zeros((rows, ld)), np.zeros(1)
+        x[:, :n] = -1e300
+        if place is not None:
+            x[place] = bad
+        arguments = np.array([x.ctypes.data, ld, out.ctypes.data, n], np.int64)
+        function(arguments.ctypes.data, rows)
+        assert np.isfinite(out[0]) == (place is None)

@@ -11,7 +11,6 @@ A forward pass leaves a record, its padded parameters and activations, which the
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.network import Network, Pass, Weights
+from tinygrad_ugan.kernels.network import Network, Weights
+from tinygrad_ugan.kernels.network_pass import Pass
 from tinygrad_ugan.kernels.program import (
     CHUNK,
     FIRST_ROW,
@@ -28,6 +28,7 @@ from tinygrad_ugan.kernels.program import (
     Executable,
     Place,
     Program,
+    address_of,
     aligned,
     split,
 )
@@ -56,7 +57,7 @@ class Record:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.memory = shelf.take()
-        self.address = _address(self.memory)
+        self.address = address_of(self.memory)
 
     def __del__(self) -> None:
         self._shelf.put(self.memory)
@@ -84,12 +85,6 @@ class Shelf:
             self._free.append(memory)
 
 
-def _address(x: NDArray) -> int:
-    if x.flags.writeable:  # many times as fast as x.ctypes.data
-        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
-    return x.ctypes.data
-
-
 class Runner:
     """A program as a function of arrays; several threads may call it at once."""
 
@@ -105,7 +100,7 @@ class Runner:
         outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
         arrays += outputs
         executable = self._borrow()
-        executable.run([_address(x) for x in arrays], record.address)
+        executable.run([address_of(x) for x in arrays], record.address)
         self._free.append(executable)
         return outputs
 
