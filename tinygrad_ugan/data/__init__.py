@@ -1,12 +1,14 @@
 """Datasets: toys that are drawn from a generator, and digits that are read from files."""
 
 from tinygrad_ugan.data.digits import Labelled, digits, mnist, read_idx
+from tinygrad_ugan.data.gaussian import gaussian_1d
 from tinygrad_ugan.data.grid import grid, grid_centers
 from tinygrad_ugan.data.ring import ring, ring_centers
 
 __all__ = [
     "Labelled",
     "digits",
+    "gaussian_1d",
     "grid",
     "grid_centers",
     "mnist",

@@ -11,9 +11,16 @@ from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
-    "foundations": ("bilinear",),
+    "foundations": ("gaussian-1d", "gan-theory", "bilinear", "simultaneous", "mode-collapse"),
     "unrolling": (),
-    "uses": ("minibatch-discrimination", "semi-supervised", "encoder", "infogan"),
+    "uses": (
+        "losses",
+        "minibatch-discrimination",
+        "semi-supervised",
+        "discrete",
+        "encoder",
+        "infogan",
+    ),
 }
 
 

@@ -52,7 +52,8 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     lines = [list(rows[0]), *([written(cell) for cell in row.values()] for row in rows)]
-    body = [f"| {' | '.join(cells)} |" for cells in lines]
+    escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in lines]
+    body = [f"| {' | '.join(cells)} |" for cells in escaped]
     return "\n".join([body[0], "|" + "---|" * len(rows[0]), *body[1:]])
 
 

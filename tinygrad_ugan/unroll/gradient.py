@@ -124,6 +124,8 @@ def value_and_grad(
     method = _resolve(method, problem)
     options = _check_snapshots(method, snapshots)
     held = 0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
+    if method == "detached" and drawback(problem) is None:  # the same, in the kernels
+        method, held = "fused", problem.steps
     if method == "fused":
         value, gradient = fused(problem, held=held, **options)
     elif method == "forward":  # one sweep for every element: of theta_G, not of the samples

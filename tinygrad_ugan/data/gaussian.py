@@ -1,0 +1,40 @@
+"""One Gaussian on the line, the first data of the seed documents."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+def gaussian_1d(
+    n: int,
+    *,
+    mean: float = 500.0,
+    std: float = 5.0,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float64,
+) -> NDArray:
+    """Draw from N(mean, std^2).
+
+    Parameters
+    ----------
+    n : int
+        Number of samples.
+    mean, std : float
+    rng : numpy.random.Generator
+        Source of randomness.
+    dtype : dtype
+        Of the result; the draws themselves do not depend on it.
+
+    Returns
+    -------
+    ndarray, shape (n, 1)
+
+    Examples
+    --------
+    >>> gaussian_1d(3, rng=np.random.default_rng(0)).round()
+    array([[501.],
+           [499.],
+           [503.]])
+    """
+    return (mean + std * rng.standard_normal((n, 1))).astype(dtype)
