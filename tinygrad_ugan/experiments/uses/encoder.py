@@ -189,5 +189,5 @@ EXPERIMENT = Experiment(
     source="seeds 001, chapter 5, using the code",
     page=PAGE,
     run=run,
-    seeds=5,
+    seeds=3,
 )

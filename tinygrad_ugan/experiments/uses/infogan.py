@@ -168,7 +168,7 @@ def _figure(pictured: Mapping[str, Mapping[str, NDArray]]) -> Any:
     for axis, (name, found) in zip(axes, pictured.items(), strict=True):
         axis.scatter(*found["samples"].T, c=found["codes"], cmap="tab10", s=3, vmax=9)
         axis.plot(*Config().data.centers().T, "k+", markersize=9)
-        axis.set(title=name, xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+        axis.set(title=name, xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal")
     return figure
 
 
@@ -178,5 +178,5 @@ EXPERIMENT = Experiment(
     source="seeds 001, chapter 5, using the code",
     page=PAGE,
     run=run,
-    seeds=5,
+    seeds=3,
 )
