@@ -1,5 +1,18 @@
-"""Trust: is a gradient right? `check_grads` judges the derivatives of any function by differences."""
+"""Trust: is a gradient right? `check_grads` judges the derivatives of any function by differences;
+`strategies` draws functions, networks and games at random.
+"""
+
+import importlib
+from typing import Any
 
 from tinygrad_ugan.check.grads import GradCheckError, check_grads
+from tinygrad_ugan.gan.extras import import_extra
 
 __all__ = ["GradCheckError", "check_grads"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "strategies":  # read when first used: not everybody has hypothesis
+        import_extra("hypothesis", "check")
+        return importlib.import_module("tinygrad_ugan.check.strategies")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

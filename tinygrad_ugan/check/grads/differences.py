@@ -125,7 +125,7 @@ def noise_of(line: Line) -> NDArray:
     is_noise = most <= ALIKE * least
     if np.all(is_noise):
         return most
-    return np.where(is_noise, most, np.minimum(least, _noise_at(line, SPACINGS[1]).max(axis=0)))
+    return np.where(is_noise, most, np.minimum(least, _noise_at(line, SPACINGS[1]).min(axis=0)))
 
 
 def _noise_at(line: Line, spacing: float) -> NDArray:

@@ -66,9 +66,7 @@ class Oracle:
 
     def rates_again(self, v: NDArray) -> Estimate:
         """The same by differences over other steps."""
-        return by_differences(
-            self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7
-        )
+        return by_differences(self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7)
 
     def _holds(self, rates: NDArray | None, known: Estimate) -> bool:
         if rates is None or rates.shape != known.value.shape:
