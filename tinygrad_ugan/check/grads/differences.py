@@ -1,7 +1,7 @@
 """Derivatives along a line by differences and by the complex step, with bounds on their errors.
 
-A *line* is a function of a number t: the results of f(x + t v), as one vector. Nothing here knows of
-the engine.
+A *line* is a function of a number t: the results of f(x + t v), as one vector. Nothing here knows
+of the engine.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ yet, where that is no polynomial.
 
 ALIKE = 30
 """Differences of all orders show the same noise, but for chance: within such a factor."""
+
+NOISIEST = 1e-4
+"""What is larger, relative to f, is no rounding error but the function itself: it jumps."""
 
 TINY = 1e-30
 """The complex step: its square is nothing beside one."""
@@ -120,12 +123,15 @@ def noise_of(line: Line) -> NDArray:
     >>> bool(1e-9 < coarse[0] < 1e-7)
     True
     """
-    noise = _noise_at(line, SPACINGS[0])
-    least, most = noise.min(axis=0), noise.max(axis=0)
+    by_order = _noise_at(line, SPACINGS[0])
+    least, most = by_order.min(axis=0), by_order.max(axis=0)
     is_noise = most <= ALIKE * least
     if np.all(is_noise):
-        return most
-    return np.where(is_noise, most, np.minimum(least, _noise_at(line, SPACINGS[1]).min(axis=0)))
+        noise = most
+    else:
+        nearer = _noise_at(line, SPACINGS[1]).min(axis=0)
+        noise = np.where(is_noise, most, np.minimum(least, nearer))
+    return np.where(noise <= NOISIEST * _size(line), noise, 0.0)
 
 
 def _noise_at(line: Line, spacing: float) -> NDArray:
@@ -136,6 +142,13 @@ def _noise_at(line: Line, spacing: float) -> NDArray:
         differences = np.diff(differences, axis=0)
         found.append(np.sqrt(np.mean(differences**2, axis=0) / math.comb(2 * order, order)))
     return np.stack(found[2:])
+
+
+def _size(line: Line) -> NDArray:
+    """The size of f, not at t = 0 alone, where it may happen to vanish."""
+    wide = (_finite(line, LONGEST / 10.0**k) for k in range(10))
+    values = [line(0.0), next((value for value in wide if value is not None), 0.0)]
+    return np.max(np.abs(np.broadcast_arrays(*values)), axis=0)
 
 
 def by_complex_step(line: Line) -> NDArray | None:
@@ -167,7 +180,7 @@ def quotient_rounding(size: NDArray, noise: NDArray, h: float) -> NDArray:
 def quotients(line: Line) -> Iterator[tuple[float, NDArray, NDArray]]:
     """Triples of a step h and the slopes from 0 to -h and to h, for shorter and shorter steps."""
     middle = line(0.0)
-    for h in LONGEST / 4.0 ** np.arange(13):
+    for h in LONGEST / 10.0 ** np.arange(9):
         up, down = _finite(line, h), _finite(line, -h)
         if up is not None and down is not None:
             yield float(h), (middle - down) / h, (up - middle) / h

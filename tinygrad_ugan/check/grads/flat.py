@@ -73,13 +73,16 @@ def flatten(f: Callable[..., Any], args: Sequence[Any]) -> Flat:
         raise ArgumentError("args", "none", "a floating-point array to differentiate")
     _check_finite(names, inputs)
 
-    def call(arrays: Sequence[Any]) -> list[Any]:
+    def evaluate(arrays: Sequence[Any]) -> Any:
         full = list(leaves)
         for i, x in zip(places, arrays, strict=True):
             full[i] = x
-        return optree.tree_leaves(f(*optree.tree_unflatten(treedef, full)))
+        return f(*optree.tree_unflatten(treedef, full))
 
-    result = f(*optree.tree_unflatten(treedef, leaves))
+    def call(arrays: Sequence[Any]) -> list[Any]:
+        return optree.tree_leaves(evaluate(arrays))
+
+    result = evaluate(inputs)
     output_names = [accessor.codify("result") for accessor in optree.tree_accessors(result)]
     outputs = [np.asarray(x) for x in optree.tree_leaves(result)]
     _check_results(output_names, outputs)

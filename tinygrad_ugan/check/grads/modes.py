@@ -79,7 +79,9 @@ class Reverse:
 
     def found(self, inputs: Sequence[Any], v: NDArray) -> NDArray:
         """The gradient times v."""
-        return np.array([join(self.derived.call([*inputs, *self._cotangents])) @ v])
+        is_known = inputs is self.like
+        gradient = self.derived.outputs if is_known else self._pull_back(inputs)
+        return np.array([join(gradient) @ v])
 
     def of(self, rates: NDArray) -> NDArray:
         """The cotangent times the rates."""
@@ -93,6 +95,9 @@ class Reverse:
         """The terms of the cotangent times the rates, and of the gradient times v."""
         gradient = np.abs(join(self.derived.outputs))
         return self.bound(np.abs(rates)) + gradient @ np.abs(v)
+
+    def _pull_back(self, inputs: Sequence[Any]) -> list[Any]:
+        return self.derived.call([*inputs, *self._cotangents])
 
 
 MODES = MappingProxyType({"forward": Forward, "reverse": Reverse})

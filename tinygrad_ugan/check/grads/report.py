@@ -32,7 +32,7 @@ class GradCheckError(AssertionError):
         self.finding = report if isinstance(report, Finding) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Which derivative is looked at.
 
@@ -81,16 +81,18 @@ class Evidence:
 
     @property
     def smoothness(self) -> float:
-        """The power of h by which the gap between the slopes closes: at least 1 if f is smooth.
+        """The power of h by which the slopes on both sides come together, and settle.
 
-        0 at a kink, and -1 at a jump; infinite where the gap is lost in rounding.
+        At least 1 if f is smooth, 0 at a kink, -1 at a jump; infinite where rounding hides it.
         """
+        slopes = (self.left + self.right) / 2
         gaps = np.abs(self.right - self.left)
+        gaps[1:] += np.abs(np.diff(slopes))
         clear = np.flatnonzero(gaps > CLEAR * self.roundings)
         if len(clear) < 2:
             return np.inf
         short = clear[-1]
-        long = clear[max(len(clear) - 4, 0)]
+        long = clear[max(len(clear) - 3, 0)]
         ratio = self.steps[long] / self.steps[short]
         return float(np.log(gaps[long] / gaps[short]) / np.log(ratio))
 
@@ -137,7 +139,7 @@ class Finding:
                 f"  in             {self.argument}{self._index}",
                 f"  found          {self.found:.12g}",
                 f"  expected       {self.expected:.12g}, by {self.by}",
-                f"  off by         {off:.2g}, {relative:.2g} of it; allowed are {self.tolerance:.2g}",
+                f"  off by         {off:.2g}, {relative:.2g} of it; allowed: {self.tolerance:.2g}",
                 "",
                 *self._table(),
                 "",
@@ -162,7 +164,7 @@ class Finding:
     def _conclusion(self) -> str:
         f, power = self.place.function, self.evidence.smoothness
         if power < -0.2:
-            return f"{f} looks non-smooth here: it jumps, or is infinitely steep."
+            return f"{f} looks non-smooth here: it jumps, is infinitely steep, or noisy."
         if power < 0.2:
             left, right = self.evidence.left[-1], self.evidence.right[-1]
             return (
@@ -172,7 +174,7 @@ class Finding:
         if power < 0.8:
             return f"{f} looks non-smooth here: its second derivative looks infinite."
         if not self.is_settled:
-            return f"The differences do not settle: it may be they that are off. {f} looks smooth."
+            return "The differences do not settle: it may be they that are off."
         return (
             f"The differences settle on another number, and {f} looks smooth here: it is the "
             "derivative that is wrong."
@@ -196,12 +198,12 @@ def check_form(place: Place, mode: Mode) -> None:
 
 def find(place: Place, judge: Judge, v: NDArray) -> Finding:
     """Narrow a direction along which a derivative is wrong down to one element, if one will do."""
-    flat, mode = place.flat, judge.mode
+    flat = place.flat
     v = _narrowed(judge, v)
     moving = np.flatnonzero(v)
     leaves, elements = zip(*(_element(flat.inputs, i) for i in moving), strict=True)
     unit = v[moving[0]] if len(moving) == 1 else 1.0
-    verdict = judge(v)
+    verdict = judge(v, judge.oracle.rates(v))
     j = verdict.worst
     return Finding(
         place,
@@ -223,7 +225,8 @@ def _narrowed(judge: Judge, v: NDArray) -> NDArray:
     for half in np.array_split(moving, 2):
         part = np.zeros(v.shape)
         part[half] = v[half]
-        if len(half) < len(moving) and np.any(judge(part).is_wrong):
+        is_less = len(half) < len(moving)
+        if is_less and np.any(judge(part, judge.oracle.rates(part)).is_wrong):
             return _narrowed(judge, part)
     return v
 
