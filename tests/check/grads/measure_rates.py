@@ -59,7 +59,7 @@ def planted(call, size, whole, rng):
     """The call with an error in its derivative; None if there is none to spoil."""
     out, pullback = ug.vjp(call.f, *call.args)
     sizes = [np.abs(g) for g in pullback(rng.standard_normal(np.shape(out)))]
-    least = MATTERS * max((np.max(g, initial=0) for g in sizes))
+    least = MATTERS * max(np.max(g, initial=0) for g in sizes)
     places = [(i, e) for i, g in enumerate(sizes) for e in np.ndindex(g.shape) if g[e] >= least > 0]
     if not places:
         return None
@@ -121,9 +121,7 @@ def main():
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     for family in args.families:
-        counts, reports = measure(
-            family, args.cases, args.seed, args.order, args.size, args.single
-        )
+        counts, reports = measure(family, args.cases, args.seed, args.order, args.size, args.single)
         print(family, dict(counts), flush=True)
         for report in reports:
             print(report)

@@ -71,7 +71,8 @@ def check_grads(
     ... def norm(x):
     ...     return np.sqrt(np.sum(x**2))
     >>> norm.defvjp(lambda x: (norm(x), x), lambda x, g: (g * x,))  # forgets to divide
-    >>> ug.check.check_grads(norm, (np.array([3.0, 4.0]),), order=1, modes="reverse")  # doctest: +ELLIPSIS
+    >>> point = (np.array([3.0, 4.0]),)
+    >>> ug.check.check_grads(norm, point, order=1, modes="reverse")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     tinygrad_ugan.check.grads.report.GradCheckError: reverse mode is wrong, order 1

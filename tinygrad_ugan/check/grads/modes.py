@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -100,7 +100,9 @@ class Reverse:
         return self.derived.call([*inputs, *self._cotangents])
 
 
-MODES = MappingProxyType({"forward": Forward, "reverse": Reverse})
+MODES: MappingProxyType[str, Callable[[Flat, np.random.Generator], Mode]] = MappingProxyType(
+    {"forward": Forward, "reverse": Reverse}
+)
 
 
 def normal_like(rng: np.random.Generator, arrays: Sequence[Any]) -> list[Any]:

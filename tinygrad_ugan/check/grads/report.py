@@ -201,7 +201,7 @@ def find(place: Place, judge: Judge, v: NDArray) -> Finding:
     flat = place.flat
     v = _narrowed(judge, v)
     moving = np.flatnonzero(v)
-    leaves, elements = zip(*(_element(flat.inputs, i) for i in moving), strict=True)
+    leaves, elements = zip(*(_element(flat.inputs, int(i)) for i in moving), strict=True)
     unit = v[moving[0]] if len(moving) == 1 else 1.0
     verdict = judge(v, judge.oracle.rates(v))
     j = verdict.worst

@@ -142,9 +142,10 @@ def problems(
     ...     assert abs(exact[0] - detached[0]) < 1e-12  # the value agrees: the gradient does not
     >>> the_first_order_is_not_enough()
     """
-    drawn = draw(games(**game))
+    drawn: Any = draw(games(**game))
+    generator, discriminator = drawn.generator, drawn.discriminator
     rows = st.integers(1, max_rows)
-    widths = (drawn.discriminator.sizes[0], drawn.generator.sizes[0])
+    widths = discriminator.sizes[0], generator.sizes[0]
     one = batches(*widths, real_rows=draw(rows), noise_rows=draw(rows))
     steps = draw(st.integers(0, max_steps))
     fresh = st.lists(one, min_size=steps + 1, max_size=steps + 1)
@@ -153,8 +154,8 @@ def problems(
     dynamics += [st.just({"optimizer": optimizer}) for optimizer in optimizers]
     return Problem(
         drawn,
-        draw(parameters(drawn.generator)),
-        draw(parameters(drawn.discriminator)),
+        draw(parameters(generator)),
+        draw(parameters(discriminator)),
         draw(one | fresh),
         {"steps": steps} | draw(st.one_of(dynamics)),
     )

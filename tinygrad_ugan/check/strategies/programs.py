@@ -130,7 +130,7 @@ def programs(
 
 
 @st.composite
-def reshaped(draw: st.DrawFn, sample: Sample, **limits: int) -> Sample:
+def reshaped(draw: st.DrawFn, sample: Sample, **limits: Any) -> Sample:
     """A sample whose operands have other shapes, which broadcast against each other."""
     count = len(operands(sample))
     shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=count, **limits))
