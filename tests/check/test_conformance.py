@@ -50,7 +50,7 @@ def test_every_method(case, method):
 def test_final_discriminator_and_sensitivity_to_the_first(case):
     arguments = (case.game, case.theta_g, case.theta_d, case.batch)
     path = ug.unroll.trajectory(*arguments, **case.options)
-    assert relative_error(path.thetas[-1], case.expected.theta_K) < TOLERANCE
+    assert relative_error(path.thetas[-1], case.expected.theta_d) < TOLERANCE
 
     problem = make_problem(*arguments, **{"lr": None} | case.options)
     lambda_0 = ug.grad(lambda d: problem.at(case.theta_g, d).value(case.theta_g))(case.theta_d)

@@ -29,8 +29,8 @@ class Expected:
         f_K.
     gradient, direct : pytree like theta_g
         d f_K / d theta_G, and the same with theta_K held constant.
-    theta_K : pytree like theta_d
-        The discriminator after K steps.
+    theta_d : pytree like theta_d
+        theta_K, the discriminator after K steps.
     lambda_0 : pytree like theta_d
         d f_K / d theta_0.
     """
@@ -38,7 +38,7 @@ class Expected:
     value: Any
     gradient: PyTree
     direct: PyTree
-    theta_K: PyTree
+    theta_d: PyTree
     lambda_0: PyTree
 
 
@@ -107,9 +107,13 @@ def _case(document: dict[str, Any]) -> Case:
         theta_d=_numbers(document["theta_d"]),
         batch=batches if len(batches) > 1 else next(iter(batches), None),
         options={"steps": document["steps"]} | _dynamics(document["optimizer"]),
-        expected=Expected(**_numbers(document["expected"])),
+        expected=_expected(**_numbers(document["expected"])),
         document=document,
     )
+
+
+def _expected(theta_K: PyTree, **others: Any) -> Expected:
+    return Expected(theta_d=theta_K, **others)
 
 
 def _numbers(tree: Any) -> Any:
@@ -143,15 +147,12 @@ def _quadratic(game: dict[str, Any]) -> unroll.Game:
 
 
 def _gan(game: dict[str, Any]) -> gan.Game:
-    networks = (
-        nn.MLP(
-            game[player]["sizes"],
-            game[player]["activation"],
-            input_scale=float(game[player]["input_scale"]),
-        )
-        for player in ("generator", "discriminator")
-    )
-    return gan.Game(*networks, loss=game["loss"])
+    return gan.Game(_mlp(game["generator"]), _mlp(game["discriminator"]), loss=game["loss"])
+
+
+def _mlp(network: dict[str, Any]) -> nn.MLP:
+    scale = float(network["input_scale"])
+    return nn.MLP(network["sizes"], network["activation"], input_scale=scale)
 
 
 _GAMES = {

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import tinygrad_ugan as ug
+from tests.check.grads.measure_rates import alarm, planted
 from tests.check.grads.planted import spoiled
 from tinygrad_ugan.check import GradCheckError, check_grads, strategies
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
@@ -21,6 +23,7 @@ def finding_of(f, args, **options):
 
 @given(strategies.calls())
 def test_every_function_of_the_engine_passes(call):
+    assume(all(map(np.size, (call.f(*call.args), *call.args))))
     check_grads(*call, order=1)
 
 
@@ -206,3 +209,13 @@ def test_differences_that_do_not_settle_are_not_trusted():
 def test_bad_input_names_the_argument(changes, error, words):
     with pytest.raises(error, match=words):
         check_grads(**{"f": np.sin, "args": (np.ones(2),)} | changes)
+
+
+@given(strategies.calls(), st.integers(0, 2**32 - 1), st.booleans())
+def test_planted_errors_are_found(call, seed, whole):
+    """Of relative size 1e-6, in a whole argument or in one element."""
+    rng = np.random.default_rng(seed)
+    assume(all(map(np.size, (call.f(*call.args), *call.args))))
+    wrong = planted(call, 1e-6, whole, rng)
+    assume(wrong is not None)
+    assert alarm(wrong, order=1, rng=rng)
