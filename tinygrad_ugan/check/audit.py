@@ -8,12 +8,10 @@ from typing import Any
 from tinygrad_ugan.check.findings import Audit
 from tinygrad_ugan.check.foreign import coarsest, readings, tree_as_numpy
 from tinygrad_ugan.check.judge import Judge
-from tinygrad_ugan.check.situation import Situation
 from tinygrad_ugan.check.verdicts import ORDER
 from tinygrad_ugan.optim import Optimizer
-from tinygrad_ugan.unroll.dynamics import Ascent
 from tinygrad_ugan.unroll.game import AnyGame
-from tinygrad_ugan.unroll.problem import make_problem
+from tinygrad_ugan.unroll.problem import Problem, make_problem
 
 PyTree = Any
 
@@ -74,32 +72,19 @@ def audit(
     'exact'
     >>> print(ug.check.audit(6.0, game, 2.0, 3.0, None, steps=3, lr=0.5).summary)
     detached: the direct term alone: theta_D^K was taken for a constant
+    relative error of the gradient: 0.33; rounding in float64 explains 1e-09
     """
-    situation = make_situation(game, theta_g, theta_d, batch, steps, lr, optimizer)
-    vectors = readings("gradient", gradient, situation.theta_g)
-    judge = Judge.of(situation, coarsest(gradient, theta_g, theta_d))
+    problem = convert(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    vectors = readings("gradient", gradient, problem.theta_g)
+    judge = Judge.of(problem, coarsest(gradient, theta_g, theta_d))
     every = [judge(vector) for vector in vectors]
     return min(every, key=lambda found: ORDER.index(found.verdict))
 
 
-def make_situation(
-    game: AnyGame,
-    theta_g: PyTree,
-    theta_d: PyTree,
-    batch: Any,
-    steps: int,
-    lr: float | Sequence[float] | None,
-    optimizer: Optimizer | None,
-) -> Situation:
-    """Check and convert the arguments of `audit`."""
+def convert(
+    game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any, **dynamics: Any
+) -> Problem:
+    """The problem that the arguments of `audit` state, in NumPy arrays of float64."""
     trees = {"theta_g": theta_g, "theta_d": theta_d, "batch": batch}
     converted = {name: tree_as_numpy(name, tree) for name, tree in trees.items()}
-    problem = make_problem(game, **converted, steps=steps, lr=lr, optimizer=optimizer)
-    return Situation(
-        game,
-        converted["theta_g"],
-        converted["theta_d"],
-        tuple(problem.batches),
-        tuple(problem.rule.etas) if isinstance(problem.rule, Ascent) else None,
-        optimizer,
-    )
+    return make_problem(game, **converted, **dynamics)

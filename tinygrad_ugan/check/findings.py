@@ -102,10 +102,14 @@ class Audit:
 
     @property
     def summary(self) -> str:
-        """The verdict in a line."""
+        """The verdict in a line, and how far from exact the gradient is in another."""
         detail = f" ({self.detail})" if self.detail else ""
         times = "" if self.scale == 1 else f", times {self.scale:.6g}"
-        return f"{self.verdict}{detail}: {VERDICTS[self.verdict].words}{times}"
+        return (
+            f"{self.verdict}{detail}: {VERDICTS[self.verdict].words}{times}\n"
+            f"relative error of the gradient: {self.relative_error:.2g}; rounding in {self.dtype} "
+            f"explains {self.tolerance:.2g}"
+        )
 
     def table(self) -> Table:
         """Return a `rich` table of the hypotheses that fit, and of those nearest to it."""
@@ -126,9 +130,5 @@ class Audit:
         file = io.StringIO()
         console = Console(file=file, width=100, color_system=None)
         console.print(self.table())
-        lines = [
-            self.summary,
-            f"relative error against the exact gradient: {self.relative_error:.3g}; rounding in "
-            f"{self.dtype}, at condition {self.condition:.3g}, explains {self.tolerance:.2g}",
-        ]
-        return "\n".join([*lines, file.getvalue().rstrip(), *(f"note: {n}" for n in self.notes)])
+        notes = (f"note: {note}" for note in self.notes)
+        return "\n".join([self.summary, file.getvalue().rstrip(), *notes])

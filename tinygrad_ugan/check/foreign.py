@@ -85,7 +85,7 @@ def readings(name: str, given: PyTree, like: PyTree) -> list[NDArray[np.float64]
         found = list(_cut(name, single, like))
     elif _paths(given) == _paths(like):
         names = [accessor.codify(name) for accessor in optree.tree_accessors(like)]
-        found = [_checked(names, leaves, shapes)]
+        found = [check_shapes(names, leaves, shapes)]
     elif len(leaves) == len(shapes):
         found = _reordered(name, leaves, like)
     else:
@@ -104,13 +104,16 @@ def _describe(tree: PyTree) -> str:
     return ", ".join(parts) + (", ..." if len(accessors) > 6 else "")
 
 
-def _checked(
+def check_shapes(
     names: Sequence[str], leaves: Sequence[NDArray | None], shapes: Sequence[tuple[int, ...]]
 ) -> list[NDArray | None]:
+    """Return the leaves; raise `ArgumentError` if one has not its shape. None fits any."""
     for name, leaf, shape in zip(names, leaves, shapes, strict=True):
         if leaf is not None and leaf.shape != shape:
             turned = leaf.ndim == 2 and leaf.shape[::-1] == shape
-            hint = "torch.nn.Linear holds the transpose of our weights: hand in .T" if turned else ""
+            hint = (
+                "torch.nn.Linear holds the transpose of our weights: hand in .T" if turned else ""
+            )
             raise ArgumentError(name, f"shape {leaf.shape}", f"shape {shape}", hint)
     return list(leaves)
 
@@ -129,11 +132,17 @@ def _orders(like: PyTree) -> list[list[int]]:
 def _reordered(name: str, leaves: list[NDArray | None], like: PyTree) -> list[list[NDArray | None]]:
     shapes = [np.shape(leaf) for leaf in optree.tree_leaves(like)]
     names = [f"{name}[{i}]" for i in range(len(leaves))]
-    given = [shape if leaf is None else leaf.shape for leaf, shape in zip(leaves, shapes)]
     orders = _orders(like)
-    fitting = [order for order in orders if [shapes[place] for place in order] == given]
+    fitting = [
+        order
+        for order in orders
+        if all(
+            leaf is None or leaf.shape == shapes[place]
+            for leaf, place in zip(leaves, order, strict=True)
+        )
+    ]
     if not fitting:
-        _checked(names, leaves, [shapes[place] for place in orders[-1]])
+        check_shapes(names, leaves, [shapes[place] for place in orders[-1]])
     return [[leaves[order.index(p)] for p in range(len(leaves))] for order in fitting]
 
 

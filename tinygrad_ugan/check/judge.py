@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.check.findings import Audit, Candidate
 from tinygrad_ugan.check.hypotheses import Hypothesis, hypotheses
-from tinygrad_ugan.check.situation import Situation
 from tinygrad_ugan.check.tolerance import norm, tolerance
+from tinygrad_ugan.unroll.problem import Problem
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Decides on gradients of one situation: ``judge(vector) -> Audit``.
+    """Decides on gradients of one problem: ``judge(vector) -> Audit``.
 
     Attributes
     ----------
-    situation : Situation
+    problem : Problem
     hypotheses : tuple of Hypothesis
         The most favourable first.
     exact : ndarray
@@ -35,7 +35,7 @@ class Judge:
         The precision to judge by.
     """
 
-    situation: Situation
+    problem: Problem
     hypotheses: tuple[Hypothesis, ...]
     exact: NDArray[np.float64]
     indirect: float
@@ -44,17 +44,15 @@ class Judge:
     dtype: np.dtype
 
     @classmethod
-    def of(cls, situation: Situation, dtype: np.dtype, slack: float = 0.0) -> Judge:
+    def of(cls, problem: Problem, dtype: np.dtype, slack: float = 0.0) -> Judge:
         """Compute all that is to be compared with; `slack` is added to the tolerance."""
-        every = tuple(hypotheses(situation))
+        every = tuple(hypotheses(problem))
         exact, direct = (
             next(h.vector for h in every if h.verdict == verdict)
             for verdict in ("exact", "detached")
         )
-        allowed, condition = tolerance(situation, exact, direct, dtype)
-        return cls(
-            situation, every, exact, norm(exact - direct), allowed + slack, condition, dtype
-        )
+        allowed, condition = tolerance(problem, exact, direct, dtype)
+        return cls(problem, every, exact, norm(exact - direct), allowed + slack, condition, dtype)
 
     def __call__(self, vector: NDArray[np.float64]) -> Audit:
         """Find the verdict on a gradient."""
@@ -103,7 +101,7 @@ class Judge:
         )
 
     def _all_parallel(self) -> bool:
-        """Whether every hypothesis is a multiple of the exact gradient: factors say nothing then."""
+        """Whether all are multiples of the exact gradient, so that a factor says nothing."""
         if self.exact.size == 1:
             return True
         size = norm(self.exact)
@@ -127,7 +125,7 @@ class Judge:
             yield from self._on_the_unknown(found, vector)
 
     def _on_the_factor(self, found: Audit) -> Iterator[str]:
-        noise = getattr(self.situation.batches[-1], "noise", None)
+        noise = getattr(self.problem.batches[-1], "noise", None)
         rows = 1 if noise is None else len(noise)
         if rows > 1 and np.isclose(abs(found.scale), rows, rtol=1e-3):
             yield f"the batch has {rows} samples: a sum in place of the mean?"
@@ -148,7 +146,7 @@ class Judge:
 
     def _leaves(self, vector: NDArray) -> tuple[list[str], list[str]]:
         """The leaves of theta_G in which the gradient is wrong, and those in which it is right."""
-        tree = self.situation.theta_g
+        tree = self.problem.theta_g
         ends = np.cumsum([np.size(leaf) for leaf in optree.tree_leaves(tree)])
         errors = np.split(vector - self.exact, ends[:-1])
         names = [accessor.codify("theta_g") for accessor in optree.tree_accessors(tree)]
