@@ -10,6 +10,7 @@ import pytest
 import tinygrad_ugan as ug
 from tests.check.problems import random_problem
 from tests.check.traps import NUMPY, TRAPS, Code, exact, expected, other_loss, stale
+from tinygrad_ugan.check import variations
 from tinygrad_ugan.check.audit import convert
 from tinygrad_ugan.check.foreign import readings
 from tinygrad_ugan.check.judge import Judge
@@ -73,7 +74,7 @@ def test_solved_games(solved, steps):
 
 
 def test_sign_and_scale_come_on_top_of_other_mistakes():
-    p, judge = judged(5)
+    _, judge = judged(5)
     vector = judge.hypotheses[0].vector
     for factor, verdict in ((2.0, "wrong_scale"), (-1.0, "wrong_sign"), (-3.0, "wrong_sign")):
         found = judge(factor * vector)
@@ -85,11 +86,11 @@ def test_sign_and_scale_come_on_top_of_other_mistakes():
 
 
 def test_truncation_is_told():
-    p = random_problem(np.random.default_rng(0), 5)
-    for m in (1, 2, 3, 4):
-        how = {"steps": 5, "lr": p.lr, "truncate": m}
+    p, judge = judged(5)
+    for m in (1, 4):
+        how = {"steps": 5, "lr": p.lr, "truncate": m, "method": "tape"}
         _, g = ug.unroll.value_and_grad(p.game, p.theta_g, p.theta_d, p.batch, **how)
-        found = audit(g, p)
+        found = judge(readings("gradient", g, p.theta_g)[0])
         assert (found.verdict, found.truncate) == ("truncated", m)
         assert found.detail == f"the last {m} of 5 steps"
 
@@ -164,7 +165,10 @@ ADAM = ug.optim.Adam(0.05, 0.5, 0.9)
 @pytest.mark.parametrize("optimizer", [ug.optim.SGD(0.3), ug.optim.Momentum(0.2), ADAM])
 def test_optimizers(optimizer):
     p = random_problem(np.random.default_rng(2), 3)
-    place, how = (p.game, p.theta_g, p.theta_d, p.batch), {"steps": 3, "optimizer": optimizer}
+    place, how = (
+        (p.game, p.theta_g, p.theta_d, p.batch),
+        {"steps": 3, "lr": None, "optimizer": optimizer},
+    )
     judge = Judge.of(convert(*place, **how), np.dtype(np.float64))
     for method, verdict in (("tape", "exact"), ("detached", "detached")):
         _, g = ug.unroll.value_and_grad(*place, **how, method=method)
@@ -202,8 +206,9 @@ def test_stale_gradients_in_an_optimizer(optimizer):
 
 def test_adam_of_pytorch_is_exact_too():
     p = random_problem(np.random.default_rng(2), 3)
-    problem = convert(p.game, p.theta_g, p.theta_d, p.batch, steps=3, optimizer=ADAM)
-    theirs = ug.check.variations.gradient(ug.check.variations.as_in_pytorch(problem))
+    place = (p.game, p.theta_g, p.theta_d, p.batch)
+    problem = convert(*place, steps=3, lr=None, optimizer=ADAM)
+    theirs = variations.gradient(variations.as_in_pytorch(problem))
     found = audit(theirs, p, lr=None, optimizer=ADAM)
     assert found.verdict == "exact"
     assert found.relative_error > 0
@@ -220,7 +225,7 @@ def test_a_vector_may_follow_either_order():
 
 
 def test_str_is_a_table_that_a_reader_understands():
-    p, judge = judged(5)
+    _, judge = judged(5)
     shown = str(judge(next(h.vector for h in judge.hypotheses if h.verdict == "detached")))
     assert shown.startswith("detached: the direct term alone")
     assert "relative error" in shown

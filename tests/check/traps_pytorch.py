@@ -1,6 +1,7 @@
 """The traps as PyTorch code falls into them: modules, optimisers that write in place, copies."""
 
 import copy
+import itertools
 
 import torch
 from torch import nn
@@ -54,7 +55,7 @@ class Code:
 
 def module(sizes, theta, dtype):
     layers = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers += [nn.Linear(n_in, n_out, dtype=dtype), nn.Tanh()]
     network = nn.Sequential(*layers[:-1])
     load(network, theta)
