@@ -5,11 +5,12 @@ From below:
 - `target` is the machine, `emitter` writes a kernel for it in LLVM IR, `objects` turns that into
   machine code and keeps it on disk, `kernel` gives it a name and arguments;
 - `vecmath` and `activations` are elementary functions of vectors; `products`, `rows`, `moving`,
-  `losses` and `parameters` are the kernels;
+  `losses`, `parameters` and `randoms` are the kernels;
 - `executor` runs programs of kernel calls, `threads` help it, `program` is how one is written;
 - `network` is a network's passes as parts of a program, and `rates` their derivatives as all of it
-  moves; `passes` are programs of one pass each, and `sweep_program`
-  is the whole unrolled gradient.
+  moves; `passes` are programs of one pass each, `sweep_program` is the whole unrolled gradient, and
+  `ascent_program` the discriminator's own;
+- `noise` draws normal numbers, and `shelf` keeps memory to be used again.
 
 What every kernel does stands in `statements`, in plain NumPy. Where a machine has none of the
 vector instructions that kernels are emitted for, `plain` runs these in their place, compiled by

@@ -103,7 +103,8 @@ class SweepProgram(SweepMemory):
 
     def _write_generator(self) -> None:
         s, run = self.sweep, self.program.run_phase
-        clear, back, out = self._clear_generator(), self._generator_backward(), self._outputs()
+        clear, back = self._clear_generator(), self._generator_backward()
+        out = self._hand_out(s.generator, self.partial_g, self.grad_g, self._slot_out)
         contributions = [*self._backs[::-1], s.steps]
         if s.terms:
             for k in contributions:
@@ -377,12 +378,14 @@ class SweepProgram(SweepMemory):
         self._generator_here().backward(self.theta_g, self.x_bar.by_row, grad, to_input=False)
         return phase
 
-    def _outputs(self) -> int:
-        """Add up the generator's gradient, and hand it to the caller."""
+    def _hand_out(
+        self, net: Network, partial: Weights, grad: Weights, slot: Callable[[int, str], Place]
+    ) -> int:
+        """Add up a network's gradient, and hand it to the caller."""
 
         def step(l: int, kind: str) -> None:
-            array = getattr(self.grad_g, kind)[l]
-            arguments = self._partial(self.partial_g, l, kind)
+            array = getattr(grad, kind)[l]
+            arguments = self._partial(partial, l, kind)
             p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
             if not (kind == "w" and net.is_rows(l + 1)):
                 p.call(
@@ -390,18 +393,18 @@ class SweepProgram(SweepMemory):
                     x=array.by_row,
                     ldx=array.ld,
                     first=FIRST_ROW,
-                    out=self._slot_out(l, kind),
+                    out=slot(l, kind),
                     n=array.columns,
                 )
 
-        p, net = self.program, self.sweep.generator
+        p = self.program
         phase = p.phase(self.chunks)
         self._each_parameter(net, step)
         L = net.depth
         if net.is_rows(L):
             p.section(network.alone(net.sizes[-2], self.chunks))
-            w, slot = self.grad_g.w[L - 1], self._slot_out(L - 1, "w")
-            p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=slot, n=net.sizes[-1])
+            w, out = grad.w[L - 1], slot(L - 1, "w")
+            p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=out, n=net.sizes[-1])
         return phase
 
     def _slot_out(self, l: int, kind: str) -> Place:
