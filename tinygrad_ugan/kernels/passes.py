@@ -29,10 +29,10 @@ from tinygrad_ugan.kernels.program import (
     Place,
     Program,
     address_of,
-    aligned,
     split,
 )
 from tinygrad_ugan.kernels.rates import Rates
+from tinygrad_ugan.kernels.shelf import Shelf
 from tinygrad_ugan.kernels.target import Target
 from tinygrad_ugan.kernels.which import Which
 
@@ -61,28 +61,6 @@ class Record:
 
     def __del__(self) -> None:
         self._shelf.put(self.memory)
-
-
-class Shelf:
-    """Memory for records that is not in use, so that its pages need not be asked for again."""
-
-    _MOST = 2**26  # bytes that are kept
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free: list[NDArray] = []
-
-    def take(self) -> NDArray:
-        """Memory that is zero, or holds another record of the same layout."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return aligned(self._size)
-
-    def put(self, memory: NDArray) -> None:
-        """Keep it for the next one."""
-        if (len(self._free) + 1) * self._size <= self._MOST:
-            self._free.append(memory)
 
 
 class Runner:

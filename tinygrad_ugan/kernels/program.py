@@ -274,7 +274,7 @@ class Executable:
     def _numbers(self, value: Any, kind: str) -> Numbers:
         if kind == "Count":
             return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
-        if kind == "Slot":
+        if kind in ("Slot", "Given"):
             return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
         if value.outside:

@@ -136,12 +136,14 @@ class ParameterPhases(SweepMemory):
         self._clear(self.partial_g)
         return phase
 
-    def _outputs(self) -> int:
-        """Add up the generator's gradient, and hand it to the caller."""
+    def _hand_out(
+        self, net: Network, partial: Weights, grad: Weights, slot: Callable[[int, str], Place]
+    ) -> int:
+        """Add up a network's gradient, and hand it to the caller."""
 
         def step(l: int, kind: str) -> None:
-            array = getattr(self.grad_g, kind)[l]
-            arguments = self._partial(self.partial_g, l, kind)
+            array = getattr(grad, kind)[l]
+            arguments = self._partial(partial, l, kind)
             p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
             self._find_flaws(array)
             if not (kind == "w" and net.is_rows(l + 1)):
@@ -150,18 +152,18 @@ class ParameterPhases(SweepMemory):
                     x=array.by_row,
                     ldx=array.ld,
                     first=FIRST_ROW,
-                    out=self._slot_out(l, kind),
+                    out=slot(l, kind),
                     n=array.columns,
                 )
 
-        p, net = self.program, self.sweep.generator
+        p = self.program
         phase = p.phase(self.chunks)
         self._each_parameter(net, step)
         L = net.depth
         if net.is_rows(L):
             p.section(network.alone(net.sizes[-2], self.chunks))
-            w, slot = self.grad_g.w[L - 1], self._slot_out(L - 1, "w")
-            p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=slot, n=net.sizes[-1])
+            w, out = grad.w[L - 1], slot(L - 1, "w")
+            p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=out, n=net.sizes[-1])
         return phase
 
     # Their parts

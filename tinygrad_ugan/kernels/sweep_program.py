@@ -107,7 +107,8 @@ class SweepProgram(RowPhases, ParameterPhases):
 
     def _write_generator(self) -> None:
         s, run = self.sweep, self.program.run_phase
-        clear, back, out = self._clear_generator(), self._generator_backward(), self._outputs()
+        clear, back = self._clear_generator(), self._generator_backward()
+        out = self._hand_out(s.generator, self.partial_g, self.grad_g, self._slot_out)
         contributions = [*self._backs[::-1], s.steps]
         if s.terms:
             for k in contributions:

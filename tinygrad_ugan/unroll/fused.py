@@ -25,7 +25,7 @@ from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.idle import Idle
-    from tinygrad_ugan.kernels.sweep import Move, Term
+    from tinygrad_ugan.kernels.sweep import Move, Sweep, Term
     from tinygrad_ugan.kernels.sweep_program import Result, SweepProgram
 
 PyTree = Any
@@ -49,6 +49,20 @@ def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> Foun
     value, (gradient,), is_sound = _run(program, problem)
     _idle().put(plan, program)
     return Found(value, _tree(gradient), is_sound)
+
+
+def fused_ascent(problem: Problem) -> tuple[Any, PyTree]:
+    """Value and gradient of the inner objective at theta_0, for a problem of no steps."""
+    from tinygrad_ugan.kernels.ascent_program import AscentProgram
+    from tinygrad_ugan.kernels.target import host_target
+
+    plan, batch = _plan(problem), problem.batches[0]
+    players = _leaves(problem.theta_g), _leaves(problem.state.theta)
+    key = ("ascent", plan)
+    program = _idle().take(key) or AscentProgram(_sweep(plan), host_target(), plan.dtype)
+    value, gradient = program.ascent(*players, batch.real, batch.noise)
+    _idle().put(key, program)
+    return value, _tree(gradient)
 
 
 class Parts(NamedTuple):
@@ -261,16 +275,21 @@ def _term(term: tuple[str, float] | None) -> Term | None:
 
 
 def _build(plan: _Plan) -> SweepProgram:
-    from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.sweep import Sweep, straight
     from tinygrad_ugan.kernels.sweep_program import SweepProgram
     from tinygrad_ugan.kernels.target import host_target
+
+    return SweepProgram(_sweep(plan), host_target(), plan.dtype)
+
+
+def _sweep(plan: _Plan) -> Sweep:
+    from tinygrad_ugan.kernels.network import Network
+    from tinygrad_ugan.kernels.sweep import Sweep, straight
 
     if plan.snapshots is None:
         moves = straight(plan.steps, plan.steps - plan.held)
     else:
         moves = _moves(plan.steps, plan.held, plan.snapshots)
-    sweep = Sweep(
+    return Sweep(
         Network(*plan.generator),
         Network(*plan.discriminator),
         plan.real,
@@ -284,7 +303,6 @@ def _build(plan: _Plan) -> SweepProgram:
         keep=plan.keep,
         terms=plan.terms,
     )
-    return SweepProgram(sweep, host_target(), plan.dtype)
 
 
 @functools.cache
