@@ -80,8 +80,10 @@ def scaling(records, path):
             column[0].plot(sizes, [record["seconds"] for record in mine], "o-", **style)
             megabytes = [max(record["peak_bytes"] / 2**20, 0.1) for record in mine]
             column[1].plot(sizes, megabytes, "o-", **style)
-        limits = sorted({(record["size"], record["limit_seconds"]) for record in chosen})
-        column[0].plot(*zip(*limits, strict=True), "k:", label="multiply-add limit", linewidth=1.5)
+        measured = [(record["size"], record["limit_seconds"]) for record in chosen]
+        sizes = sorted({size for size, _ in measured})
+        limits = [min(t for size, t in measured if size == wanted) for wanted in sizes]
+        column[0].plot(sizes, limits, "k:", label="multiply-add limit", linewidth=1.5)
         column[1].set_xlabel(label)
         for axis in column:
             axis.set(xscale="log", yscale="log")
