@@ -1,7 +1,10 @@
 """The generated pages of the documentation are those that the code would generate now."""
 
-from docs.make_primitives import PAGE, render
+import pytest
+
+from docs import make_primitives, make_verdicts
 
 
-def test_the_table_of_primitives_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == render(), "run `make docs-table`"
+@pytest.mark.parametrize("page", [make_primitives, make_verdicts])
+def test_the_generated_pages_are_up_to_date(page):
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(), "run `make docs-table`"
