@@ -111,7 +111,7 @@ def test_what_is_no_archive_is_refused(content, game, tmp_path):
     [
         (GAME.replace('"hinge"', '"hinges"'), "loss: expected one of.*did you mean 'hinge'"),
         (GAME.replace("steps = 2", "steps = -1"), "steps: expected a whole number"),
-        (GAME.replace("steps", "stepz"), "stepz: expected one of.*did you mean 'steps'"),
+        (GAME.replace("steps", "stepz"), "expected one of.*'stepz'; did you mean 'steps'"),
         (GAME.replace("[3, 4, 2]", "[3]"), "generator.sizes: expected two or more"),
         (GAME.replace("[3, 4, 2]", "[3, 4, 1]"), "sizes: expected the generator to end as wide"),
         (GAME.replace("[2, 1]", "[]"), "sizes"),

@@ -92,5 +92,5 @@ def test_a_vector_for_a_single_matrix():
 
 
 def test_shapes_that_fit_no_order_are_named():
-    with pytest.raises(ArgumentError, match=r"gradient\[1\]: expected shape \(3,\), got \(4,\)"):
+    with pytest.raises(ArgumentError, match=r"gradient\[1\]: expected shape \(3,\)"):
         readings("gradient", [np.ones((2, 3)), np.ones(4)], LIKE)
