@@ -66,7 +66,7 @@ errors = [audit.relative_error for audit in found.values()]
 colors = ["tab:green" if audit.ok else "tab:red" for audit in found.values()]
 bars = axis.barh(list(found), errors, color=colors)
 axis.bar_label(bars, [audit.verdict for audit in found.values()], padding=4)
-axis.set(xscale="log", xlim=(1e-8, 100), xlabel="relative error of the gradient, float32")
+axis.set(xscale="log", xlim=(1e-8, 1e4), xlabel="relative error of the gradient, float32")
 axis.axvline(found["stop_gradient(g_k)"].tolerance, color="black", linewidth=0.8)
 axis.invert_yaxis()
 

@@ -99,7 +99,7 @@ colors = ["tab:green" if audit.ok else "tab:red" for audit in found.values()]
 bars = axis.barh(list(found), errors, color=colors)
 axis.bar_label(bars, [audit.verdict for audit in found.values()], padding=4)
 axis.axvline(found["functional"].tolerance, color="black", linewidth=0.8, label="tolerance")
-axis.set(xscale="log", xlim=(1e-17, 100), xlabel="relative error of the generator's gradient")
+axis.set(xscale="log", xlim=(1e-17, 1e6), xlabel="relative error of the generator's gradient")
 axis.invert_yaxis()
 axis.legend()
 
