@@ -43,8 +43,9 @@ lint: .venv/lint ## Check style, types and the layering of the imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs-table: .venv/test ## Write docs/primitives.md from the table of rules
+docs-table: .venv/test ## Write docs/primitives.md and docs/verdicts.md from their tables
 	$(BIN)/python -m docs.make_primitives
+	$(BIN)/python -m docs.make_verdicts
 
 cases: .venv/test ## Compute the conformance cases again, to 30 digits
 	$(BIN)/python -m tests.check.make_cases

@@ -168,6 +168,13 @@ def test_a_damaged_checkpoint_ends_with_code_2(elsewhere, capsys):
         (["sample", "nowhere", "--n", "0"], "n: expected a whole number >= 1"),
         (["sample", "nowhere", "--out", "x.txt"], "out's suffix: expected one of"),
         (["tran"], "did you mean 'train'"),
+        (["audit"], "gradient: expected either --gradient or --callable, got neither"),
+        (["audit", "--gradient", "x.npz", "--callable", "a:b"], "got both"),
+        (["audit", "--gradient", "x.npz"], "game: expected a TOML file"),
+        (["audit", "--gradient", "x.npz", "--game", "x.toml"], "game: expected a TOML file that"),
+        (["audit", "--callable", "numpy"], "callable: expected package.module:make_step"),
+        (["audit", "--callable", "numpy:nothing"], "no function nothing in numpy"),
+        (["audit", "--callable", "no.such:thing"], "No module named 'no'"),
     ],
 )
 def test_mistakes_end_with_code_2_and_write_nothing(arguments, words, elsewhere, capsys):

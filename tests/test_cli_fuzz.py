@@ -8,10 +8,12 @@ import re
 from unittest import mock
 
 import pytest
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_ugan import gan
+from tinygrad_ugan.check.game_file import GameFile
 from tinygrad_ugan.cli import main
 
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 40
@@ -24,6 +26,7 @@ def leaves(group, place=""):
 
 
 FIELDS = {name: value for name, value in leaves(gan.Config().to_dict()) if name != "data.kind"}
+GAME_FIELDS = dict(leaves(GameFile().to_dict()))
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=3, max_size=12).map("q".__add__)
 NOT_NUMBERS = st.sampled_from(["nan", "inf", "-inf", "1,5", "0x10", "1/2", ""]) | WORDS
 NEGATIVE = st.integers(-(10**30), -1).map(str)
@@ -43,9 +46,8 @@ def bad_argument(name):
     return bad.map(lambda text: [f"{flag}={text}"])
 
 
-def bad_json(name):
-    """Values of the wrong kind, as a file may hold them."""
-    value = FIELDS[name]
+def bad_json(value):
+    """Values of another kind than this one, as a file may hold them."""
     wrong = [st.just({}), st.just(float("nan")), st.just(float("inf")), st.integers(max_value=-1)]
     wrong += [] if isinstance(value, str) else [WORDS]
     wrong += [] if isinstance(value, bool) else [st.booleans()]
@@ -67,10 +69,10 @@ def mistakes(draw):
         wrong = f"{name}{draw(WORDS)}"
         return wrong, [command, f"--{wrong}", "1"], None
     if kind == "vary":
-        value = json.dumps(draw(bad_json(name)))
+        value = json.dumps(draw(bad_json(FIELDS[name])))
         return name, ["sweep", "--vary", f"{name}={value}"], None
     wrong = name if kind == "file" else name + draw(WORDS)
-    tree = draw(bad_json(name))
+    tree = draw(bad_json(FIELDS[name]))
     for part in reversed(wrong.split(".")):
         tree = {part: tree}
     return wrong, [command, "--config", "settings.json"], json.dumps(tree)
@@ -108,3 +110,30 @@ def test_mistakes(elsewhere, mistake):
     assert re.sub(r"[\W_]", "", field.rpartition(".")[2]) in letters, message
     assert "\n\n" not in message.strip()
     assert sorted(elsewhere.iterdir()) == before
+
+
+@st.composite
+def mistakes_in_a_game(draw):
+    """The field, and the file that states the game of an audit."""
+    name = draw(st.sampled_from(sorted(GAME_FIELDS)))
+    value = draw(bad_json(GAME_FIELDS[name]).filter(lambda value: value is not None))
+    wrong = name if draw(st.booleans()) else name + draw(WORDS)
+    game = {"generator": {"sizes": [3, 2]}, "discriminator": {"sizes": [2, 1]}}
+    *groups, last = wrong.split(".")
+    place = game[groups[0]] if groups else game
+    place[last] = value
+    return wrong, tomli_w.dumps(game)
+
+
+@settings(max_examples=EXAMPLES)
+@given(mistake=mistakes_in_a_game(), source=st.sampled_from(["--gradient=x", "--callable=x:y"]))
+def test_mistakes_in_a_game(elsewhere, mistake, source):
+    field, text = mistake
+    (elsewhere / "game.toml").write_text(text)
+    shown = io.StringIO()
+    with contextlib.redirect_stderr(shown), pytest.raises(SystemExit) as error:
+        main(["audit", source, "--game=game.toml"])
+    message = shown.getvalue()
+    assert error.value.code == 2, message
+    assert "Traceback" not in message
+    assert field.rpartition(".")[2] in message

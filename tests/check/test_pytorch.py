@@ -38,7 +38,7 @@ def test_weights_that_are_not_transposed_are_refused():
     code = traps.Code(p)
     loss = traps.objective(code, code.params())
     gradient = torch.autograd.grad(loss, list(code.generator.parameters()))
-    with pytest.raises(ArgumentError, match=r"hand in .T"):
+    with pytest.raises(ArgumentError, match=r"hand in \.T"):
         audit(gradient, p.game, p.theta_g, p.theta_d, p.batch, steps=1, lr=p.lr)
 
 

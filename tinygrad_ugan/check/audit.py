@@ -61,6 +61,10 @@ def audit(
     NonFiniteError
         If gradient or game hold a NaN or an infinity.
 
+    Notes
+    -----
+    It costs about 25 + 3 K gradients of f_K, by the adjoint recursion in float64.
+
     Examples
     --------
     In the bilinear game V = x y, with K = 3 steps of size 0.5, f_K = x (y + 1.5 x). Its derivative

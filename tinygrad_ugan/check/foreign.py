@@ -14,6 +14,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteErro
 PyTree = Any
 
 _IN_ORDER_OF_INSERTION = "tinygrad_ugan.check"
+_PROTOCOLS = ("__array__", "__dlpack__")
 
 
 def as_numpy(name: str, x: Any) -> NDArray:
@@ -44,7 +45,7 @@ def tree_as_numpy(name: str, tree: PyTree) -> PyTree:
 
     def convert(leaf: Any) -> Any:
         place = next(accessors).codify(name)
-        if not isinstance(leaf, float) and not hasattr(leaf, "__array__"):
+        if not isinstance(leaf, float) and not any(hasattr(leaf, name) for name in _PROTOCOLS):
             return leaf
         array = as_numpy(place, leaf)
         return array.astype(np.float64)[()] if array.dtype.kind == "f" else array

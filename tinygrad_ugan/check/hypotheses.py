@@ -29,7 +29,6 @@ from tinygrad_ugan.check.variations import (
 )
 from tinygrad_ugan.check.verdicts import ORDER
 from tinygrad_ugan.errors import NonFiniteError
-from tinygrad_ugan.optim import Adam
 from tinygrad_ugan.unroll.dynamics import Optimized
 from tinygrad_ugan.unroll.problem import Problem
 
@@ -104,8 +103,8 @@ def _plans(problem: Problem) -> Iterator[_Plan]:
         yield from _plans_of_steps(problem)
     if isinstance(problem.rule, Optimized) and K > 0:
         yield from _remembered(problem)
-        if type(problem.rule.optimizer) is Adam:
-            yield from _in_pytorch(problem)
+        if (theirs := as_in_pytorch(problem)) is not None:
+            yield from _in_pytorch(theirs)
 
 
 def _plans_of_steps(problem: Problem) -> Iterator[_Plan]:
@@ -137,8 +136,8 @@ def _remembered(problem: Problem) -> Iterator[_Plan]:
 
 def _in_pytorch(problem: Problem) -> Iterator[_Plan]:
     """The likeliest of all, with Adam as PyTorch has it."""
-    theirs, detail = as_in_pytorch(problem), "epsilon outside the root"
-    yield _Plan("exact", detail, theirs)
-    yield _Plan("detached", detail, theirs, 0)
-    for plan in _remembered(theirs):
+    detail = "epsilon outside the root"
+    yield _Plan("exact", detail, problem)
+    yield _Plan("detached", detail, problem, 0)
+    for plan in _remembered(problem):
         yield plan._replace(detail=f"{plan.detail}; {detail}".removeprefix("; "))

@@ -70,7 +70,7 @@ class Judge:
             tolerance=_ratio(self.tolerance, size),
             condition=self.condition,
             dtype=str(self.dtype),
-            also=_names(matches),
+            also=_others(matches),
             candidates=candidates,
             notes=(),
         )
@@ -160,19 +160,15 @@ def _decided(found: Audit, match: Candidate) -> Audit:
     verdict = match.verdict
     if verdict == "exact" and not match.fits:
         verdict = "wrong_sign" if scale < 0 else "wrong_scale"
-    also = tuple(name for name in found.also if name != str(match) and name != verdict)
     return replace(
-        found,
-        verdict=verdict,
-        detail=match.detail,
-        scale=scale,
-        truncate=match.truncate,
-        also=also,
+        found, verdict=verdict, detail=match.detail, scale=scale, truncate=match.truncate
     )
 
 
-def _names(matches: list[Candidate]) -> tuple[str, ...]:
-    names = [str(c) if c.fits else f"{c} times {c.scale:.3g}" for c in matches[1:]]
+def _others(matches: list[Candidate]) -> tuple[str, ...]:
+    """The names of all matches but the first; other ways to be exact are no others."""
+    others = [c for c in matches[1:] if c.verdict != "exact"]
+    names = [str(c) if c.fits else f"{c} times {c.scale:.3g}" for c in others]
     return tuple(dict.fromkeys(names))
 
 

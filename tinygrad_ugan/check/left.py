@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.check.tolerance import norm
 from tinygrad_ugan.check.trials import Trial
+from tinygrad_ugan.check.variations import as_in_pytorch
 from tinygrad_ugan.unroll.dynamics import Ascent, State, ravel
 from tinygrad_ugan.unroll.problem import Problem
 
@@ -66,7 +68,9 @@ def left_at(problem: Problem, trial: Trial, after: After) -> Left:
     start = ravel(problem.state.theta)[0]
     allowed = (1e3 * float(np.finfo(after.dtype).eps) + 1e-9) * max(norm(start), 1.0)
     nearest = Left("unknown", "", np.inf)
-    for place, detail, theta, remembers in _places(problem, trial, after):
+    both = filter(None, (problem, as_in_pytorch(problem)))
+    places = itertools.chain(*(_places(each, trial, after) for each in both))
+    for place, detail, theta, remembers in places:
         vector = ravel(theta)[0]
         error = norm(after.theta_d - vector)
         relative = error / (norm(vector - start) or norm(start) or 1.0)

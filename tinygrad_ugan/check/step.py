@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan.check.audit import convert
@@ -18,7 +17,7 @@ from tinygrad_ugan.check.left import After, left_at, real_step
 from tinygrad_ugan.check.step_findings import StepAudit, TrialAudit
 from tinygrad_ugan.check.tolerance import norm
 from tinygrad_ugan.check.trials import Trial, trials
-from tinygrad_ugan.check.variations import remembering, started_at
+from tinygrad_ugan.check.variations import as_in_pytorch, last_state, remembering, started_at
 from tinygrad_ugan.check.verdicts import ORDER
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.unroll.dynamics import ravel
@@ -75,8 +74,9 @@ def audit_step(make_step: Callable[[Trial], Step], on: Iterable[Trial] | None = 
     ...         how = {"steps": trial.steps, "lr": trial.lr}
     ...         _, g = ug.unroll.value_and_grad(trial.game, theta_g, theta_d, batch, **how)
     ...         path = ug.unroll.trajectory(trial.game, theta_g, theta_d, batch, **how)
-    ...         move = lambda theta, g: theta - trial.generator_lr * g
-    ...         return optree.tree_map(move, theta_g, g), path.thetas[-1]    # a mistake
+    ...         theta_g = [{k: x[k] - trial.generator_lr * y[k] for k in x}
+    ...                    for x, y in zip(theta_g, g)]
+    ...         return theta_g, path.thetas[-1]    # a mistake
     ...     return step
     >>> found = audit_step(make_step, trials(steps=[2]))
     >>> found.verdict, found.left, found.ok
@@ -154,14 +154,18 @@ def _on_the_state(problem: Problem, trial: Trial, found: Audit, again: After) ->
         return "not restored"
     if second.verdict == found.verdict != "unknown":
         return "fresh"
-    start = problem.state
-    for theta_g in (problem.theta_g, optree.tree_map(np.asarray, _unravel(again, trial))):
-        memory = real_step(problem, trial, start, theta_g).memory
+    for memory, name in _memories(problem, trial, again):
         judge = Judge.of(remembering(problem, memory), again.dtype, slack)
         if judge(gradient).verdict == found.verdict != "unknown":
-            return "restored"
+            return name
     return "unknown"
 
 
-def _unravel(after: After, trial: Trial) -> PyTree:
-    return ravel(trial.theta_g)[1](after.theta_g)
+def _memories(problem: Problem, trial: Trial, after: After) -> Iterator[tuple[PyTree, str]]:
+    """What an optimiser can remember of a training step, and what to call that."""
+    new_theta_g = ravel(trial.theta_g)[1](after.theta_g)
+    for each in filter(None, (problem, as_in_pytorch(problem))):
+        unrolled = each.state._replace(memory=last_state(each).memory)
+        for state, name in ((each.state, "restored"), (unrolled, "not restored")):
+            for theta_g in (each.theta_g, new_theta_g):
+                yield real_step(each, trial, state, theta_g).memory, name

@@ -13,9 +13,9 @@ from tinygrad_ugan.check.verdicts import ORDER, VERDICTS
 if TYPE_CHECKING:
     from rich.table import Table
 
-STATES = ("", "fresh", "restored", "not restored", "unknown")
+STATES = ("", "fresh", "restored", "unknown", "not restored")
 """What an inner optimiser remembers from one training step to the next: there is none; nothing;
-the real steps only; the unrolled steps too; who knows."""
+the real steps only; who knows; the unrolled steps too."""
 
 
 class TrialAudit(NamedTuple):

@@ -141,9 +141,10 @@ def other_losses(problem: Problem) -> Iterator[tuple[str, Problem]]:
         yield "of inner in place of outer", replace(problem, game=Game(game.inner))
 
 
-def as_in_pytorch(problem: Problem) -> Problem:
-    """The same, with Adam's epsilon outside the root."""
-    assert isinstance(problem.rule, Optimized)
+def as_in_pytorch(problem: Problem) -> Problem | None:
+    """The same, with Adam's epsilon outside the root; None if Adam takes no steps."""
+    if not (isinstance(problem.rule, Optimized) and type(problem.rule.optimizer) is Adam):
+        return None
     settings = dataclasses.asdict(problem.rule.optimizer)
     return replace(problem, rule=Optimized(AdamOfPyTorch(**settings)))
 
