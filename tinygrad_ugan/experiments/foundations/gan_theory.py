@@ -46,7 +46,7 @@ PAIRS = {
     "far apart": (Mixture((0.0,)), Mixture((40.0,))),
 }
 TAUGHT = "three modes, a blur"  # the pair that the network learns
-BATCH, RATE, HIDDEN, LENGTHS = 1_024, 5e-3, (64, 64), {"quick": 600, "full": 2_000}
+BATCH, RATE, HIDDEN, LENGTHS = 1_024, 5e-3, (64, 64), {"quick": 1_000, "full": 2_000}
 
 
 class Between:
