@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCES := $(shell find tinygrad_ugan -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep mutants valgrind bench results docs-table lint format clean
+.PHONY: help demo test deep mutants valgrind bench results docs-table cases lint format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +45,9 @@ lint: .venv/lint ## Check style, types and the layering of the imports
 
 docs-table: .venv/test ## Write docs/primitives.md from the table of rules
 	$(BIN)/python -m docs.make_primitives
+
+cases: .venv/test ## Compute the conformance cases again, to 30 digits
+	$(BIN)/python -m tests.check.make_cases
 
 format: .venv/lint ## Format the code
 	$(BIN)/ruff check --fix .

@@ -6,12 +6,14 @@ Our best method and JAX jit, float32, from game A: batch 64 to 16,384, width 16 
 1,000. Each must agree with our gradient in float64. Every measurement is a process of its own; its
 memory is the peak resident set during a call, beyond what the process holds after a tiny gradient
 (Linux). A library that needed more than ``--longest`` seconds is not asked for the next larger
-size. Writes ``results/unrolled_scaling.json`` and ``results/unrolled_scaling.png``.
+size. Writes ``results/unrolled_scaling.json`` and ``results/unrolled_scaling.png``. With
+``--against`` and ``--libraries`` only a part is measured again, and the other records stay.
 """
 
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import json
 import statistics
 from pathlib import Path
@@ -22,6 +24,7 @@ from tinygrad_ugan import bench
 from tinygrad_ugan.bench.measure import check_errors, reference, relative_error
 
 RESULTS = Path(__file__).parent / "results"
+FILE = RESULTS / "unrolled_scaling.json"
 LIBRARIES = (next(iter(bench.OURS)), "jax jit")
 TINY = dataclasses.replace(bench.WORKLOADS["C"], batch=16, steps=1)
 BASE = dataclasses.replace(bench.WORKLOADS["A"], lr=0.01)
@@ -35,21 +38,37 @@ SIZES = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--against", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--libraries", nargs="+", default=LIBRARIES, choices=LIBRARIES)
     parser.add_argument("--longest", type=float, default=10.0, metavar="SECONDS")
     options = parser.parse_args()
 
-    records = []
-    for against, sizes in SIZES.items():
-        for library in LIBRARIES:
-            for size in sizes:
-                found = measure(library, workload(against, size), options.threads)
-                records.append({"against": against, "size": size, "library": library, **found})
-                print(*records[-1].values(), flush=True)
-                if found["seconds"] > options.longest:
-                    break
-    report = {"machine": bench.machine(), "threads": options.threads, "records": records}
-    (RESULTS / "unrolled_scaling.json").write_text(json.dumps(report, indent=1) + "\n")
-    pictures.scaling(records, RESULTS / "unrolled_scaling.png")
+    for against, library in itertools.product(options.against, options.libraries):
+        for size in SIZES[against]:
+            found = measure(library, workload(against, size), options.threads)
+            record = {"against": against, "size": size, "library": library, **found}
+            print(*record.values(), flush=True)
+            keep(record, options.threads)
+            if found["seconds"] > options.longest:
+                break
+    pictures.scaling(read(), RESULTS / "unrolled_scaling.png")
+
+
+def keep(record, threads):
+    """Add a record to the file, in place of an older one of the same thing."""
+    old = [entry for entry in read() if key(entry) != key(record)]
+    records = sorted([*old, record], key=key)
+    report = {"machine": bench.machine(), "threads": threads, "records": records}
+    FILE.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def read():
+    """The records that the file holds."""
+    return json.loads(FILE.read_text())["records"] if FILE.exists() else []
+
+
+def key(record):
+    return record["against"], record["library"], record["size"]
 
 
 def workload(against, size):

@@ -9,10 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import optree
-
-from tests.autodiff.rules.test_table import ALL
-from tinygrad_ugan.autodiff.primitive import Composite, Operand, Primitive
+from tinygrad_ugan.autodiff.primitive import Composite, Primitive
+from tinygrad_ugan.check.strategies.samples import TABLE, operands
 
 PAGE = Path(__file__).with_name("primitives.md")
 
@@ -34,7 +32,7 @@ that both modes have a rule of their own.
 
 def render() -> str:
     """The page."""
-    return HEAD + "".join(_row(record) for record in ALL)
+    return HEAD + "".join(_row(record) for record in TABLE)
 
 
 def _row(record: Primitive | Composite) -> str:
@@ -61,8 +59,7 @@ def _intervals(record: Primitive | Composite) -> str:
     """The intervals that the operands of the samples come from."""
     by_place: dict[int, list[str]] = {}
     for sample in record.samples:
-        operands = [x for x in optree.tree_leaves(sample.args) if isinstance(x, Operand)]
-        for place, x in enumerate(operands):
+        for place, x in enumerate(operands(sample)):
             interval = f"({x.domain.low:g}, {x.domain.high:g})"
             known = by_place.setdefault(place, [])
             if interval not in known:

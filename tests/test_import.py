@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-LATER = ("matplotlib", "llvmlite", "numba", "scipy", "PIL", "rich", "tyro")
+LATER = ("matplotlib", "llvmlite", "numba", "scipy", "PIL", "rich", "tyro", "hypothesis", "pytest")
 
 
 def test_import_leaves_what_is_not_always_needed_for_later():

@@ -6,7 +6,7 @@
 array([1., 1.])
 """
 
-from tinygrad_ugan import autodiff, data, gan, nn, optim, unroll, viz
+from tinygrad_ugan import autodiff, check, data, gan, nn, optim, unroll, viz
 from tinygrad_ugan.autodiff import (
     Tensor,
     array,
@@ -36,6 +36,7 @@ __all__ = [
     "array",
     "at",
     "autodiff",
+    "check",
     "checkpoint",
     "custom_vjp",
     "data",

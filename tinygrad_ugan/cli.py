@@ -28,6 +28,7 @@ COMMANDS: MappingProxyType[str, str] = MappingProxyType(
         "sweep": "sweep:Sweep",
         "sample": "sample:Sample",
         "report": "report:Report",
+        "audit": "audit:Audit",
         "bench": "bench:Bench",
     }
 )

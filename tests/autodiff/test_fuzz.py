@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 import tinygrad_ugan as ug
 from tests import jets
-from tests.autodiff.programs import Program, Step, evaluate, operands, programs, run
-from tests.autodiff.rules.test_table import ALL
 from tests.jet_functions import function_of
 from tests.oracles import derivative
 from tinygrad_ugan.autodiff.primitive import Operand, sample
+from tinygrad_ugan.check.strategies.programs import Program, Step, evaluate, programs
+from tinygrad_ugan.check.strategies.samples import TABLE as ALL
+from tinygrad_ugan.check.strategies.samples import drawn
 
 EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 40
 RADII = 10
@@ -37,7 +38,7 @@ NOT_KNOWN = (jets.UndecidedError, TypeError, AttributeError, NotImplementedError
 def along_a_line(record, call):
     """A sample call along a random line: by NumPy, a function of t; and as jets."""
     rng = np.random.default_rng(zlib.crc32(record.name.encode()))
-    start = [rng.uniform(x.domain.low, x.domain.high, x.shape) for x in operands(call)]
+    start = drawn(call, rng)
     direction = [0.1 * rng.standard_normal(x.shape) for x in start]
 
     def at(t):
@@ -104,10 +105,7 @@ def check(program, seed=0):
     q = rng.choice([-6, -4, -2, 2, 4, 6], program.x.shape) / 8
     along_p, along_q = taylor(program, p), taylor(program, q)
 
-    def f(x):
-        return run(program, x)
-
-    value, gradient = ug.value_and_grad(f)(program.x)
+    value, gradient = ug.value_and_grad(program)(program.x)
     compare("value", value, *along_p[0])
     compare("gradient", gradient * p, *along_p[1])
     compare("gradient", gradient * q, *along_q[1])
@@ -115,16 +113,16 @@ def check(program, seed=0):
     # <p - q, H (p + q)> = <p, H p> - <q, H q>, and the series has half of each.
     (pp, radius_p), (qq, radius_q) = along_p[2], along_q[2]
     expected, radius = 2 * (pp - qq), 2 * (radius_p + radius_q)
-    forward = ug.hvp(f, program.x, p + q)
+    forward = ug.hvp(program, program.x, p + q)
     compare("hvp", forward * (p - q), expected, radius)
-    reverse = ug.grad(lambda x: np.sum(ug.grad(f)(x) * (p + q)))(program.x)
+    reverse = ug.grad(lambda x: np.sum(ug.grad(program)(x) * (p + q)))(program.x)
     compare("grad of grad", reverse * (p - q), expected, radius)
 
 
 def taylor(program, direction):
     """The midpoints and radii of the three coefficients along a direction."""
     try:
-        out = run(program, jets.line(program.x, direction), function_of)
+        out = program.run(jets.line(program.x, direction), function_of)
     except NOT_KNOWN:
         assume(False)
     return [tuple(map(float, jets.coefficient(out, i))) for i in range(3)]

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels import kernel, losses, moving, parameters, plain, products, rows
+from tinygrad_ugan.kernels import (
+    kernel,
+    lone,
+    losses,
+    moving,
+    parameters,
+    plain,
+    products,
+    randoms,
+    rows,
+)
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.statements import STATEMENTS, layers
 from tinygrad_ugan.kernels.statements import losses as stated_losses
@@ -19,7 +29,7 @@ from tinygrad_ugan.kernels.target import PLAIN
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 KERNELS = {
     name: f
-    for module in (products, rows, moving, losses, parameters)
+    for module in (products, rows, lone, moving, losses, parameters, randoms)
     for name, f in inspect.getmembers(module, inspect.isfunction)
     if f.__module__ == module.__name__
     and kernel.parameters(f)
@@ -44,7 +54,8 @@ class Case:
         self.exact = self.emit.__module__ == parameters.__name__  # pads are its own business
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         names = [n for n in inspect.signature(self.emit).parameters if n not in self.kinds]
-        self.statics = {n: draw(STATICS[n]) for n in names[1:]}
+        statics = STATICS | {"digits": st.just(randoms.DIGITS[self.dtype])}
+        self.statics = {n: draw(statics[n]) for n in names[1:]}
         self.numbers = {n: x for n, x in self.statics.items() if isinstance(x, int)}
         self._draw_counts(draw)
         self._draw_strides(draw)
@@ -55,7 +66,11 @@ class Case:
         lanes, tile = self.target.lanes(self.dtype), self.target.tile_rows
         size = st.integers(1, 40)
         any_rows = self.exact and self.emit is not parameters.zero
-        self.numbers["rows"] = draw(size) if any_rows else unit * draw(st.integers(1, 3))
+        few = st.integers(1, 3)
+        if self.emit is randoms.normal:
+            self.numbers["rows"] = draw(few)
+        else:
+            self.numbers["rows"] = draw(size) if any_rows else unit * draw(few)
         counts = {
             "n": size if self.exact else st.integers(1, 40 // lanes).map(lambda i: i * lanes),
             "m": st.integers(1, 40 // tile).map(lambda i: i * tile),
@@ -63,6 +78,7 @@ class Case:
             "groups": st.integers(1, 4),
             "first": st.integers(0, 5),
             "count": st.integers(5, 60),
+            "key": st.integers(-(2**63), 2**63 - 1),
         }
         for name, numbers in counts.items():
             if name in self.kinds:
@@ -74,7 +90,7 @@ class Case:
             needed = 1
             shape = self._padded(operand)
             for name, length in zip(reversed(operand.strides), reversed(shape), strict=False):
-                if name == "n":  # a caller's array, without pads
+                if name == "n" or name.isdigit():  # a caller's array, without pads
                     break
                 extra.setdefault(name, draw(st.integers(0, 20)))
                 needed = length * needed + extra[name]
@@ -127,10 +143,11 @@ class Case:
             if kind == "Count":
                 arguments[i] = self.numbers[name]
                 continue
-            address = memory.ctypes.data + self.places[name] * memory.itemsize
-            arguments[i], slots[i] = address, address
-            if kind == "Slot":
-                arguments[i] = slots.ctypes.data + 8 * i
+            if kind == "Given":
+                slots[i] = self.numbers[name]
+            else:
+                slots[i] = memory.ctypes.data + self.places[name] * memory.itemsize
+            arguments[i] = slots[i] if kind == "Address" else slots.ctypes.data + 8 * i
         code = kernel.load(self.emit, tuple(self.statics.values()), self.target, self.dtype)
         if self.target == PLAIN:
             plain.KERNELS[code](arguments.tolist(), self.numbers["rows"])
@@ -178,3 +195,19 @@ def test_kernels_do_what_is_stated(name, target, dtype, data):
     terms = sum(case.numbers.get(n, 0) for n in ("depth", "rows", "n", "groups")) + 10
     allowed = terms * np.finfo(dtype).eps * np.maximum(1, np.abs(expected[~stays]))
     assert np.all(np.abs(got[~stays] - expected[~stays]) <= allowed)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_flaws_are_found_wherever_they_are(target, bad):
+    code = kernel.load(parameters.find_flaws, (), target, np.float64)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code)
+    rows, n, ld = 3, 9, 16
+    for place in [None, *np.ndindex(rows, n)]:
+        x, out = np.zeros((rows, ld)), np.zeros(1)
+        x[:, :n] = -1e300
+        if place is not None:
+            x[place] = bad
+        arguments = np.array([x.ctypes.data, ld, out.ctypes.data, n], np.int64)
+        function(arguments.ctypes.data, rows)
+        assert np.isfinite(out[0]) == (place is None)

@@ -140,3 +140,34 @@ def test_targets_agree_bitwise(name, dtype):
     first, *others = (Elementwise(getattr(vecmath, name), t, dtype)(x) for t in TARGETS.values())
     for other in others:
         np.testing.assert_array_equal(other, first)
+
+
+# For angles and probabilities: `sin_cos` has no reduction, and `log` takes no denormal numbers.
+PIECES = {
+    "sine": (lambda e, x: vecmath.sin_cos(e, x)[0], np.sin, 1),
+    "cosine": (lambda e, x: vecmath.sin_cos(e, x)[1], np.cos, 1),
+    "log": (vecmath.log, np.log, 1.5),
+}
+each_piece = pytest.mark.parametrize("name", PIECES)
+
+
+def piece_samples(name, dtype):
+    """Of every exponent in the domain; and many near its ends, and near 1 for the logarithm."""
+    x = samples(dtype)
+    if name == "log":
+        near = np.random.default_rng(2).uniform(0.5, 2, 100_000).astype(dtype)
+        return np.concatenate([x[x >= np.finfo(dtype).tiny], near, np.ones(1, dtype)])
+    end = np.nextafter(dtype(np.pi / 4), dtype(0))
+    all_over = np.random.default_rng(2).uniform(-end, end, 100_000).astype(dtype)
+    return np.concatenate([x[np.abs(x) <= end], all_over, np.array([end, -end, 0], dtype)])
+
+
+@each_target
+@each_dtype
+@each_piece
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs a wider longdouble")
+def test_error_of_the_pieces(name, dtype, target):
+    function, wide, bound = PIECES[name]
+    x = piece_samples(name, dtype)
+    got = Elementwise(function, TARGETS[target], dtype)(x)
+    assert np.max(ulps(got, wide(x.astype(np.longdouble)), dtype)) < bound

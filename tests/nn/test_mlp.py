@@ -36,6 +36,12 @@ def test_activations_are_finite_far_out(activation):
     assert np.isfinite(y).all()
 
 
+def test_sizes_may_be_of_numpy():
+    mlp = nn.MLP(np.array([2, 8, 1]))
+    assert [type(n) for n in mlp.sizes] == [int, int, int]
+    assert mlp == nn.MLP((2, 8, 1))
+
+
 def test_sigmoid_keeps_its_relative_accuracy_in_both_tails():
     assert nn.ACTIVATIONS["sigmoid"](np.array(-40.0)) == pytest.approx(np.exp(-40.0), rel=1e-15)
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 
 import tinygrad_ugan as ug
+from tinygrad_ugan.check import strategies
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 from tinygrad_ugan.optim import SGD, Adam, Momentum
 from tinygrad_ugan.unroll import terms
@@ -23,6 +24,9 @@ WIDEST, MOST_ROWS, MOST_STEPS = (300, 700, 12) if DEEP else (40, 70, 5)
 
 
 EPSILON = float(np.finfo(np.float32).eps)
+
+# Adam with its usual eps multiplies the rounding of a gradient that should vanish by lr / eps.
+OPTIMIZERS = (SGD(0.02), Momentum(0.02, 0.7), Adam(0.01, eps=1e-2))
 
 
 class Problem(NamedTuple):
@@ -58,41 +62,19 @@ class Problem(NamedTuple):
         return Problem(self.game, *arrays, self.options)
 
 
-@st.composite
-def problems(draw, optimizers=True):
+def problems(optimizers=OPTIMIZERS):
     """Depth 1-4, any activation and loss, one or fresh batches, any optimiser, one or many rows."""
-    width, rows = st.integers(1, WIDEST), st.integers(1, MOST_ROWS)
-    noise, data = draw(width), draw(width)
-    networks = [
-        ug.nn.MLP(
-            (n_in, *draw(st.lists(width, max_size=3)), n_out),
-            draw(st.sampled_from(sorted(ug.nn.ACTIVATIONS))),
-            input_scale=draw(st.sampled_from([1.0, 0.25])),
-        )
-        for n_in, n_out in ((noise, data), (data, 1))
-    ]
-    game = ug.gan.Game(*networks, loss=draw(st.sampled_from(sorted(ug.gan.LOSSES))))
-    steps, real, fake = draw(st.integers(0, MOST_STEPS)), draw(rows), draw(rows)
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    batches = [
-        ug.gan.Batch(rng.standard_normal((real, data)), rng.standard_normal((fake, noise)))
-        for _ in range(steps + 1)
-    ]
-    # Adam with its usual eps multiplies the rounding of a gradient that should vanish by lr / eps.
-    dynamics = [{"lr": 0.02}, {"lr": rng.uniform(0.01, 0.03, steps)}]
-    if optimizers:
-        optimizer = st.sampled_from([SGD(0.02), Momentum(0.02, 0.7), Adam(0.01, eps=1e-2)])
-        dynamics.append({"optimizer": draw(optimizer)})
-    return Problem(
-        game,
-        *([_with_bias(layer, rng) for layer in n.init(rng, np.float64)] for n in networks),
-        draw(st.sampled_from([batches, batches[0]])),
-        {"steps": steps} | draw(st.sampled_from(dynamics)),
+    drawn = strategies.problems(
+        max_steps=MOST_STEPS,
+        max_rows=MOST_ROWS,
+        max_width=WIDEST,
+        max_layers=4,
+        activations=sorted(ug.nn.ACTIVATIONS),
+        losses=sorted(ug.gan.LOSSES),
+        lr=0.02,
+        optimizers=optimizers,
     )
-
-
-def _with_bias(layer, rng):
-    return {"w": layer["w"], "b": 0.3 * rng.standard_normal(layer["b"].shape)}
+    return drawn.map(lambda problem: Problem(*problem))
 
 
 def distance(got, expected):
@@ -116,7 +98,7 @@ def test_float64_is_the_adjoint_recursion(problem, data):
 
 # 170 epsilons of 1.2e-7 are 2e-5; or, where the game is badly conditioned, 170 times what a change
 # of the parameters by an epsilon changes.
-@given(problem=problems(optimizers=False))
+@given(problem=problems(optimizers=()))
 def test_float32_is_float64_to_rounding(problem):
     single = problem.astype(np.float32)
     value, gradient = single.value_and_grad("fused")
@@ -129,7 +111,7 @@ def test_float32_is_float64_to_rounding(problem):
     assert distance((value, gradient), expected) < 170 * max(EPSILON, *changes)
 
 
-@given(problem=problems(optimizers=False))
+@given(problem=problems(optimizers=()))
 def test_parts_are_those_of_the_adjoint_recursion(problem):
     found = ug.unroll.decompose(*problem[:4], **problem.options)
     with pytest.MonkeyPatch.context() as patch:

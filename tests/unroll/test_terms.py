@@ -8,8 +8,8 @@ from rich.console import Console
 
 import tinygrad_ugan as ug
 from tests.oracles import derivative, directional_derivative, dot, normal_like, relative_error
-from tests.unroll.strategies import mlp_problems
 from tests.unroll.test_gradient import compute, unroll
+from tinygrad_ugan.check.strategies import problems
 
 
 def decompose(problem):
@@ -17,7 +17,7 @@ def decompose(problem):
     return ug.unroll.decompose(*arguments, **options)
 
 
-@given(mlp_problems())
+@given(problems())
 def test_the_parts_add_up_to_the_exact_gradient(problem):
     terms = decompose(problem)
     value, total = compute(problem, "tape")
@@ -31,7 +31,7 @@ def test_the_parts_add_up_to_the_exact_gradient(problem):
     assert relative_error(terms.trajectory[-1], unroll(problem, problem.theta_g)[1]) < 1e-12
 
 
-@given(mlp_problems())
+@given(problems())
 def test_each_step_is_the_difference_of_two_truncations(problem):
     """c_k is what differentiating through one step more adds."""
     terms = decompose(problem)
@@ -45,7 +45,7 @@ def test_each_step_is_the_difference_of_two_truncations(problem):
         previous = current
 
 
-@given(mlp_problems())
+@given(problems())
 def test_derivatives_by_theta_d_and_by_step_sizes(problem):
     terms = decompose(problem)
     v = normal_like(np.random.default_rng(1), problem.theta_d)
@@ -67,7 +67,7 @@ def test_derivatives_by_theta_d_and_by_step_sizes(problem):
         assert terms.grad_lr[k] == pytest.approx(derivative(of_rate), rel=1e-8, abs=1e-8 * scale)
 
 
-@given(mlp_problems())
+@given(problems())
 def test_response_times_outer_gradient_is_the_indirect_term(problem):
     terms = decompose(problem)
     *arguments, options = problem

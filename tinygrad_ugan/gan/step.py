@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import optree
 
-from tinygrad_ugan import autodiff, unroll
+from tinygrad_ugan import unroll
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.game import Batch
@@ -131,9 +131,8 @@ class TrainStep:
         self, theta_g: PyTree, state: State, batches: Sequence[Batch]
     ) -> tuple[Any, PyTree, PyTree]:
         theta_d, memory, first = state.theta_d, state.optimizer_d, None
-        ascend = autodiff.value_and_grad(self.game.inner_on, argnums=1)
         for batch in batches[: self.config.update.discriminator_steps]:
-            f, ascent = ascend(self.game.generate(theta_g, batch), theta_d, batch)
+            f, ascent = unroll.ascent(self.game, theta_g, theta_d, batch)
             first = f if first is None else first
             descent = self._clipped(optree.tree_map(np.negative, ascent))
             updates, memory = self._optimizer_d.update(descent, memory, theta_d)

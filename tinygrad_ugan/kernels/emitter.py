@@ -61,13 +61,13 @@ class Value:
     def __truediv__(self, other: Value | Number) -> Value:
         return self._binary(other, "sdiv", "fdiv")
 
-    def __and__(self, other: Value) -> Value:
+    def __and__(self, other: Value | Number) -> Value:
         return self._binary(other, "and_", "")
 
-    def __or__(self, other: Value) -> Value:
+    def __or__(self, other: Value | Number) -> Value:
         return self._binary(other, "or_", "")
 
-    def __xor__(self, other: Value) -> Value:
+    def __xor__(self, other: Value | Number) -> Value:
         return self._binary(other, "xor", "")
 
     def __lshift__(self, other: Value | Number) -> Value:
@@ -174,10 +174,14 @@ class Emitter:
         """The next of `args`, as the address of numbers of the kernel's dtype."""
         return Value(self, self.builder.inttoptr(self.integer().ir, self.scalar.as_pointer()))
 
+    def dereferenced_integer(self) -> Value:
+        """The integer that stands at the address in the next of `args`."""
+        place = self.builder.inttoptr(self.integer().ir, I64.as_pointer())
+        return Value(self, self.builder.load(place))
+
     def dereferenced(self) -> Value:
         """The address that stands at the address in the next of `args`."""
-        place = self.builder.inttoptr(self.integer().ir, I64.as_pointer())
-        address = self.builder.load(place)
+        address = self.dereferenced_integer().ir
         return Value(self, self.builder.inttoptr(address, self.scalar.as_pointer()))
 
     # Constants
@@ -312,6 +316,14 @@ class Emitter:
         """The floating-point numbers with these bits."""
         return Value(self, self.builder.bitcast(x.ir, self.vector))
 
+    def shortened(self, x: Value) -> Value:
+        """The last bits of 64-bit integers, as many as a floating-point number has."""
+        return Value(self, x.ir if x.ir.type == self.bits else self.builder.trunc(x.ir, self.bits))
+
+    def from_integers(self, x: Value) -> Value:
+        """Integers as floating-point numbers."""
+        return Value(self, self.builder.sitofp(x.ir, self.vector))
+
     def sum(self, x: Value) -> Value:
         """The sum of a vector's elements, by halves."""
         lanes = self.lanes
@@ -358,7 +370,9 @@ class Emitter:
             yield
 
 
-# What an argument of a kernel is: the address of numbers, a count, or the address of an address.
+# What an argument of a kernel is: the address of numbers, a count, the address of an address, or
+# that of an integer that changes from run to run.
 Address = Value
 Count = Value
 Slot = Value
+Given = Value

@@ -2,8 +2,10 @@
 
 A program is a table of numbers. Its *schedule* is a list of entries ``(phase, k, i, j)``, run one
 after the other. A *phase* has a number of chunks that are independent of each other: every thread
-claims one after the other by an atomic counter, and nobody goes on before all of them are done. A
-chunk runs its *sections*; a section goes over blocks of rows and makes the same *calls* on each.
+claims one after the other by an atomic counter, and nobody goes on before all of them are done. Who
+starts the program begins with the first chunk and who helps with the last, so that what a chunk
+works on is likely to be in the same processor's cache as in the phase before. A chunk runs its
+*sections*; a section goes over blocks of rows and makes the same *calls* on each.
 
 What a call receives are 16 numbers, every one of them linear in where we are::
 
@@ -59,7 +61,7 @@ def _emit_run(target: Target) -> ir.Module:
     jobs = _words(e, job)
     with e.when(job > 0):
         _exchange(e, jobs, PROGRAM, _address(e, header))
-    _run(e, header)
+    _run(e, header, from_front=True)
     with e.when(job > 0):
         _exchange(e, jobs, PROGRAM, e.index(0))
         _wait(e, lambda: _atomic_load(e, jobs, INSIDE) <= 0)
@@ -71,22 +73,22 @@ def _emit_serve(target: Target) -> ir.Module:
     job = Value(e, e.function.args[0])
     idle = e.variable(e.index(0))
     with _until(e) as leave:
+        _spin(e, lambda: _atomic_load(e, job, PROGRAM) > 0)
+        idle.set(idle.get() + 1)
         with e.when(_atomic_load(e, job, PROGRAM) > 0):
             _atomic_add(e, job, INSIDE, 1)
             program = _atomic_load(e, job, PROGRAM)
             with e.when(program > 0):  # still open, and cannot be closed while we are inside
-                _run(e, _words(e, program))
+                _run(e, _words(e, program), from_front=False)
             _atomic_add(e, job, INSIDE, -1)
             idle.set(e.index(0))
-        with e.loop(_SPINS):
-            _pause(e)
-        _yield_processor(e)
-        idle.set(idle.get() + 1)
+        with e.when(idle.get() > 0):
+            _yield_processor(e)
         leave(idle.get() > _IDLE)
     return e.finish()
 
 
-def _run(e: Emitter, header: Value) -> None:
+def _run(e: Emitter, header: Value, *, from_front: bool) -> None:
     word = [_load(e, header, i) for i in range(8)]
     schedule, phases, claimed, done = (
         _words(e, word[i]) for i in (SCHEDULE, PHASES, CLAIMED, DONE)
@@ -95,12 +97,21 @@ def _run(e: Emitter, header: Value) -> None:
         phase, k, i, j = (_load(e, schedule, 4 * entry + c) for c in range(4))
         chunks = _load(e, phases, 3 * phase)
         sections = [_load(e, phases, 3 * phase + c) for c in (1, 2)]
+        mine = e.variable(e.index(0))
         with _until(e) as leave:
-            chunk = _atomic_add(e, claimed, entry, 1)
-            leave(chunk >= chunks)
+            front, back = _claim(e, claimed, entry, from_front=from_front)
+            leave(front + back >= chunks)
+            chunk = front if from_front else chunks - 1 - back
             _run_chunk(e, word, sections, chunk, (k, i, j))
-            _atomic_add(e, done, entry, 1)
+            mine.set(mine.get() + 1)
+        _atomic_add(e, done, entry, mine.get())
         _wait(e, lambda: _atomic_load(e, done, entry) >= chunks)
+
+
+def _claim(e: Emitter, claimed: Value, entry: Value, *, from_front: bool) -> tuple[Value, Value]:
+    """Claim a chunk: how many had been claimed from the front and from the back, in half a word."""
+    before = _atomic_add(e, claimed, entry, 1 if from_front else 1 << 32)
+    return before & e.index(2**32 - 1), before >> 32
 
 
 def _run_chunk(
@@ -166,9 +177,9 @@ def _atomic_load(e: Emitter, base: Value, offset: Value | int) -> Value:
     return Value(e, e.builder.load_atomic(e.at(base, offset).ir, "seq_cst", 8))
 
 
-def _atomic_add(e: Emitter, base: Value, offset: Value | int, x: int) -> Value:
-    place = e.at(base, offset).ir
-    return Value(e, e.builder.atomic_rmw("add", place, I64(x), "seq_cst"))
+def _atomic_add(e: Emitter, base: Value, offset: Value | int, x: Value | int) -> Value:
+    place, x = e.at(base, offset).ir, e.like(x, e.index(0))
+    return Value(e, e.builder.atomic_rmw("add", place, x.ir, "seq_cst"))
 
 
 def _exchange(e: Emitter, base: Value, offset: int, x: Value) -> None:
@@ -197,13 +208,19 @@ def _until(e: Emitter) -> Iterator[Callable[[Value], None]]:
 
 def _wait(e: Emitter, condition: Callable[[], Value]) -> None:
     """Spin until the condition holds; before long, offer the processor to others."""
+    with _until(e) as leave:
+        _spin(e, condition)
+        leave(condition())
+        _yield_processor(e)
+
+
+def _spin(e: Emitter, condition: Callable[[], Value]) -> None:
+    """Wait for the condition, but not for long."""
     spins = e.variable(e.index(0))
     with _until(e) as leave:
-        leave(condition())
+        leave(condition() | (spins.get() >= _SPINS))
         _pause(e)
         spins.set(spins.get() + 1)
-        with e.when(spins.get() > _SPINS):
-            _yield_processor(e)
 
 
 def _pause(e: Emitter) -> None:

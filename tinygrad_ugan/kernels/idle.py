@@ -4,50 +4,45 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from typing import Any
 
 
 class Idle:
     """Keeps programs by key, up to so many bytes; those not used for longest go first.
 
-    A program in use is not here, so that no two threads can have the same one. `limit` counts what
-    a program says of itself in its attribute ``nbytes``.
+    A program in use is not here, so that no two threads can have the same one; nor is one that has
+    failed. `limit` counts what a program says of itself in its attribute ``nbytes``.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._programs: OrderedDict[tuple[Hashable, int], Any] = OrderedDict()
+        self._programs: OrderedDict[Hashable, list[Any]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    @contextmanager
-    def borrow(self, key: Hashable, build: Callable[[], Any]) -> Iterator[Any]:
-        """A program for nobody else to use meanwhile; one that fails is not kept."""
-        program = self._take(key) or build()
-        yield program
-        self._put(key, program)
-
-    def _take(self, key: Hashable) -> Any:
+    def take(self, key: Hashable) -> Any:
+        """A program for nobody else to use before it is `put` back; None if there is none."""
         with self._lock:
-            for number in range(_MOST_ALIKE):
-                program = self._programs.pop((key, number), None)
-                if program is not None:
-                    self._bytes -= program.nbytes
-                    return program
-        return None
+            alike = self._programs.get(key)
+            if not alike:
+                return None
+            program = alike.pop()
+            self._bytes -= program.nbytes
+            return program
 
-    def _put(self, key: Hashable, program: Any) -> None:
+    def put(self, key: Hashable, program: Any) -> None:
+        """Keep a program."""
         with self._lock:
-            for number in range(_MOST_ALIKE):
-                if (key, number) not in self._programs:
-                    self._programs[key, number] = program
-                    self._bytes += program.nbytes
-                    break
+            self._programs.setdefault(key, []).append(program)
+            self._programs.move_to_end(key)
+            self._bytes += program.nbytes
             while self._bytes > self.limit:
-                _, oldest = self._programs.popitem(last=False)
-                self._bytes -= oldest.nbytes
+                self._forget_oldest()
 
-
-_MOST_ALIKE = 4  # programs with one key: as many as there were threads that used it at once
+    def _forget_oldest(self) -> None:
+        key, alike = next(iter(self._programs.items()))
+        if alike:
+            self._bytes -= alike.pop().nbytes
+        if not alike:
+            del self._programs[key]

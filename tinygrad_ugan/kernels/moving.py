@@ -7,7 +7,9 @@ move.
 from __future__ import annotations
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
-from tinygrad_ugan.kernels.emitter import Address, Count, Emitter
+from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
+from tinygrad_ugan.kernels.rows import add_sums
+from tinygrad_ugan.kernels.strips import sums_over_rows
 
 
 def thin_tangent_moving(
@@ -71,8 +73,8 @@ def top_tangent_moving(
     with e.loop(n, step=e.lanes) as j:
         weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in columns] for m in (wt, Rwt))
         places = [e.at(Rdwt, c * ldw) for c in columns]
-        sums = [e.variable(e.load(place, j)) for place in places]
-        with e.loop(e.rows) as r:
+
+        def add(r: Value, sums: list[Value]) -> list[Value]:
             place = r * ldh + j
             height = e.load(h, place)
             factors, Rfactors = (
@@ -82,22 +84,19 @@ def top_tangent_moving(
             for f, Rf, weight, Rweight in zip(factors, Rfactors, weights, Rweights, strict=True):
                 cotangent = e.fma(f, weight, cotangent)
                 Rcotangent = e.fma(Rf, weight, e.fma(f, Rweight, Rcotangent))
-            for Rf, total in zip(Rfactors, sums, strict=True):
-                total.set(e.fma(Rf, height, total.get()))
+            sums = [e.fma(Rf, height, s) for Rf, s in zip(Rfactors, sums, strict=True)]
             slope = act.slope(e, height)
             Rcotangent = Rcotangent * slope
             if moving:
                 Rheight = e.load(Rh, place)
-                for f, total in zip(factors, sums, strict=True):
-                    total.set(e.fma(f, Rheight, total.get()))
+                sums = [e.fma(f, Rheight, s) for f, s in zip(factors, sums, strict=True)]
                 if act.curved:
                     Rcotangent = e.fma(cotangent, act.bend(e, height, Rheight), Rcotangent)
             e.store(cotangent * slope, d, place)
             e.store(Rcotangent, Rd, place)
-        for line, total in zip(places, sums, strict=True):
-            e.store(total.get(), line, j)
-    for c in columns:
-        total = e.variable(e.load_scalar(Rdb, c))
-        with e.loop(e.rows) as r:
-            total.set(total.get() + e.load_scalar(Rds, r * lds + c))
-        e.store_scalar(total.get(), Rdb, c)
+            return sums
+
+        totals = sums_over_rows(e, [e.load(line, j) for line in places], add)
+        for line, total in zip(places, totals, strict=True):
+            e.store(total, line, j)
+    add_sums(e, Rds, lds, Rdb, width)

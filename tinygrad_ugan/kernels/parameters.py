@@ -250,6 +250,15 @@ def inner_product(e: Emitter, x: Address, y: Address, ld: Count, out: Address, n
     e.store_scalar(e.load_scalar(out) + e.sum(sums.get()), out)
 
 
+def find_flaws(e: Emitter, x: Address, ld: Count, out: Address, n: Count) -> None:
+    """``out += sum 0 x``: nothing, or NaN if an element is not finite."""
+    bits = e.variable(e.to_bits(e.zero()))
+    with e.loop(e.rows) as r, e.loop(n, step=e.lanes) as j:
+        nothing = e.load(x, r * ld + j) * 0.0
+        bits.set(bits.get() | e.to_bits(nothing))  # which a sum would take longer for
+    e.store_scalar(e.load_scalar(out) + e.sum(e.from_bits(bits.get())), out)
+
+
 def add_scaled(e: Emitter, x: Address, ld: Count, scale: Address, out: Address, n: Count) -> None:
     """``out += scale x``."""
     factor = e.broadcast(e.load_scalar(scale))

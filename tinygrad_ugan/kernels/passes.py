@@ -11,7 +11,6 @@ A forward pass leaves a record, its padded parameters and activations, which the
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.network import Network, Pass, Weights
+from tinygrad_ugan.kernels.network import Network, Weights
+from tinygrad_ugan.kernels.network_pass import Pass
 from tinygrad_ugan.kernels.program import (
     CHUNK,
     FIRST_ROW,
@@ -28,10 +28,11 @@ from tinygrad_ugan.kernels.program import (
     Executable,
     Place,
     Program,
-    aligned,
+    address_of,
     split,
 )
 from tinygrad_ugan.kernels.rates import Rates
+from tinygrad_ugan.kernels.shelf import Shelf
 from tinygrad_ugan.kernels.target import Target
 from tinygrad_ugan.kernels.which import Which
 
@@ -56,38 +57,10 @@ class Record:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.memory = shelf.take()
-        self.address = _address(self.memory)
+        self.address = address_of(self.memory)
 
     def __del__(self) -> None:
         self._shelf.put(self.memory)
-
-
-class Shelf:
-    """Memory for records that is not in use, so that its pages need not be asked for again."""
-
-    _MOST = 2**26  # bytes that are kept
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free: list[NDArray] = []
-
-    def take(self) -> NDArray:
-        """Memory that is zero, or holds another record of the same layout."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return aligned(self._size)
-
-    def put(self, memory: NDArray) -> None:
-        """Keep it for the next one."""
-        if (len(self._free) + 1) * self._size <= self._MOST:
-            self._free.append(memory)
-
-
-def _address(x: NDArray) -> int:
-    if x.flags.writeable:  # many times as fast as x.ctypes.data
-        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
-    return x.ctypes.data
 
 
 class Runner:
@@ -105,7 +78,7 @@ class Runner:
         outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
         arrays += outputs
         executable = self._borrow()
-        executable.run([_address(x) for x in arrays], record.address)
+        executable.run([address_of(x) for x in arrays], record.address)
         self._free.append(executable)
         return outputs
 

@@ -45,15 +45,14 @@ class Kernel:
     def arguments(self, numbers: Sequence[int], rows: int) -> Iterable[Any]:
         """What the statement takes, arrays being views of memory."""
         known = {"rows": rows, **self._statics, **dict(zip(self._kinds, numbers, strict=False))}
+        for name in (name for name, kind in self._kinds.items() if kind in ("Slot", "Given")):
+            known[name] = int(memory(known[name], (1,), (1,), WORD)[0])
         for name in self._statement.names:
             operand = self._statement.operands.get(name)
             yield known[name] if operand is None else self._view(name, operand, known)
 
     def _view(self, name: str, operand: Operand, known: dict[str, Any]) -> NDArray:
-        address = known[name]
-        if self._kinds[name] == "Slot":
-            address = int(memory(address, (1,), (1,), WORD)[0])
-        return memory(address, *operand.resolve(known), self._dtype)
+        return memory(known[name], *operand.resolve(known), self._dtype)
 
 
 KERNELS: list[Kernel] = []
@@ -143,4 +142,6 @@ _SCALARS = {
     "function": numba.types.int64,
     "moving": numba.types.boolean,
     "first": numba.types.int64,
+    "digits": numba.types.int64,
+    "key": numba.types.int64,
 }

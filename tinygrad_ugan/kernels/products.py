@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
+from tinygrad_ugan.kernels.strips import sums_over_rows
 
 Tile = list[list[Value]]
 
@@ -276,7 +277,9 @@ def _adding(e: Emitter, out: Value, ldo: Value) -> Callable[[Value, Value, Tile]
 def column_sums(e: Emitter, d: Value, ldd: Value, out: Value, n: Value) -> None:
     """``out += sum_r d``."""
     with e.loop(n, step=e.lanes) as j:
-        total = e.variable(e.load(out, j))
-        with e.loop(e.rows) as r:
-            total.set(total.get() + e.load(d, r * ldd + j))
-        e.store(total.get(), out, j)
+
+        def add(r: Value, sums: list[Value]) -> list[Value]:
+            return [sums[0] + e.load(d, r * ldd + j)]
+
+        (total,) = sums_over_rows(e, [e.load(out, j)], add)
+        e.store(total, out, j)

@@ -7,6 +7,7 @@ section, and add calls by keyword. Nothing is computed until `Program.run`.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -273,7 +274,7 @@ class Executable:
     def _numbers(self, value: Any, kind: str) -> Numbers:
         if kind == "Count":
             return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
-        if kind == "Slot":
+        if kind in ("Slot", "Given"):
             return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
         if value.outside:
@@ -298,7 +299,7 @@ class Executable:
         self._slots[: len(addresses)] = addresses
         if self._outside.size:
             self._calls[self._outside] = self._offsets + outside
-        self._counters[:] = 0
+        self._counters.fill(0)
         if self.target == PLAIN:
             from tinygrad_ugan.kernels import plain  # numba is slow to import
 
@@ -312,6 +313,17 @@ class Executable:
         flat = self._memory[start : start + array.copy].view(self.dtype)
         tall = flat.size // array.ld
         return flat[: tall * array.ld].reshape(tall, array.ld)[: array.rows, : array.columns]
+
+
+def address_of(x: NDArray) -> int:
+    """Where the elements of a contiguous array begin."""
+    try:
+        return ctypes.addressof(_first_byte(x))
+    except TypeError:  # it is read-only, which takes longer
+        return x.ctypes.data
+
+
+_first_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """The rates of change of a network's passes as everything moves: input, parameters, cotangent.
 
-In the notation of `network`, with ``Rh_0 = Rx``::
+In the notation of `network_pass`, with ``Rh_0 = Rx``::
 
     Rz_l = Rh_{l-1} w_l + h_{l-1} Rw_l + Rb_l,         Rh_l = act'(z_l) Rz_l
     Rd_L = Ry_bar;  Rw_l_bar = Rh_{l-1}^T d_l + h_{l-1}^T Rd_l,     Rb_l_bar = sum_r Rd_l,
@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinygrad_ugan.kernels import moving, network, products, rows
-from tinygrad_ugan.kernels.network import Pass, Weights, padded, tall
+from tinygrad_ugan.kernels.network import Weights, padded, tall
+from tinygrad_ugan.kernels.network_pass import Pass
 from tinygrad_ugan.kernels.program import CHUNK, Array
 
 

@@ -6,10 +6,12 @@ The first layer of a network that sees points of the plane, and the last one of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
+from tinygrad_ugan.kernels.strips import STRIP, strip, sums_over_rows
 
 THIN = 4
 
@@ -77,17 +79,17 @@ def thin_and_tangent(
 ) -> None:
     """`thin` and `thin_tangent` at once: to compute out again is quicker than to read it again."""
     act = ACTIVATIONS[activation]
-    columns = _columns(e, width)
-    with e.loop(e.rows, step=_STRIP) as strip:
-        rows = _strip(e, strip)
+    numbers = columns(e, width)
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
         with e.loop(n, step=e.lanes) as j:
-            weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in columns] for m in (w, Rw))
+            weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (w, Rw))
             start, Rstart = e.load(bias, j), e.load(Rbias, j)
             for r, line in zip(rows, factors, strict=True):
-                h = act.value(e, _affine(e, line, weights, start))
+                h = act.value(e, affine(e, line, weights, start))
                 e.store(h, out, r * ldo + j)
-                e.store(act.slope(e, h) * _affine(e, line, Rweights, Rstart), Rout, r * ldo + j)
+                e.store(act.slope(e, h) * affine(e, line, Rweights, Rstart), Rout, r * ldo + j)
 
 
 def thin_accumulate(
@@ -103,18 +105,16 @@ def thin_accumulate(
     n: Count,
 ) -> None:
     """``dw += x^T d`` and ``db += sum_r d``."""
-    with e.loop(n, step=e.lanes) as j:
-        places = [e.at(dw, c * ldo) for c in _columns(e, width)]
-        sums = [e.variable(e.load(place, j)) for place in places]
-        total = e.variable(e.load(db, j))
-        with e.loop(e.rows) as r:
-            cotangent = e.load(d, r * ldd + j)
-            for c, s in enumerate(sums):
-                s.set(e.fma(e.broadcast(e.load_scalar(x, r * ldx + c)), cotangent, s.get()))
-            total.set(total.get() + cotangent)
-        for place, s in zip(places, sums, strict=True):
-            e.store(s.get(), place, j)
-        e.store(total.get(), db, j)
+    places = [*(e.at(dw, c * ldo) for c in columns(e, width)), db]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+            for r, line in zip(rows, factors, strict=True):
+                cotangent = e.load(d, r * ldd + j)
+                for c, factor in enumerate(line):
+                    sums[c] = e.fma(factor, cotangent, sums[c])
+                sums[-1] = sums[-1] + cotangent
 
 
 def dots(
@@ -173,27 +173,21 @@ def top(
     `ds` are the cotangents of its `width` outputs; w and dw are given as rows, `wt` and `dwt`.
     """
     act = ACTIVATIONS[activation]
-    columns = _columns(e, width)
-    with e.loop(n, step=e.lanes) as j:
-        weights = [e.load(e.at(wt, c * ldw), j) for c in columns]
-        places = [e.at(dwt, c * ldw) for c in columns]
-        sums = [e.variable(e.load(place, j)) for place in places]
-        with e.loop(e.rows) as r:
-            height = e.load(h, r * ldh + j)
-            factors = [e.broadcast(e.load_scalar(ds, r * lds + c)) for c in columns]
-            cotangent = factors[0] * weights[0]
-            for factor, weight in zip(factors[1:], weights[1:], strict=True):
-                cotangent = e.fma(factor, weight, cotangent)
-            e.store(cotangent * act.slope(e, height), d, r * ldh + j)
-            for factor, total in zip(factors, sums, strict=True):
-                total.set(e.fma(factor, height, total.get()))
-        for place, total in zip(places, sums, strict=True):
-            e.store(total.get(), place, j)
-    for c in columns:
-        total = e.variable(e.load_scalar(db, c))
-        with e.loop(e.rows) as r:
-            total.set(total.get() + e.load_scalar(ds, r * lds + c))
-        e.store_scalar(total.get(), db, c)
+    numbers = columns(e, width)
+    places = [e.at(dwt, c * ldw) for c in numbers]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = [[e.broadcast(e.load_scalar(ds, r * lds + c)) for c in numbers] for r in rows]
+        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+            weights = [e.load(e.at(wt, c * ldw), j) for c in numbers]
+            for r, line in zip(rows, factors, strict=True):
+                height = e.load(h, r * ldh + j)
+                cotangent = line[0] * weights[0]
+                for factor, weight in zip(line[1:], weights[1:], strict=True):
+                    cotangent = e.fma(factor, weight, cotangent)
+                e.store(cotangent * act.slope(e, height), d, r * ldh + j)
+                sums[:] = [e.fma(factor, height, s) for factor, s in zip(line, sums, strict=True)]
+    add_sums(e, ds, lds, db, width)
 
 
 def top_tangent(
@@ -219,40 +213,49 @@ def top_tangent(
     ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
     """
     act = ACTIVATIONS[activation]
-    with e.loop(n, step=e.lanes) as j:
-        weight, Rweight = e.load(w, j), e.load(Rw, j)
-        total = e.variable(e.load(Rdw, j))
-        with e.loop(e.rows) as r:
-            height = e.load(h, r * ldh + j)
-            s, Rs = (e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds))
-            slope, cotangent = act.slope(e, height), s * weight
-            Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
-            total.set(e.fma(Rs, height, total.get()))
-            if moving:
-                Rheight = e.load(Rh, r * ldh + j)
-                total.set(e.fma(s, Rheight, total.get()))
-                if act.curved:
-                    bend = act.bend(e, height, Rheight)
-                    Rcotangent = e.fma(cotangent, bend, Rcotangent)
-            e.store(cotangent * slope, d, r * ldh + j)
-            e.store(Rcotangent, Rd, r * ldh + j)
-        e.store(total.get(), Rdw, j)
-    total = e.variable(e.load_scalar(Rdb))
-    with e.loop(e.rows) as r:
-        total.set(total.get() + e.load_scalar(Rds, r))
-    e.store_scalar(total.get(), Rdb)
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = [[e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds)] for r in rows]
+        with e.loop(n, step=e.lanes) as j, added(e, [Rdw], j) as sums:
+            weight, Rweight = e.load(w, j), e.load(Rw, j)
+            for r, (s, Rs) in zip(rows, factors, strict=True):
+                height = e.load(h, r * ldh + j)
+                slope, cotangent = act.slope(e, height), s * weight
+                Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
+                sums[0] = e.fma(Rs, height, sums[0])
+                if moving:
+                    Rheight = e.load(Rh, r * ldh + j)
+                    sums[0] = e.fma(s, Rheight, sums[0])
+                    if act.curved:
+                        bend = act.bend(e, height, Rheight)
+                        Rcotangent = e.fma(cotangent, bend, Rcotangent)
+                e.store(cotangent * slope, d, r * ldh + j)
+                e.store(Rcotangent, Rd, r * ldh + j)
+    add_sums(e, Rds, e.index(1), Rdb, 1)
 
 
-# Rows at a time: enough independent work to fill the pipelines. Rows come in whole tiles of four
-# or eight.
-_STRIP = 4
+@contextlib.contextmanager
+def added(e: Emitter, places: list[Value], j: Value) -> Iterator[list[Value]]:
+    """Sums in memory that a strip of rows is added to."""
+    sums = [e.load(place, j) for place in places]
+    yield sums
+    for place, total in zip(places, sums, strict=True):
+        e.store(total, place, j)
 
 
-def _strip(e: Emitter, start: Value) -> list[Value]:
-    return [start + i for i in range(_STRIP)]
+def add_sums(e: Emitter, x: Value, ldx: Value, out: Value, width: int) -> None:
+    """``out += sum_r x`` for x of `width` columns."""
+
+    def add(r: Value, sums: list[Value]) -> list[Value]:
+        return [s + e.load_scalar(x, r * ldx + c) for c, s in enumerate(sums)]
+
+    totals = sums_over_rows(e, [e.load_scalar(out, c) for c in range(width)], add)
+    for c, total in enumerate(totals):
+        e.store_scalar(total, out, c)
 
 
-def _columns(e: Emitter, width: int) -> list[Value]:
+def columns(e: Emitter, width: int) -> list[Value]:
+    """The numbers of the columns of the thin side."""
     return [e.index(c) for c in range(width)]
 
 
@@ -268,17 +271,18 @@ def _combine(
     finish: Callable[[Value, Value, Value], None],
 ) -> None:
     """``finish(r, j, z)`` for all vectors of ``z = x w + bias``."""
-    with e.loop(e.rows, step=_STRIP) as strip:
-        rows = _strip(e, strip)
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
         factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
         with e.loop(n, step=e.lanes) as j:
-            weights = [e.load(e.at(w, c * ldw), j) for c in _columns(e, width)]
+            weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
             start = e.load(bias, j)
             for r, line in zip(rows, factors, strict=True):
-                finish(r, j, _affine(e, line, weights, start))
+                finish(r, j, affine(e, line, weights, start))
 
 
-def _affine(e: Emitter, factors: list[Value], weights: list[Value], start: Value) -> Value:
+def affine(e: Emitter, factors: list[Value], weights: list[Value], start: Value) -> Value:
+    """``start + sum factors weights``."""
     total = start
     for factor, weight in zip(factors, weights, strict=True):
         total = e.fma(factor, weight, total)
@@ -294,9 +298,10 @@ def _dots(
     ldo: Value,
     n: Value,
 ) -> None:
-    with e.loop(e.rows, step=_STRIP) as strip:
-        sums = _dot_rows(e, width, strip, terms, n)
-        for r, line in zip(_strip(e, strip), sums, strict=True):
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        sums = _dot_rows(e, width, rows, terms, n)
+        for r, line in zip(rows, sums, strict=True):
             for c, total in enumerate(line):
                 e.store_scalar(total + e.load_scalar(bias, c), out, r * ldo + c)
 
@@ -304,16 +309,15 @@ def _dots(
 def _dot_rows(
     e: Emitter,
     width: int,
-    strip: Value,
+    rows: list[Value],
     terms: list[tuple[Value, Value, Value, Value]],
     n: Value,
 ) -> list[list[Value]]:
-    """``sum over terms (a, wt) of a[r] . wt[c]`` for the rows r of a strip and all columns c."""
-    rows = _strip(e, strip)
+    """``sum over terms (a, wt) of a[r] . wt[c]`` for these rows r and all columns c."""
     sums = [[e.variable(e.zero()) for _ in range(width)] for _ in rows]
     with e.loop(n, step=e.lanes) as j:
         for a, lda, wt, ldw in terms:
-            weights = [e.load(e.at(wt, c * ldw), j) for c in _columns(e, width)]
+            weights = [e.load(e.at(wt, c * ldw), j) for c in columns(e, width)]
             for r, line in zip(rows, sums, strict=True):
                 x = e.load(a, r * lda + j)
                 for weight, total in zip(weights, line, strict=True):

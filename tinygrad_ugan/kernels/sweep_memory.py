@@ -6,12 +6,15 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from tinygrad_ugan.kernels import network
-from tinygrad_ugan.kernels.program import CHUNK, K, Place, Program, split
+from tinygrad_ugan.kernels import network, parameters
+from tinygrad_ugan.kernels.network import Weights
+from tinygrad_ugan.kernels.network_pass import make_pass
+from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, K, Place, Program, split
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
 from tinygrad_ugan.kernels.target import Target
 
 MOST_SCALARS = 8
+_CHUNK_ROWS = 64  # at least: each has gradients of its own, to be cleared and added up
 
 
 class SweepMemory:
@@ -36,16 +39,19 @@ class SweepMemory:
     def _lay_out(self) -> None:
         s, unit = self.sweep, self._unit
         self._real_rows, self._fake_rows = (-(-n // unit) * unit for n in (s.real, s.fake))
-        self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // (2 * unit)))
-        self.block = 64
-        fake = split(self._fake_rows, self.chunks, self.block, unit)
-        self._noise_blocks = fake
+        self.chunks = max(1, min(4, (self._real_rows + self._fake_rows) // _CHUNK_ROWS))
+        self.block = s.discriminator.block_rows
+        self._noise_blocks = self._split(self._fake_rows, s.generator.block_rows)
+        self._real_blocks = self._split(self._real_rows, self.block)
+        fake = self._split(self._fake_rows, self.block)
         self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
-        self._real_blocks = split(self._real_rows, self.chunks, self.block, unit)
         self._backs = [move.k for move in s.moves if not move.up]
         self._wants_lambda = bool(self._backs) or s.terms
         self._batches = s.steps + 1 if s.fresh else 1
         self._parts = s.steps + 1 if s.terms else 1
+
+    def _split(self, rows: int, block: int) -> Blocks:
+        return split(rows, self.chunks, block, self._unit)
 
     def _allocate_slots(self) -> None:
         s, p = self.sweep, self.program
@@ -79,15 +85,14 @@ class SweepMemory:
     def _allocate_rows(self) -> None:
         s, p, chunks = self.sweep, self.program, self.chunks
         rows, width = self._real_rows + self._fake_rows, s.discriminator.sizes[0]
-        options: dict[str, int] = {"chunks": chunks, "block": self.block}
         copies = s.steps + 1 if s.keep else 1
         self.x = self._per_batch(p.array(rows, width, self._batches))
         self.noise = self._per_batch(p.array(self._fake_rows, s.generator.sizes[0], self._batches))
-        self.pass_g = network.make_pass(
-            p, s.generator, self.noise, copies=self._batches, tangent=False, **options
+        self.pass_g = make_pass(
+            p, s.generator, self.noise, chunks=chunks, copies=self._batches, tangent=False
         )
-        self.pass_d = network.make_pass(
-            p, s.discriminator, self.x, copies=copies, tangent=True, **options
+        self.pass_d = make_pass(
+            p, s.discriminator, self.x, chunks=chunks, copies=copies, tangent=True
         )
         every = s.fresh or s.terms
         x_bar = p.array(self._fake_rows, width, s.steps + 1 if every else 1)
@@ -99,6 +104,7 @@ class SweepMemory:
         # Entry K + 1 of the values is f_K, the others inner(theta_k).
         self.values = p.vector(1, chunks * (s.steps + 2))
         self._value_now = self.values.along(CHUNK).along(K, chunks * self.values.copy)
+        self.flaws = p.vector(1, chunks)
         self.grad_lr = p.vector(1, chunks * (s.steps + 1))
         self._grad_lr_now = self.grad_lr.along(CHUNK).along(K, chunks * self.grad_lr.copy)
         # Entry k + 1 belongs to the way back to k, where lambda_{k+1} becomes known.
@@ -110,3 +116,18 @@ class SweepMemory:
         if not self.sweep.fresh:
             return x
         return x.along_steps if isinstance(x, Place) else x.along(K)
+
+    # What all phases may need
+
+    def _clear(self, partial: Weights) -> None:
+        self.program.once(partial.flat.size)
+        self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
+
+    def _find_flaws(self, x: Array) -> None:
+        """Note whether the section's rows hold a NaN or an infinity."""
+        flaws, n = self.flaws.along(CHUNK), x.columns
+        self.program.call(parameters.find_flaws, x=x.by_row, ld=x.ld, out=flaws, n=n)
+
+    def _clear_value(self, value: Array) -> None:
+        self.program.once(self.program.target.lanes(self.program.dtype))
+        self.program.call(parameters.zero, out=value)

@@ -7,45 +7,49 @@ back, as `tinygrad_ugan.unroll.adjoint` writes it::
     outer        f_K, lambda_K, and the cotangent of the generated samples
     reverse      v = eta_k lambda_{k+1};  c_k, and lambda_k = lambda_{k+1} + H_k v
 
-`reverse` is the derivative of one forward and backward pass of the discriminator as its parameters
-move along v: the same passes, with an R before every name (`network`). An optimiser in place of
-plain ascent changes how theta_k moves, and how v follows from lambda_{k+1} (`parameters`).
+The phases that it consists of are in `sweep_rows` and `sweep_parameters`, the order in which they
+run is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import itertools
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan.kernels import losses, network, parameters
-from tinygrad_ugan.kernels.network import Network, Pass, Weights
-from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Array, Blocks, I, J, K, Place
-from tinygrad_ugan.kernels.sweep import RULES, Move, Sweep, Term
-from tinygrad_ugan.kernels.sweep_memory import SweepMemory
+from tinygrad_ugan.kernels.network import Weights
+from tinygrad_ugan.kernels.program import Array, address_of
+from tinygrad_ugan.kernels.sweep import Move, Sweep
+from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
+from tinygrad_ugan.kernels.sweep_rows import RowPhases
 from tinygrad_ugan.kernels.target import Target
 
 
 class Result(NamedTuple):
-    """What comes out; parameters are lists of w, b for every layer.
+    """What comes out.
 
     Attributes
     ----------
     value : float
         f_K.
     gradients : list of list
-        The gradient with respect to theta_G; or, if terms were asked for, its parts:
-        c_0 ... c_{K-1} and the direct term.
+        The gradient with respect to theta_G, w and b of every layer; or, if terms were asked for,
+        its parts: c_0 ... c_{K-1} and the direct term.
+    is_sound : bool
+        Whether value, gradients and the batches are finite for sure; there may be a false alarm
+        where a batch is scaled beyond the range of the dtype.
     """
 
     value: Any
     gradients: list[list[NDArray]]
+    is_sound: bool
 
 
-class SweepProgram(SweepMemory):
+class SweepProgram(RowPhases, ParameterPhases):
     """A `Sweep`, built for one machine and dtype. `run` is not to be called by two threads at once.
 
     Attributes
@@ -103,7 +107,8 @@ class SweepProgram(SweepMemory):
 
     def _write_generator(self) -> None:
         s, run = self.sweep, self.program.run_phase
-        clear, back, out = self._clear_generator(), self._generator_backward(), self._outputs()
+        clear, back = self._clear_generator(), self._generator_backward()
+        out = self._hand_out(s.generator, self.partial_g, self.grad_g, self._slot_out)
         contributions = [*self._backs[::-1], s.steps]
         if s.terms:
             for k in contributions:
@@ -115,353 +120,6 @@ class SweepProgram(SweepMemory):
         for k in contributions if s.fresh else [0]:
             run(back, k)
         run(out)
-
-    # The phases
-
-    def _inputs(self) -> int:
-        s, p = self.sweep, self.program
-        phase = p.phase(self.chunks)
-        network.copy_in(p, s.generator, self.theta_g, self._slots_g, self.chunks)
-        network.copy_in(p, s.discriminator, self.theta, self._slots_d, self.chunks)
-        for weights in self.memory:
-            p.section(network.alone(weights.flat.size, self.chunks))
-            p.call(parameters.zero, out=weights.flat)
-        return phase
-
-    def _generate(self) -> int:
-        """Take a batch in, and make samples of its noise."""
-        s, p = self.sweep, self.program
-        phase = p.phase(self.chunks)
-        scale = s.discriminator.input_scale
-        p.section(self._real_blocks)
-        self._read(self._slot_real, s.real, scale, self.x)
-        p.section(self._noise_blocks)
-        self._read(self._slot_noise, s.fake, s.generator.input_scale, self.noise)
-        here = self._generator_here()
-        samples = self.x.row(self._real_rows).by_row
-        here.hidden(self.theta_g)
-        here.output(self.theta_g, samples)
-        if scale != 1.0:
-            arguments = {"x": samples, "ld": samples.ld, "out": samples, "n": samples.ld}
-            p.call(parameters.scaled, scale=p.constant(scale), **arguments)
-        return phase
-
-    def _read(self, slot: Place, count: int, scale: float, out: Array) -> None:
-        """Copy the rows of a block from a caller's array of `count` rows."""
-        self.program.call(
-            parameters.copy_in,
-            source=slot,
-            first=FIRST_ROW,
-            count=count,
-            scale=self.program.constant(scale),
-            out=out.by_row,
-            ldo=out.ld,
-            n=out.columns,
-        )
-
-    def _forward(self) -> int:
-        """g_k, in parts: one for each chunk. What the reverse step needs again is kept."""
-        p, here = self.program, self._discriminator_here()
-        phase = p.phase(self.chunks)
-        self._clear(self.partial_d)
-        self._clear_value(self._value_now)
-        theta = self.theta.along(I)
-        for _, term, blocks in self._sides(self.sweep.inner):
-            p.section(blocks)
-            here.hidden(theta)
-            self._objective(here, theta, term, self.weights_inner, self._value_now)
-            here.backward(theta, _column(self.ds), self.partial_d.along(CHUNK), to_input=False)
-        return phase
-
-    def _outer(self) -> int:
-        """f_K, lambda_K in parts, and the direct cotangent of the samples."""
-        p, s, here = self.program, self.sweep, self._discriminator_here()
-        phase = p.phase(self.chunks)
-        if self._wants_lambda:
-            self._clear(self.partial_d)
-        value = self._after_value()
-        self._clear_value(value)
-        theta = self.theta.along(I)
-        for is_fake, term, blocks in self._sides(s.outer):
-            p.section(blocks)
-            here.hidden(theta)
-            self._objective(here, theta, term, self.weights_outer, value)
-            if is_fake or self._wants_lambda:
-                grad = self.partial_d.along(CHUNK) if self._wants_lambda else None
-                here.backward(theta, _column(self.ds), grad, to_input=is_fake)
-            if is_fake:
-                self._add_cotangent(parameters.scaled, here.d[0])
-        return phase
-
-    def _after_value(self) -> Array:
-        """The entry of the values that follows the K-th: `outer` is run with k = K."""
-        now = self._value_now
-        return now.along(BASE, self.chunks * now.copy)
-
-    def _evaluate(self) -> int:
-        """The inner objective at theta_K."""
-        p, here = self.program, self._discriminator_here()
-        phase = p.phase(self.chunks)
-        self._clear_value(self._value_now)
-        theta = self.theta.along(I)
-        for _, term, blocks in self._sides(self.sweep.inner):
-            p.section(blocks)
-            here.hidden(theta)
-            self._objective(here, theta, term, self.weights_inner, self._value_now)
-        return phase
-
-    def _objective(
-        self, here: Pass, theta: Weights, term: Term, weights: Array, value: Array
-    ) -> None:
-        """The logits, their objective, and its derivative."""
-        logits = self.logits.by_element
-        here.output(theta, _column(logits))
-        self.program.call(
-            losses.objective,
-            term.objective,
-            t=logits,
-            weight=weights.by_element,
-            dt=self.ds,
-            value=value,
-        )
-
-    def _add_cotangent(self, how: Callable[..., None], d: Array) -> None:
-        """To the cotangent of the samples, scaled as these are before the discriminator."""
-        p = self.program
-        out = self.x_bar.by_row.row(-self._real_rows)
-        scale = p.constant(self.sweep.discriminator.input_scale)
-        p.call(how, x=d, ld=d.ld, scale=scale, out=out, n=d.ld)
-
-    def _begin(self) -> int:
-        """lambda_K; the adjoint of what the rule remembers is zero."""
-
-        def step(l: int, kind: str) -> None:
-            lam = getattr(self.lam, kind)[l].by_row
-            arguments = self._partial(self.partial_d, l, kind)
-            p.call(parameters.total, **arguments, out=lam, n=lam.columns)
-
-        p = self.program
-        phase = p.phase(self.chunks)
-        self._each_parameter(self.sweep.discriminator, step)
-        self._clear(self.curvature)
-        for weights in self.adjoints:
-            p.section(network.alone(weights.flat.size, self.chunks))
-            p.call(parameters.zero, out=weights.flat)
-        return phase
-
-    def _advance(self) -> int:
-        """theta_{k+1}."""
-
-        def step(l: int, kind: str) -> None:
-            states = {
-                "theta": self.theta,
-                **dict(zip(self._rule.memory, self.memory, strict=True)),
-            }
-            before = {n: getattr(x.along(I), kind)[l].by_row for n, x in states.items()}
-            after = {f"{n}_next": getattr(x.along(J), kind)[l].by_row for n, x in states.items()}
-            p.call(
-                self._rule.step,
-                **self._partial(self.partial_d, l, kind),
-                **before,
-                **after,
-                **self._step_size(),
-                g=getattr(self.g, kind)[l].by_row,
-                n=before["theta"].columns,
-            )
-
-        p = self.program
-        phase = p.phase(self.chunks)
-        self._each_parameter(self.sweep.discriminator, step, self.theta.along(J))
-        return phase
-
-    def _pull(self) -> int:
-        """lambda_{k+1}, and v, the adjoint of g_k."""
-
-        def step(l: int, kind: str) -> None:
-            adjoints = {
-                name: getattr(x, kind)[l].by_row
-                for name, x in zip(self._rule.adjoints, self.adjoints, strict=True)
-            }
-            past = {}
-            if self._rule.needs_past:
-                memory = zip(self._rule.memory, self.memory, strict=True)
-                past = {name: getattr(x.along(I), kind)[l].by_row for name, x in memory}
-                past["g"] = getattr(self.g, kind)[l].by_row
-            lam = getattr(self.lam, kind)[l].by_row
-            p.call(
-                self._rule.pull_back,
-                **self._partial(self.curvature, l, kind),
-                **adjoints,
-                **past,
-                **self._step_size(),
-                lam=lam,
-                v=getattr(self.v, kind)[l].by_row,
-                n=lam.columns,
-            )
-            if self.sweep.terms:
-                g = getattr(self.g, kind)[l].by_row
-                self._inner_product(lam, g, self._grad_lr_now)
-                self._inner_product(lam, lam, after)
-
-        p = self.program
-        phase = p.phase(self.chunks)
-        after = self._square_now.along(BASE, self.chunks * self.squares.copy)
-        if self.sweep.terms:
-            self._clear_value(self._grad_lr_now)
-            self._clear_value(after)
-        self._each_parameter(self.sweep.discriminator, step, self.v)
-        return phase
-
-    def _collect(self) -> int:
-        """lambda_0."""
-
-        def step(l: int, kind: str) -> None:
-            lam = getattr(self.lam, kind)[l].by_row
-            p.call(
-                parameters.pull_back_ascend,
-                **self._partial(self.curvature, l, kind),
-                lam=lam,
-                eta=p.constant(1.0),
-                v=getattr(self.v, kind)[l].by_row,
-                n=lam.columns,
-            )
-            self._inner_product(lam, lam, self._square_now)
-
-        p = self.program
-        phase = p.phase(self.chunks)
-        self._clear_value(self._square_now)
-        self._each_parameter(self.sweep.discriminator, step)
-        return phase
-
-    def _reverse(self, *, last: bool = False) -> int:
-        """c_k, and the curvature H_k v in parts, which the last step has no use for."""
-        p, here = self.program, self._discriminator_here()
-        phase = p.phase(self.chunks)
-        if not last:
-            self._clear(self.curvature)
-        every = self.sweep.fresh or self.sweep.terms
-        theta, logits = self.theta.along(I), self.logits.by_element
-        for is_fake, term, blocks in self._sides(self.sweep.inner):
-            if last and not is_fake:
-                continue
-            p.section(blocks)
-            here.hidden_tangent(theta, self.v)
-            here.logit_tangent(theta, self.v, _column(self.Rs))
-            p.call(
-                losses.objective_tangent,
-                term.objective,
-                t=logits,
-                Rt=self.Rs,
-                weight=self.weights_inner.by_element,
-                dt=self.ds,
-                Rdt=self.Rds,
-            )
-            grad = None if last else self.curvature.along(CHUNK)
-            here.backward_tangent(theta, self.v, self.ds, self.Rds, grad, to_input=is_fake)
-            if is_fake:
-                self._add_cotangent(
-                    parameters.scaled if every else parameters.add_scaled, here.Rd[0]
-                )
-        return phase
-
-    def _clear_generator(self) -> int:
-        phase = self.program.phase(self.chunks)
-        self._clear(self.partial_g)
-        return phase
-
-    def _generator_backward(self) -> int:
-        p = self.program
-        phase = p.phase(self.chunks)
-        p.section(self._noise_blocks)
-        grad = self.partial_g.along(CHUNK)
-        self._generator_here().backward(self.theta_g, self.x_bar.by_row, grad, to_input=False)
-        return phase
-
-    def _outputs(self) -> int:
-        """Add up the generator's gradient, and hand it to the caller."""
-
-        def step(l: int, kind: str) -> None:
-            array = getattr(self.grad_g, kind)[l]
-            arguments = self._partial(self.partial_g, l, kind)
-            p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
-            if not (kind == "w" and net.is_rows(l + 1)):
-                p.call(
-                    parameters.copy_out,
-                    x=array.by_row,
-                    ldx=array.ld,
-                    first=FIRST_ROW,
-                    out=self._slot_out(l, kind),
-                    n=array.columns,
-                )
-
-        p, net = self.program, self.sweep.generator
-        phase = p.phase(self.chunks)
-        self._each_parameter(net, step)
-        L = net.depth
-        if net.is_rows(L):
-            p.section(network.alone(net.sizes[-2], self.chunks))
-            w, slot = self.grad_g.w[L - 1], self._slot_out(L - 1, "w")
-            p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=slot, n=net.sizes[-1])
-        return phase
-
-    def _slot_out(self, l: int, kind: str) -> Place:
-        place = self._slots_out[2 * l + (kind == "b")]
-        return place.along_steps if self.sweep.terms else place
-
-    # Their parts
-
-    def _discriminator_here(self) -> Pass:
-        """The pass at the rows of a block, of step k where all are kept."""
-        p, keep = self.pass_d, self.sweep.keep
-        first = 1 + p.network.is_thin(1)  # h_1 is scratch if the input is thin
-        h, e = (_by_row([a.along(K) if keep else a for a in x]) for x in (p.h[first:], p.e[1:]))
-        return replace(p, h=[p.h[0].by_row, *p.h[1:first], *h], e=[p.e[0], *e])
-
-    def _generator_here(self) -> Pass:
-        p = self.pass_g
-        return replace(p, h=_by_row([p.h[0], *(self._per_batch(a) for a in p.h[1:])]))
-
-    def _sides(self, terms: tuple[Term | None, Term | None]) -> list[tuple[bool, Term, Blocks]]:
-        """What is to be done on real and on generated rows: ``(is_fake, term, blocks)``."""
-        blocks = (self._real_blocks, self._fake_blocks)
-        return [(bool(i), t, blocks[i]) for i, t in enumerate(terms) if t is not None]
-
-    def _clear(self, partial: Weights) -> None:
-        self.program.once(partial.flat.size)
-        self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
-
-    def _clear_value(self, value: Array) -> None:
-        self.program.once(self.program.target.lanes(self.program.dtype))
-        self.program.call(parameters.zero, out=value)
-
-    def _partial(self, partial: Weights, l: int, kind: str) -> dict[str, Any]:
-        array = getattr(partial, kind)[l]
-        stride = array.copy // array.itemsize
-        return {"partial": array.by_row, "stride": stride, "groups": self.chunks, "ld": array.ld}
-
-    def _step_size(self) -> dict[str, Array]:
-        name = "eta" if self._rule is RULES["ascent"] else "scalars"
-        return {name: self._scalars_now}
-
-    def _inner_product(self, x: Array, y: Array, out: Array) -> None:
-        n = _whole(x, self._unit)
-        self.program.call(parameters.inner_product, x=x, y=y, ld=x.ld, out=out, n=n)
-
-    def _each_parameter(
-        self, net: Network, step: Callable[[int, str], None], transposed: Weights | None = None
-    ) -> None:
-        """Sections for the weights, in shares, and the biases of every layer."""
-        p = self.program
-        for l in range(net.depth):
-            rows = net.shape(l + 1)[0]
-            whole = net.is_rows(l + 1)  # and is transposed on its way in and out
-            shares = network.shares(rows, self.chunks, self._unit)
-            p.section(network.alone(rows, self.chunks) if whole else shares)
-            step(l, "w")
-            if transposed is not None:
-                network.transpose(p, net, l + 1, transposed)
-            p.section(network.alone(1, self.chunks))
-            step(l, "b")
 
     # Running
 
@@ -476,7 +134,21 @@ class SweepProgram(SweepMemory):
                 weights[edge : edge + s.fake] = terms[1].factor / s.fake
         self._scalars_view = view(self.scalars)
         last = self.chunks * (s.steps + 1)
-        self._value_views = [view(self.values, last + c) for c in range(self.chunks)]
+        self._sums_of_chunks = [
+            [view(self.values, last + c) for c in range(self.chunks)],
+            [view(self.flaws, c) for c in range(self.chunks)],
+        ]
+        self._lay_out_outputs()
+
+    def _lay_out_outputs(self) -> None:
+        """Where in the memory of the gradients each part has its parameters."""
+        layers = itertools.pairwise(self.sweep.generator.sizes)
+        shapes = [shape for m, n in layers for shape in ((m, n), (n,))]
+        ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
+        self._pieces = list(zip([0, *ends], ends, shapes, strict=False))
+        self._part_size = ends[-1]
+        starts = np.add.outer([0, *ends[:-1]], self._part_size * np.arange(self._parts))
+        self._output_offsets = starts.ravel() * self.program.dtype.itemsize
 
     def run(
         self,
@@ -499,12 +171,17 @@ class SweepProgram(SweepMemory):
         """
         self._scalars_view[: len(scalars), : scalars.shape[1]] = scalars
         given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, *reals, *noises)]
-        parts = [[np.empty(x.shape, x.dtype) for x in theta_g] for _ in range(self._parts)]
-        outputs = [part[i] for i in range(len(theta_g)) for part in parts]
-        arrays = [*given, *outputs]
-        self._executable.run([x.__array_interface__["data"][0] for x in arrays])
-        value = sum((v[0, 0] for v in self._value_views[1:]), self._value_views[0][0, 0])
-        return Result(value, parts)
+        flat = np.empty(self._parts * self._part_size, self.program.dtype)
+        outputs = self._output_offsets + address_of(flat)
+        self._executable.run([*map(address_of, given), *outputs.tolist()])
+        value, flaws = (
+            sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
+        )
+        parts = [
+            [flat[start + a : start + b].reshape(shape) for a, b, shape in self._pieces]
+            for start in range(0, flat.size, self._part_size)
+        ]
+        return Result(value, parts, math.isfinite(value + flaws))
 
     # What else there is to see after a run
 
@@ -533,17 +210,3 @@ class SweepProgram(SweepMemory):
             matrix = view(w, copy)
             arrays += [np.array(matrix.T if net.is_rows(l) else matrix), np.array(view(b, copy)[0])]
         return arrays
-
-
-def _by_row(arrays: list[Array]) -> list[Array]:
-    return [a.by_row for a in arrays]
-
-
-def _column(array: Array) -> Array:
-    """A row of numbers as a column: one output for every row."""
-    return replace(array, ld=1)
-
-
-def _whole(array: Array, unit: int) -> int:
-    """Columns, pads included."""
-    return -(-array.columns // unit) * unit

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
-    """What the emitter needs to know of a processor.
+    """What the emitter needs to know of a processor; there is one object of each.
 
     Attributes
     ----------

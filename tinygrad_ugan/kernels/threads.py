@@ -31,6 +31,7 @@ class Pool:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._job = np.zeros(16, np.int64)
+        self._job_address = self._job.ctypes.data
         self._busy = threading.Lock()
         self._work = threading.Semaphore(0)
         self._sleeping = 0
@@ -39,9 +40,7 @@ class Pool:
 
     def run(self, header: int, target: Target, *, alone: bool = False) -> None:
         """Run a program: with all threads, or alone while another Python thread has these."""
-        from tinygrad_ugan.kernels import executor
-
-        run = _function(executor.runner(target))
+        run = _runner(target)
         if alone or self.threads == 1 or not self._busy.acquire(blocking=False):
             run(header, 0)
             return
@@ -49,7 +48,7 @@ class Pool:
             self._start(target)
             for _ in range(self._sleeping):
                 self._work.release()
-            run(header, self._job.ctypes.data)
+            run(header, self._job_address)
         finally:
             self._busy.release()
 
@@ -66,22 +65,24 @@ class Pool:
         from tinygrad_ugan.kernels import executor
 
         self._started = True
-        serve = _function(executor.server(target))
+        serve = _Function(executor.server(target))
         for i in range(self.threads - 1):
             name = f"tinygrad_ugan-{i + 1}"
             threading.Thread(target=self._serve, args=(serve,), name=name, daemon=True).start()
 
     def _serve(self, serve: Callable[..., Any]) -> None:
         while not self._stopped:
-            serve(self._job.ctypes.data, 0)
+            serve(self._job_address, 0)
             self._sleeping += 1
             self._work.acquire()
             self._sleeping -= 1
 
 
 @functools.cache
-def _function(address: int) -> Callable[..., Any]:
-    return _Function(address)
+def _runner(target: Target) -> Callable[..., Any]:
+    from tinygrad_ugan.kernels import executor
+
+    return _Function(executor.runner(target))
 
 
 def available() -> int:

@@ -52,10 +52,11 @@ class MLP:
     initializer: Initializer = field(default_factory=Orthogonal)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))
         whole = all(isinstance(n, int | np.integer) and n > 0 for n in self.sizes)
         if len(self.sizes) < 2 or not whole:
             raise ArgumentError("sizes", self.sizes, "two or more positive integers")
+        # the kernels are made for Python's integers, and compute addresses from them
+        object.__setattr__(self, "sizes", tuple(map(int, self.sizes)))
         check_choice("activation", self.activation, ACTIVATIONS)
 
     def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Params:

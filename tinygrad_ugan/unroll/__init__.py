@@ -6,6 +6,7 @@ from tinygrad_ugan.unroll.forward import response_jacobian
 from tinygrad_ugan.unroll.game import Game, LogitGame, SampleGame
 from tinygrad_ugan.unroll.gradient import METHODS, explain_method, value_and_grad
 from tinygrad_ugan.unroll.implicit import Implicit, NotConvergedError, implicit_grad
+from tinygrad_ugan.unroll.inner import ascent
 from tinygrad_ugan.unroll.stability import Diagnosis, diagnose
 from tinygrad_ugan.unroll.terms import Terms, Trajectory, decompose, trajectory
 
@@ -19,6 +20,7 @@ __all__ = [
     "SampleGame",
     "Terms",
     "Trajectory",
+    "ascent",
     "decompose",
     "diagnose",
     "explain_method",

@@ -10,7 +10,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.idle import Idle
-    from tinygrad_ugan.kernels.sweep import Move, Term
+    from tinygrad_ugan.kernels.sweep import Move, Sweep, Term
     from tinygrad_ugan.kernels.sweep_program import Result, SweepProgram
 
 PyTree = Any
@@ -34,12 +34,35 @@ MOST_KEPT = 512 * 2**20
 """Bytes of activations that are kept for the way back, before steps are taken again instead."""
 
 
-def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> tuple[Any, PyTree]:
+class Found(NamedTuple):
+    """What `fused` returns; `is_sound` if all of it, and of the batches, is finite for sure."""
+
+    value: Any
+    gradient: PyTree
+    is_sound: bool
+
+
+def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> Found:
     """Value and exact gradient of f_K, with the first `held` steps held constant."""
     plan = _plan(problem, held=held, snapshots=snapshots)
-    with _idle().borrow(plan, lambda: _build(plan)) as program:
-        result = _run(program, problem)
-    return result.value, _tree(result.gradients[0])
+    program = _idle().take(plan) or _build(plan)
+    value, (gradient,), is_sound = _run(program, problem)
+    _idle().put(plan, program)
+    return Found(value, _tree(gradient), is_sound)
+
+
+def fused_ascent(problem: Problem) -> tuple[Any, PyTree]:
+    """Value and gradient of the inner objective at theta_0, for a problem of no steps."""
+    from tinygrad_ugan.kernels.ascent_program import AscentProgram
+    from tinygrad_ugan.kernels.target import host_target
+
+    plan, batch = _plan(problem), problem.batches[0]
+    players = _leaves(problem.theta_g), _leaves(problem.state.theta)
+    key = ("ascent", plan)
+    program = _idle().take(key) or AscentProgram(_sweep(plan), host_target(), plan.dtype)
+    value, gradient = program.ascent(*players, batch.real, batch.noise)
+    _idle().put(key, program)
+    return value, _tree(gradient)
 
 
 class Parts(NamedTuple):
@@ -58,21 +81,23 @@ class Parts(NamedTuple):
 def parts(problem: Problem) -> Parts:
     """Take the gradient of f_K apart; see `tinygrad_ugan.unroll.Terms`."""
     plan = _plan(problem, terms=True)
-    with _idle().borrow(plan, lambda: _build(plan)) as program:
-        result = _run(program, problem)
-        *per_step, direct = (_tree(part) for part in result.gradients)
-        return Parts(
-            value=result.value,
-            direct=direct,
-            per_step=tuple(per_step),
-            trajectory=tuple(
-                _tree(program.parameters(program.theta, k)) for k in range(problem.steps + 1)
-            ),
-            inner_values=program.inner_values(),
-            grad_theta_d=_tree(program.parameters(program.lam)),
-            grad_lr=program.step_size_gradients(),
-            adjoint_norms=program.adjoint_norms(),
-        )
+    program = _idle().take(plan) or _build(plan)
+    result = _run(program, problem)
+    *per_step, direct = map(_tree, result.gradients)
+    found = Parts(
+        value=result.value,
+        direct=direct,
+        per_step=tuple(per_step),
+        trajectory=tuple(
+            _tree(program.parameters(program.theta, k)) for k in range(problem.steps + 1)
+        ),
+        inner_values=program.inner_values(),
+        grad_theta_d=_tree(program.parameters(program.lam)),
+        grad_lr=program.step_size_gradients(),
+        adjoint_norms=program.adjoint_norms(),
+    )
+    _idle().put(plan, program)
+    return found
 
 
 def warmup(activation: str = "tanh") -> None:
@@ -132,47 +157,60 @@ def obstacle(problem: Problem) -> str | None:
 def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
     players = (("theta_g", problem.theta_g, game.generator),
                ("theta_d", problem.state.theta, game.discriminator))  # fmt: skip
+    arrays = []
     for name, theta, network in players:
-        if not _fits(theta, network):
+        leaves = _leaves_if_fit(theta, network.sizes)
+        if leaves is None:
             return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
-    dtype = problem.theta_g[0]["w"].dtype
-    if dtype not in (np.float32, np.float64):
+        arrays += leaves
+    dtype = arrays[0].dtype
+    if dtype not in _DTYPES:
         return f"the parameters are of dtype {dtype}, neither float32 nor float64"
-    arrays = [*_leaves(problem.theta_g), *_leaves(problem.state.theta)]
-    for batch in problem.batches if _is_fresh(problem) else problem.batches[:1]:
+    sizes = (game.discriminator.sizes[0], game.generator.sizes[0])
+    shapes = None
+    for batch in problem.batches if problem.is_fresh else problem.batches[:1]:
         try:
-            real, noise = batch.real, batch.noise
+            matrices = (batch.real, batch.noise)
         except AttributeError:
             return "the batch has no real and noise, as ug.gan.Batch does"
-        sizes = (game.discriminator.sizes[0], game.generator.sizes[0])
-        for x, width in zip((real, noise), sizes, strict=True):
-            if type(x) is not np.ndarray or x.ndim != 2 or x.shape[1] != width or not len(x):
-                return "the batch does not hold two matrices with the networks' numbers of columns"
-        first = problem.batches[0]
-        if real.shape != first.real.shape or noise.shape != first.noise.shape:
+        if not all(map(_is_matrix, matrices, sizes)):
+            return "the batch does not hold two matrices with the networks' numbers of columns"
+        shapes = shapes or [x.shape for x in matrices]
+        if [x.shape for x in matrices] != shapes:
             return "the batches are not all of one size"
-        arrays += [real, noise]
-    if any(x.dtype != dtype for x in arrays):
+        arrays += matrices
+    if [x.dtype for x in arrays] != [dtype] * len(arrays):
         return "parameters and batch are not all of one dtype"
     return None
 
 
-def _fits(theta: Any, network: MLP) -> bool:
-    """Whether parameters are arrays of a network's shapes, in the form in which it makes them."""
-    if type(theta) is not list or len(theta) != len(network.sizes) - 1:
-        return False
-    for layer, n_in, n_out in zip(theta, network.sizes, network.sizes[1:], strict=False):
-        if type(layer) is not dict or layer.keys() != {"w", "b"}:
-            return False
-        if any(type(x) is not np.ndarray for x in layer.values()):
-            return False
-        if layer["w"].shape != (n_in, n_out) or layer["b"].shape != (n_out,):
-            return False
-    return True
+_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def _is_fresh(problem: Problem) -> bool:
-    return any(batch is not problem.batches[0] for batch in problem.batches)
+def _leaves_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[NDArray] | None:
+    """The leaves, if they are arrays of a network's shapes in the form in which it makes them."""
+    shapes = _shapes(sizes)
+    if type(theta) is not list or 2 * len(theta) != len(shapes):
+        return None
+    if any(type(layer) is not dict or len(layer) != 2 for layer in theta):
+        return None
+    try:
+        leaves = _leaves(theta)
+    except KeyError:
+        return None
+    if any(type(x) is not np.ndarray for x in leaves) or [x.shape for x in leaves] != shapes:
+        return None
+    return leaves
+
+
+@functools.cache
+def _shapes(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Of w and b of every layer."""
+    return [shape for m, n in itertools.pairwise(sizes) for shape in ((m, n), (n,))]
+
+
+def _is_matrix(x: Any, columns: int) -> bool:
+    return type(x) is np.ndarray and x.ndim == 2 and x.shape[1] == columns and len(x) > 0
 
 
 def _leaves(theta: PyTree) -> list[NDArray]:
@@ -207,8 +245,7 @@ class _Plan(NamedTuple):
 def _plan(
     problem: Problem, held: int = 0, snapshots: int | None = None, *, terms: bool = False
 ) -> _Plan:
-    game, batch = problem.game, problem.batches[0]
-    assert is_logit_game(game)
+    game, batch = cast("LogitGame", problem.game), problem.batches[0]
     return _Plan(
         generator=_shape(game.generator),
         discriminator=_shape(game.discriminator),
@@ -220,7 +257,7 @@ def _plan(
         held=held,
         snapshots=snapshots,
         rule=_rule_name(problem.rule),
-        fresh=_is_fresh(problem),
+        fresh=problem.is_fresh,
         keep=snapshots is None and _kept_bytes(problem) <= MOST_KEPT,
         terms=terms,
         dtype=batch.real.dtype.char,
@@ -238,16 +275,21 @@ def _term(term: tuple[str, float] | None) -> Term | None:
 
 
 def _build(plan: _Plan) -> SweepProgram:
-    from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.sweep import Sweep, straight
     from tinygrad_ugan.kernels.sweep_program import SweepProgram
     from tinygrad_ugan.kernels.target import host_target
+
+    return SweepProgram(_sweep(plan), host_target(), plan.dtype)
+
+
+def _sweep(plan: _Plan) -> Sweep:
+    from tinygrad_ugan.kernels.network import Network
+    from tinygrad_ugan.kernels.sweep import Sweep, straight
 
     if plan.snapshots is None:
         moves = straight(plan.steps, plan.steps - plan.held)
     else:
         moves = _moves(plan.steps, plan.held, plan.snapshots)
-    sweep = Sweep(
+    return Sweep(
         Network(*plan.generator),
         Network(*plan.discriminator),
         plan.real,
@@ -261,7 +303,6 @@ def _build(plan: _Plan) -> SweepProgram:
         keep=plan.keep,
         terms=plan.terms,
     )
-    return SweepProgram(sweep, host_target(), plan.dtype)
 
 
 @functools.cache
@@ -272,7 +313,7 @@ def _idle() -> Idle:
 
 
 def _run(program: SweepProgram, problem: Problem) -> Result:
-    batches = problem.batches if _is_fresh(problem) else problem.batches[:1]
+    batches = problem.batches if problem.is_fresh else problem.batches[:1]
     return program.run(
         _leaves(problem.theta_g),
         _leaves(problem.state.theta),

@@ -18,6 +18,7 @@ from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.implicit import implicit
 from tinygrad_ugan.unroll.problem import (
     Problem,
+    check_batch,
     explain_non_finite,
     is_finite,
     make_problem,
@@ -27,7 +28,7 @@ from tinygrad_ugan.unroll.tape import tape
 
 PyTree = Any
 
-METHODS: MappingProxyType[str, Callable[..., tuple[Any, PyTree]]] = MappingProxyType(
+METHODS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
     {
         "tape": tape,
         "adjoint": adjoint,
@@ -120,17 +121,23 @@ def value_and_grad(
     4.0
     """
     check_choice("method", method, ("auto", *METHODS))
-    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    problem = make_problem(
+        game, theta_g, theta_d, batch,
+        steps=steps, lr=lr, optimizer=optimizer, check_finite=False,
+    )  # fmt: skip
     method = _resolve(method, problem)
     options = _check_snapshots(method, snapshots)
     held = 0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
     if method == "detached" and drawback(problem) is None:  # the same, in the kernels
         method, held = "fused", problem.steps
     if method == "fused":
-        value, gradient = fused(problem, held=held, **options)
-    elif method == "forward":  # one sweep for every element: of theta_G, not of the samples
+        value, gradient, is_sound = fused(problem, held=held, **options)
+        if is_sound:
+            return value, gradient
+    check_batch(batch)
+    if method == "forward":  # one sweep for every element: of theta_G, not of the samples
         value, gradient = forward(problem.after(held))
-    else:
+    elif method != "fused":
         reduced, pull_back = through_samples(problem)
         value, cotangent = METHODS[method](reduced.after(held), **options)
         gradient = pull_back(cotangent)

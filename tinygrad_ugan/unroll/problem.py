@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +49,11 @@ class Problem:
     def steps(self) -> int:
         """K."""
         return len(self.batches) - 1
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether not all steps see the same batch."""
+        return len(set(map(id, self.batches))) > 1
 
     def gradient(self, k: int, theta_g: PyTree, theta: PyTree) -> PyTree:
         """g_k = d inner / d theta_D at (theta_G, theta).
@@ -127,7 +134,7 @@ def through_samples(problem: Problem) -> tuple[Problem, Callable[[PyTree], PyTre
     problem stays as it is and the pullback does nothing.
     """
     game, batch = problem.game, problem.batches[0]
-    if not isinstance(game, SampleGame) or any(b is not batch for b in problem.batches):
+    if not isinstance(game, SampleGame) or problem.is_fresh:
         return problem, lambda gradient: gradient
     samples, pullback = autodiff.vjp(lambda g: game.generate(g, batch), problem.theta_g)
     reduced = replace(problem, game=Game(game.inner_on, game.outer_on), theta_g=samples)
@@ -143,13 +150,19 @@ def make_problem(
     steps: int,
     lr: float | Sequence[float] | None,
     optimizer: SGD | Momentum | Adam | None = None,
+    check_finite: bool = True,
 ) -> Problem:
-    """Check the arguments that all functions of this room share; the errors name them."""
+    """Check the arguments that all functions of this room share; the errors name them.
+
+    With `check_finite` false, `check_batch` is left to the caller.
+    """
     steps = _check_steps(steps)
     rule = _rule(lr, optimizer, steps)
     _check_params("theta_g", theta_g)
     _check_params("theta_d", theta_d)
     batches = _batches(batch, steps)
+    if check_finite:
+        check_batch(batch)
     return Problem(game, theta_g, rule.start(theta_d), batches, rule)
 
 
@@ -175,6 +188,8 @@ def _rule(lr: Any, optimizer: Any, steps: int) -> Rule:
 
 
 def _step_sizes(lr: Any, steps: int) -> list[float]:
+    if type(lr) is float and math.isfinite(lr):
+        return [lr] * steps
     try:
         etas = np.asarray(lr, float)
     except (TypeError, ValueError) as error:
@@ -198,22 +213,38 @@ def _batches(batch: Any, steps: int) -> list[Any]:
             f"one batch, or steps + 1 = {steps + 1}",
             "a single batch that is a list or tuple is to be given as a named tuple or a dict",
         )
+    return list(batch) if fresh else [batch] * (steps + 1)
+
+
+def check_batch(batch: Any) -> None:
+    """Refuse a NaN or an infinity; the error says where it is."""
     for i, leaf in enumerate(optree.tree_leaves(batch)):
         if _is_floating(leaf) and not is_finite(leaf):
             place = _place("batch", batch, optree.tree_paths(batch)[i])
             raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
-    return list(batch) if fresh else [batch] * (steps + 1)
 
 
 def _check_params(name: str, params: PyTree) -> None:
-    for i, leaf in enumerate(optree.tree_leaves(params)):
-        if not _is_floating(leaf):
-            raise ArgumentTypeError(
-                _place(name, params, optree.tree_paths(params)[i]),
-                f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
-                "floating-point parameters",
-                "convert them with .astype(np.float32) or .astype(np.float64)",
-            )
+    if _are_layers(params):
+        return
+    leaves = optree.tree_leaves(params)
+    if all(map(_is_floating, leaves)):
+        return
+    i, leaf = next((i, leaf) for i, leaf in enumerate(leaves) if not _is_floating(leaf))
+    raise ArgumentTypeError(
+        _place(name, params, optree.tree_paths(params)[i]),
+        f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
+        "floating-point parameters",
+        "convert them with .astype(np.float32) or .astype(np.float64)",
+    )
+
+
+def _are_layers(params: PyTree) -> bool:
+    """Whether parameters are floating-point arrays of layers, as most are: seen quickly."""
+    if type(params) is not list or any(type(layer) is not dict for layer in params):
+        return False
+    leaves = itertools.chain.from_iterable(layer.values() for layer in params)
+    return all(type(x) is np.ndarray and x.dtype.kind == "f" for x in leaves)
 
 
 def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
@@ -226,7 +257,10 @@ def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
 
 
 def _is_floating(leaf: Any) -> bool:
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
+    try:
+        return leaf.dtype.kind == "f"
+    except AttributeError:  # not an array
+        return isinstance(leaf, float)
 
 
 def is_finite(tree: PyTree) -> bool:

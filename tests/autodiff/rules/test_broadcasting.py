@@ -6,10 +6,11 @@ import pytest
 from hypothesis import find, given
 
 from tests.autodiff.checks import check_modes, check_single_precision
-from tests.autodiff.programs import broadcasts, reshaped
 from tests.autodiff.rules.test_table import ALL, CASTS, realise
 from tests.oracles import subsets
 from tinygrad_ugan.autodiff.primitive import Operand, sample
+from tinygrad_ugan.check.strategies.programs import reshaped
+from tinygrad_ugan.check.strategies.samples import broadcasts
 
 ELEMENTWISE = [record for record in ALL if broadcasts(record, record.samples[0])]
 

@@ -10,18 +10,11 @@ import pytest
 from tests.autodiff.checks import check_modes
 from tests.oracles import normal_like, subsets
 from tinygrad_ugan import jvp, vjp
-from tinygrad_ugan.autodiff import functions
 from tinygrad_ugan.autodiff.primitive import Operand
-from tinygrad_ugan.autodiff.rules import RECORDS, special
-from tinygrad_ugan.nn import activations, minibatch
+from tinygrad_ugan.check.strategies.samples import TABLE as ALL
+from tinygrad_ugan.check.strategies.samples import call, drawn, joined, operands
+from tinygrad_ugan.nn import activations
 
-ALL = (
-    *RECORDS,
-    *special.RULES,
-    *functions.PRIMITIVES,
-    *activations.PRIMITIVES,
-    *minibatch.PRIMITIVES,
-)
 # The point of these is another dtype than that of their argument.
 CASTS = ("astype", "float_power")
 CASES = [
@@ -31,48 +24,28 @@ CASES = [
 ]
 
 
-def operand_count(record):
-    return sum(isinstance(x, Operand) for x in optree.tree_leaves(record.samples[0].args))
-
-
-def joined(result):
-    """Several results as one vector, that of their floating-point elements."""
-    if not isinstance(result, tuple | list):
-        return result
-    return np.concatenate([np.ravel(x) for x in result if x.dtype.kind == "f"])
-
-
 def realise(sample, rng):
     """Draw the operands of a sample call; return the places of those, and how to call with them."""
-    leaves, treedef = optree.tree_flatten(sample.args, none_is_leaf=True)
-    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Operand)]
-    drawn = [
-        rng.uniform(x.domain.low, x.domain.high, x.shape)[()] if isinstance(x, Operand) else x
-        for x in leaves
-    ]
+    arrays = drawn(sample, rng)
 
     def restrict(record, chosen):
         """The record as a function of the operands at the chosen places, and these operands."""
 
         def f(*operands):
-            full = list(drawn)
+            full = list(arrays)
             for i, x in zip(chosen, operands, strict=True):
                 full[i] = x
-            for i in places:
-                if leaves[i].structure is not None:
-                    full[i] = leaves[i].structure(full[i])
-            result = record(*optree.tree_unflatten(treedef, full), **sample.params)
-            return joined(result if sample.invariant is None else sample.invariant(result))
+            return joined(call(sample, full, record))
 
-        return f, tuple(drawn[i] for i in chosen)
+        return f, tuple(arrays[i] for i in chosen)
 
-    return places, restrict
+    return range(len(arrays)), restrict
 
 
 @pytest.mark.parametrize("record", ALL, ids=lambda p: p.name)
 def test_has_samples(record):
     assert record.samples
-    assert operand_count(record)
+    assert all(operands(sample) for sample in record.samples)
 
 
 @pytest.mark.parametrize(

@@ -304,12 +304,18 @@ def _figure(courses: Mapping[str, Sequence[Course]]) -> Any:
     left, right = figure.subplots(1, 2)
     width = 0.8 / len(courses)
     for place, (name, group) in enumerate(courses.items()):
-        for i, course in enumerate(group):
-            label = name if i == 0 else None
-            left.plot(course.steps, course.kl, color=f"C{place}", linewidth=1, label=label)
+        color = f"C{place}"
+        for course in group:
+            left.plot(course.steps, course.kl, color=color, linewidth=0.8, alpha=0.4)
+        middle = np.median([course.kl for course in group], axis=0)
+        left.plot(group[0].steps, middle, color=color, linewidth=2, label=name)
         at = np.arange(1, TOKENS + 1) + (place - (len(courses) - 1) / 2) * width
-        right.bar(at, group[0].shares, width, color=f"C{place}")
-    left.set(title="KL(generated, true), every seed", xlabel="training step", yscale="log")
+        right.bar(at, group[0].shares, width, color=color)
+    left.set(
+        title="KL(generated, true): every seed, and the median",
+        xlabel="training step",
+        yscale="log",
+    )
     left.legend(fontsize=8)
     for token, share in enumerate(TRUTH, start=1):
         right.plot([token - 0.45, token + 0.45], [share, share], color="black")

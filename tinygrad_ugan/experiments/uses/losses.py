@@ -182,7 +182,7 @@ def _row(loss: str, K: int, group: Sequence[gan.Run | None]) -> dict[str, Any]:
 
 
 def _claims_of_ring(runs: Runs, least: int) -> list[Claim]:
-    losses = {loss for loss, _ in runs}
+    losses = list(dict.fromkeys(loss for loss, _ in runs))
     modes = {key: _last(group, "modes") for key, group in runs.items()}
     fewest = {loss: modes[loss, 5].min() for loss in losses}
     ahead = {loss: modes[loss, 5].mean() - modes[loss, 0].mean() for loss in losses}

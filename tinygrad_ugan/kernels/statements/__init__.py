@@ -5,7 +5,16 @@ these functions in their place (`tinygrad_ugan.kernels.plain`). So they use what
 product is a sum of rows: a call of BLAS would wake BLAS's own threads up.
 """
 
-from tinygrad_ugan.kernels.statements import layers, losses, parameters
+from tinygrad_ugan.kernels.statements import layers, losses, parameters, randoms
 from tinygrad_ugan.kernels.statements.statement import HELPERS, STATEMENTS, Operand, Statement
 
-__all__ = ["HELPERS", "STATEMENTS", "Operand", "Statement", "layers", "losses", "parameters"]
+__all__ = [
+    "HELPERS",
+    "STATEMENTS",
+    "Operand",
+    "Statement",
+    "layers",
+    "losses",
+    "parameters",
+    "randoms",
+]

@@ -362,3 +362,100 @@ def thin_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
     fill_rows(Rbias, Rout)
     add_product(x, Rw, Rout)
     multiply_by_slope(activation, out, Rout)
+
+
+# One hidden layer: a prime of the text is a `2` here
+
+
+@states(
+    x="rows width ldx",
+    w="width n ldw",
+    bias="n",
+    w2="n",
+    bias2="1",
+    h="rows n ldh",
+    s="rows 1 lds",
+)
+def lone(activation, x, w, bias, w2, bias2, h, s):
+    """``h = act(x w + bias)`` and ``s = h w' + bias'``."""
+    fill_rows(bias, h)
+    add_product(x, w, h)
+    activate(activation, h)
+    s[:] = bias2[0]
+    for r, j in np.ndindex(h.shape):
+        s[r, 0] += h[r, j] * w2[j]
+
+
+@states(
+    x="rows width ldx",
+    w="width n ldw",
+    Rw="width n ldw",
+    bias="n",
+    Rbias="n",
+    w2="n",
+    Rw2="n",
+    Rbias2="1",
+    h="rows n ldh",
+    Rh="rows n ldh",
+    Rs="rows",
+)
+def lone_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
+    """H again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
+    fill_rows(bias, h)
+    add_product(x, w, h)
+    activate(activation, h)
+    fill_rows(Rbias, Rh)
+    add_product(x, Rw, Rh)
+    multiply_by_slope(activation, h, Rh)
+    Rs[:] = Rbias2[0]
+    for r, j in np.ndindex(h.shape):
+        Rs[r] += Rh[r, j] * w2[j] + h[r, j] * Rw2[j]
+
+
+@states(
+    x="rows width ldx",
+    h="rows n ldh",
+    w2="n",
+    ds="rows 1 lds",
+    dw="width n ldw",
+    db="n",
+    dw2="n",
+    db2="1",
+)
+def lone_backward(activation, x, h, w2, ds, dw, db, dw2, db2):
+    """With ``d = ds w' act'(z)``: ``dw += x^T d``, ``db += sum_r d``, ``dw' += sum_r ds h``."""
+    for r, j in np.ndindex(h.shape):
+        d = ds[r, 0] * w2[j] * slope(activation, h[r, j])
+        for c in range(x.shape[1]):
+            dw[c, j] += x[r, c] * d
+        db[j] += d
+        dw2[j] += ds[r, 0] * h[r, j]
+    db2[0] += ds.sum()
+
+
+@states(
+    x="rows width ldx",
+    h="rows n ldh",
+    Rh="rows n ldh",
+    w2="n",
+    Rw2="n",
+    ds="rows",
+    Rds="rows",
+    Rdw="width n ldw",
+    Rdb="n",
+    Rdw2="n",
+    Rdb2="1",
+)
+def lone_backward_tangent(activation, x, h, Rh, w2, Rw2, ds, Rds, Rdw, Rdb, Rdw2, Rdb2):
+    """The same with ``Rd = (Rds w' + ds Rw') act'(z) + ds w' act''(z) Rz`` for d.
+
+    And ``Rdw' += sum_r ds Rh + Rds h``.
+    """
+    for r, j in np.ndindex(h.shape):
+        Rd = (Rds[r] * w2[j] + ds[r] * Rw2[j]) * slope(activation, h[r, j])
+        Rd += ds[r] * w2[j] * bend(activation, h[r, j], Rh[r, j])
+        for c in range(x.shape[1]):
+            Rdw[c, j] += x[r, c] * Rd
+        Rdb[j] += Rd
+        Rdw2[j] += ds[r] * Rh[r, j] + Rds[r] * h[r, j]
+    Rdb2[0] += Rds.sum()

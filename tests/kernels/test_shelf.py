@@ -1,0 +1,28 @@
+import numpy as np
+
+from tinygrad_ugan.kernels.shelf import Shelf
+
+
+def place(x):
+    return x.__array_interface__["data"][0]
+
+
+def test_lent_memory_comes_back_with_the_last_array_on_it():
+    shelf = Shelf(4096)
+    memory = shelf.lend()
+    assert memory.size == 4096
+    assert memory.flags.writeable
+    assert place(memory) % 64 == 0
+    where, view = place(memory), memory.view(np.float32)[1:-1].reshape(2, -1)[1]
+    del memory
+    assert place(shelf.lend()) != where
+    del view
+    taken = [shelf.take() for _ in range(3)]
+    assert where in map(place, taken)
+
+
+def test_no_more_is_kept_than_there_should_be():
+    shelf = Shelf(Shelf._MOST // 2)
+    for memory in [shelf.take() for _ in range(3)]:
+        shelf.put(memory)
+    assert len(shelf._free) == 2

@@ -1,0 +1,105 @@
+"""Numbers from any library, in a NumPy archive.
+
+The archive, as `numpy.savez` writes it, holds ``theta_g.0.w`` (n_in, n_out), ``theta_g.0.b``,
+``theta_g.1.w``, ..., ``theta_d.0.w``, ..., ``real`` and ``noise``, and the gradient: one vector
+``gradient``, or ``gradient.0.w``, ``gradient.0.b``, .... Where each step sees fresh data, ``real``
+and ``noise`` have K + 1 batches along a first axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.check.foreign import check_shapes
+from tinygrad_ugan.check.game_file import GameFile, Network
+from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.gan import Batch
+
+PyTree = Any
+
+
+class Numbers(NamedTuple):
+    """What an archive holds: the first arguments of `audit`, but for the game."""
+
+    gradient: PyTree
+    theta_g: PyTree
+    theta_d: PyTree
+    batch: Any
+
+
+def read_numbers(file: Path, game: GameFile) -> Numbers:
+    """Read gradient, parameters and data from a NumPy archive.
+
+    Raises
+    ------
+    ArgumentError
+        If the file is no archive, or its arrays are not those that the game needs; the message
+        names the array.
+    """
+    expected = "an archive written by numpy.savez"
+    try:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("no archive" if file.exists() else "no such file")
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ArgumentError("gradient", f"{file}: {error}", expected) from None
+    try:
+        return _sorted_out(arrays, game)
+    except ArgumentError as error:
+        raise error.within(f"{file}: ") from None
+
+
+def _sorted_out(arrays: dict[str, NDArray], game: GameFile) -> Numbers:
+    shapes = {
+        name: {f"{name}.{key}": shape for key, shape in _shapes(network).items()}
+        for name, network in (("theta_g", game.generator), ("theta_d", game.discriminator))
+    }
+    gradient = {
+        name.replace("theta_g", "gradient"): shape for name, shape in shapes["theta_g"].items()
+    }
+    if "gradient" in arrays:
+        gradient = {"gradient": (sum(int(np.prod(shape)) for shape in gradient.values()),)}
+    parameters = {**shapes["theta_g"], **shapes["theta_d"], **gradient}
+    for name in arrays:
+        check_choice(name, name, [*parameters, "real", "noise"])
+    for name in [*parameters, "real", "noise"]:
+        if name not in arrays:
+            expected = f"an array of shape {parameters[name]}" if name in parameters else "an array"
+            raise ArgumentError(name, "no such array", expected)
+    names = list(parameters)
+    check_shapes(names, [arrays[name] for name in names], list(parameters.values()))
+    batch = _batch(arrays["real"], arrays["noise"], game)
+    found, theta_g, theta_d = (_layers(arrays, x) for x in ("gradient", "theta_g", "theta_d"))
+    return Numbers(arrays.get("gradient", found), theta_g, theta_d, batch)
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(network.sizes)):
+        shapes |= {f"{i}.w": (n_in, n_out), f"{i}.b": (n_out,)}
+    return shapes
+
+
+def _layers(arrays: Mapping[str, NDArray], name: str) -> list[dict[str, NDArray]]:
+    count = sum(key.startswith(f"{name}.") and key.endswith(".w") for key in arrays)
+    return [{key: arrays[f"{name}.{i}.{key}"] for key in ("w", "b")} for i in range(count)]
+
+
+def _batch(real: NDArray, noise: NDArray, game: GameFile) -> Any:
+    widths = {"real": game.discriminator.sizes[0], "noise": game.generator.sizes[0]}
+    for (name, width), x in zip(widths.items(), (real, noise), strict=True):
+        fits = x.ndim == real.ndim and x.ndim in (2, 3) and x.shape[-1] == width
+        if not fits or (x.ndim == 3 and len(x) != game.steps + 1) or not x.size:
+            expected = f"(batch, {width}), or ({game.steps + 1}, batch, {width}) for fresh batches"
+            raise ArgumentError(name, f"shape {x.shape}", f"shape {expected}")
+    if real.ndim == 2:
+        return Batch(real, noise)
+    return [Batch(*pair) for pair in zip(real, noise, strict=True)]

@@ -1,0 +1,90 @@
+"""Is this the gradient of an unrolled GAN? One call that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_ugan.check.findings import Audit
+from tinygrad_ugan.check.foreign import coarsest, readings, tree_as_numpy
+from tinygrad_ugan.check.judge import Judge
+from tinygrad_ugan.check.verdicts import ORDER
+from tinygrad_ugan.optim import Optimizer
+from tinygrad_ugan.unroll.game import AnyGame
+from tinygrad_ugan.unroll.problem import Problem, make_problem
+
+PyTree = Any
+
+
+def audit(
+    gradient: PyTree,
+    game: AnyGame,
+    theta_g: PyTree,
+    theta_d: PyTree,
+    batch: Any,
+    *,
+    steps: int,
+    lr: float | Sequence[float] | None = None,
+    optimizer: Optimizer | None = None,
+) -> Audit:
+    r"""Say what a gradient of f_K is: exact, or which known mistake it is the result of.
+
+    The gradient is compared with d f_K / d theta_G (see `unroll.value_and_grad`), and with what is
+    computed in its place by code that detaches the steps, truncates them, reuses a stale gradient,
+    takes another number of them, and so on: `VERDICTS` lists them all. It fits a hypothesis h if
+    ``||gradient - h|| <= 32 eps (size + change)``, where eps is that of the coarsest dtype among
+    gradient and parameters, `size` the largest norm of the gradient's two terms and their sum, and
+    `change` what a relative change of 1 of all parameters and data would do to it; and never less
+    than ``1e-9 size``. If several fit, the verdict is the most favourable of them, and `also` lists
+    the others: then the game, at this point, cannot tell them apart. All but "exact" are also
+    tried times a factor.
+
+    Parameters
+    ----------
+    gradient : pytree like `theta_g`
+        What the code computed: arrays of NumPy, PyTorch, JAX, or any others that speak
+        ``__array__`` or DLPack. Also a flat sequence of them, such as ``torch.autograd.grad``
+        returns, or one vector. None stands for zeros.
+    game, theta_g, theta_d, batch, steps, lr, optimizer
+        What it was computed of: see `unroll.value_and_grad`. Foreign arrays here, too.
+
+    Returns
+    -------
+    Audit
+        ``.verdict``, ``.relative_error``, and a table by ``print``.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If the gradient has not the structure or the shapes of `theta_g`, or another argument makes
+        no sense; the message names it.
+    NonFiniteError
+        If gradient or game hold a NaN or an infinity.
+
+    Examples
+    --------
+    In the bilinear game V = x y, with K = 3 steps of size 0.5, f_K = x (y + 1.5 x). Its derivative
+    is y + 3 x; with y_K = y + 1.5 x held constant it is y_K.
+
+    >>> import tinygrad_ugan as ug
+    >>> game = ug.unroll.Game(lambda x, y, batch: x * y)
+    >>> ug.check.audit(9.0, game, 2.0, 3.0, None, steps=3, lr=0.5).verdict
+    'exact'
+    >>> print(ug.check.audit(6.0, game, 2.0, 3.0, None, steps=3, lr=0.5).summary)
+    detached: the direct term alone: theta_D^K was taken for a constant
+    relative error of the gradient: 0.33; rounding in float64 explains 1e-09
+    """
+    problem = convert(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    vectors = readings("gradient", gradient, problem.theta_g)
+    judge = Judge.of(problem, coarsest(gradient, theta_g, theta_d))
+    every = [judge(vector) for vector in vectors]
+    return min(every, key=lambda found: ORDER.index(found.verdict))
+
+
+def convert(
+    game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any, **dynamics: Any
+) -> Problem:
+    """The problem that the arguments of `audit` state, in NumPy arrays of float64."""
+    trees = {"theta_g": theta_g, "theta_d": theta_d, "batch": batch}
+    converted = {name: tree_as_numpy(name, tree) for name, tree in trees.items()}
+    return make_problem(game, **converted, **dynamics)

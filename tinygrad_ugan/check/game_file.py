@@ -1,0 +1,150 @@
+"""A game stated in a TOML file.
+
+What the file leaves out has its default::
+
+loss = "minimax"            # or nonsaturating, wasserstein, ...: see gan.Game
+steps = 10                  # K
+lr = 0.1                    # step size of the unrolled steps
+optimizer = "sgd"           # what takes them: sgd (plain ascent), momentum or adam
+[generator]
+sizes = [16, 64, 2]         # from the noise to the samples
+activation = "tanh"
+[discriminator]
+sizes = [2, 64, 1]
+input_scale = 1.0           # multiplies the input
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.check.trials import Trial, draw_trial
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan import LOSSES, Game
+from tinygrad_ugan.gan.settings import (
+    Settings,
+    choice,
+    fraction,
+    group,
+    positive,
+    whole,
+    widths,
+)
+from tinygrad_ugan.nn import ACTIVATIONS, MLP
+from tinygrad_ugan.optim import Adam, Momentum, Optimizer
+
+
+@dataclass(frozen=True)
+class Network(Settings):
+    """A multilayer perceptron."""
+
+    sizes: tuple[int, ...] = widths(())
+    """Widths, from the input to the output."""
+    activation: str = choice("tanh", ACTIVATIONS)
+    """Of the hidden layers."""
+    input_scale: float = positive(1.0)
+    """The input is multiplied by it."""
+
+    def build(self) -> MLP:
+        """Return the network."""
+        return MLP(self.sizes, self.activation, self.input_scale)
+
+
+@dataclass(frozen=True)
+class GameFile(Settings):
+    """What a file says of a game between two networks."""
+
+    loss: str = choice("minimax", LOSSES)
+    """As of `gan.Game`."""
+    steps: int = whole(1, least=0)
+    """K, the number of unrolled steps."""
+    lr: float = positive(0.1)
+    """Step size of the unrolled steps."""
+    optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
+    """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
+    momentum: float = fraction(0.9)
+    """What momentum keeps of its velocity."""
+    beta1: float = fraction(0.9)
+    """What adam keeps of its mean gradient."""
+    beta2: float = fraction(0.999)
+    """What adam keeps of its mean squared gradient."""
+    eps: float = positive(1e-8)
+    """Epsilon of adam."""
+    generator_lr: float = positive(1.0)
+    """A training step is to move the generator by that times its gradient."""
+    discriminator_lr: float | None = positive(None)
+    """Step size of the discriminator's real step; lr if none."""
+    batch: int = whole(16, least=1)
+    """Samples in the batch that a training step is driven on."""
+    seed: int = whole(0, least=0)
+    """Seed of the parameters and the batch that a training step is driven on."""
+    generator: Network = group(Network)
+    discriminator: Network = group(Network)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("generator", "discriminator"):
+            sizes = getattr(self, name).sizes
+            if len(sizes) == 1:
+                raise ArgumentError(f"{name}.sizes", list(sizes), "two or more widths")
+        if self.is_complete and self.generator.sizes[-1] != self.discriminator.sizes[0]:
+            given = f"{self.generator.sizes[-1]} and {self.discriminator.sizes[0]}"
+            expected = "the generator to end as wide as the discriminator begins"
+            raise ArgumentError("sizes", given, expected)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both networks have sizes."""
+        return bool(self.generator.sizes and self.discriminator.sizes)
+
+    def build(self) -> Game:
+        """Return the game."""
+        return Game(self.generator.build(), self.discriminator.build(), self.loss)
+
+    def dynamics(self) -> dict[str, Any]:
+        """Return the arguments of `audit` that say how the discriminator moves."""
+        if self.optimizer == "sgd":
+            return {"steps": self.steps, "lr": self.lr}
+        moves: Optimizer = Momentum(self.lr, self.momentum)
+        if self.optimizer == "adam":
+            moves = Adam(self.lr, self.beta1, self.beta2, self.eps)
+        return {"steps": self.steps, "optimizer": moves}
+
+    def trial(self, name: str) -> Trial:
+        """Return a trial at random parameters and on random data, for `audit_step`."""
+        return draw_trial(
+            name,
+            self.build(),
+            np.random.default_rng(self.seed),
+            self.batch,
+            generator_lr=self.generator_lr,
+            discriminator_lr=self.discriminator_lr,
+            **self.dynamics(),
+        )
+
+
+def read_game(file: Path) -> GameFile:
+    """Read a game from a TOML file.
+
+    Raises
+    ------
+    ArgumentError
+        If the file cannot be read, or what it says makes no sense; the message names the setting.
+    """
+    try:
+        changes = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArgumentError("game", f"{file}: {error}", "a TOML file that can be read") from None
+    try:
+        game = GameFile().updated(changes)
+    except ArgumentError as error:
+        raise error.within(f"{file}: ") from None
+    if not game.is_complete:
+        given = "no sizes"
+        raise ArgumentError(f"{file}: sizes", given, "sizes of generator and discriminator")
+    return game

@@ -1,0 +1,8 @@
+"""The gradient checker: flatten a function (`flat`), differentiate it in each mode (`modes`) and by
+differences (`differences`), compare (`judge`), and say what is wrong (`report`).
+"""
+
+from tinygrad_ugan.check.grads.check import check_grads
+from tinygrad_ugan.check.grads.report import GradCheckError
+
+__all__ = ["GradCheckError", "check_grads"]

@@ -1,0 +1,189 @@
+"""Whether a derivative agrees with an independent estimate along a direction.
+
+What looks wrong at first sight is looked at again, with more care: against a second ladder of
+steps, and with regard to how badly conditioned the function is. So an alarm costs more than a
+pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.check.grads.differences import (
+    EPSILON,
+    LONGEST,
+    Estimate,
+    by_complex_step,
+    by_differences,
+    noise_of,
+    quotient_rounding,
+)
+from tinygrad_ugan.check.grads.flat import Flat, join
+from tinygrad_ugan.check.grads.modes import Mode
+
+ROUNDINGS = 8
+"""A derivative may be off by so many epsilons of the terms that it is the sum of;"""
+
+NUDGES = 6
+SPREADS = 10
+"""and, if that is not enough, by ten times what a rounding of the inputs changes."""
+
+CAUTION = 10
+"""Differences may be off by so many times what they estimate themselves."""
+
+UNSETTLED = 1e-4
+"""Where differences are off by more, relatively, and not by rounding, they decide nothing."""
+
+MOST_UNITS = 8
+RANDOM_DIRECTIONS = 3
+
+
+class Oracle:
+    """The rates of the outputs of a function along any direction, not by the engine.
+
+    By the complex step, if along one random direction that agrees with differences; else by the
+    differences, which know less exactly but are right for any smooth function.
+    """
+
+    def __init__(self, flat: Flat, rng: np.random.Generator) -> None:
+        self._flat = flat
+        line = flat.along(_random_direction(join(flat.inputs), rng))
+        self.noise = noise_of(line)
+        # What the longest step of the differences would suffer: f itself may cancel as they do.
+        self._rounding = quotient_rounding(np.abs(join(flat.outputs)), self.noise, LONGEST)
+        self.is_complex = self._holds(by_complex_step(line), by_differences(line, self.noise))
+
+    def rates(self, v: NDArray) -> Estimate:
+        """The derivative along v."""
+        line = self._flat.along(v)
+        rates = by_complex_step(line) if self.is_complex else None
+        if rates is None:
+            return by_differences(line, self.noise)
+        return Estimate(rates, self._rounding, self._rounding)
+
+    def rates_again(self, v: NDArray) -> Estimate:
+        """The same by differences over other steps."""
+        return by_differences(self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7)
+
+    def _holds(self, rates: NDArray | None, known: Estimate) -> bool:
+        if rates is None or rates.shape != known.value.shape:
+            return False
+        tolerance = CAUTION * known.error + ROUNDINGS * EPSILON * np.abs(rates)
+        is_settled = (tolerance <= UNSETTLED * np.abs(rates)) | (known.error <= 2 * known.rounding)
+        return bool(np.all(is_settled & (np.abs(rates - known.value) <= tolerance)))
+
+
+class Verdict(NamedTuple):
+    """The numbers of a mode along a direction.
+
+    Attributes
+    ----------
+    found, expected, tolerance : ndarray
+    is_wrong, is_settled : ndarray of bool
+        Whether they are too far apart; whether the expected ones are known well enough to tell.
+    """
+
+    found: NDArray
+    expected: NDArray
+    tolerance: NDArray
+    is_wrong: NDArray
+    is_settled: NDArray
+
+    @property
+    def worst(self) -> int:
+        """The place of the number that is furthest off."""
+        excess = np.abs(self.found - self.expected) / (self.tolerance + np.finfo(float).tiny)
+        return int(np.argmax(np.where(np.isnan(excess), np.inf, excess)))
+
+
+class Judge:
+    """Compares a mode with the oracle.
+
+    Parameters
+    ----------
+    flat : Flat
+    mode : Mode
+    oracle : Oracle
+    allowed : pair of float, optional
+        ``(rtol, atol)``, in place of what rounding and conditioning allow.
+    rng : numpy.random.Generator
+    """
+
+    def __init__(
+        self,
+        flat: Flat,
+        mode: Mode,
+        oracle: Oracle,
+        allowed: tuple[float, float] | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.mode, self.oracle = mode, oracle
+        self._inputs = flat.inputs
+        self._allowed = allowed
+        self._rng = rng
+        self._epsilon = max(float(np.finfo(x.dtype).eps) for x in (*flat.inputs, *flat.outputs))
+
+    def __call__(self, v: NDArray, rates: Estimate) -> Verdict:
+        """Compare along v, where the oracle says `rates`."""
+        found = self.mode.found(self._inputs, v)
+        first = self._compare(v, found, rates, np.zeros(found.shape))
+        if not np.any(first.is_wrong):
+            return first
+        spread = SPREADS * self._spread(v, found)
+        second = self._compare(v, found, rates, spread)
+        if self.oracle.is_complex or not np.any(second.is_wrong):
+            return second
+        third = self._compare(v, found, self.oracle.rates_again(v), spread)
+        return second._replace(
+            is_wrong=second.is_wrong & third.is_wrong,
+            is_settled=second.is_settled & third.is_settled,
+        )
+
+    def _compare(self, v: NDArray, found: NDArray, rates: Estimate, spread: NDArray) -> Verdict:
+        expected = self.mode.of(rates.value)
+        error, rounding = (CAUTION * self.mode.bound(x) for x in (rates.error, rates.rounding))
+        size = np.abs(found) + self.mode.size(rates.value, v)
+        is_settled = (error <= UNSETTLED * size) | (error <= CAUTION * rounding)
+        error = np.where(is_settled, error, UNSETTLED * size)
+        if self._allowed is None:
+            allowed = ROUNDINGS * self._epsilon * size + spread
+        else:
+            rtol, atol = self._allowed
+            allowed = atol + rtol * np.abs(expected)
+        tolerance = error + allowed
+        is_wrong = ~(np.abs(found - expected) <= tolerance)  # and a NaN is wrong
+        return Verdict(found, expected, tolerance, is_wrong, is_settled)
+
+    def _spread(self, v: NDArray, found: NDArray) -> NDArray:
+        """How far the derivative moves when every input does by a rounding, or does not."""
+        moved = [self.mode.found([self._nudged(x) for x in self._inputs], v) for _ in range(NUDGES)]
+        return np.max(np.abs(np.stack(moved) - found), axis=0)
+
+    def _nudged(self, x: Any) -> Any:
+        by = self._epsilon * self._rng.integers(-1, 2, np.shape(x))
+        return np.asarray(x * (1 + by), x.dtype)[()]
+
+
+def directions(flat: Flat, rng: np.random.Generator) -> Iterator[NDArray]:
+    """One element after the other, if they are few; and random directions."""
+    start = join(flat.inputs)
+    if start.size <= MOST_UNITS:
+        yield from np.diag(_scale(start))
+        yield _random_direction(start, rng)
+    else:
+        yield from (_random_direction(start, rng) for _ in range(RANDOM_DIRECTIONS))
+
+
+def _random_direction(start: NDArray, rng: np.random.Generator) -> NDArray:
+    """Every element moves by a half to one of its scale, exactly so in any precision."""
+    share = rng.integers(32, 65, start.shape) / 64 * rng.choice([-1, 1], start.shape)
+    return share * _scale(start)
+
+
+def _scale(start: NDArray) -> NDArray:
+    """For each element the power of two below its size, but 1 if that is smaller."""
+    return np.exp2(np.floor(np.log2(np.maximum(1, np.abs(start)))))

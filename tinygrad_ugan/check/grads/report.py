@@ -1,0 +1,261 @@
+"""What to tell about a derivative that is wrong, so that one sees which of the two is: it or the
+differences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.check.grads.differences import quotient_rounding, quotients
+from tinygrad_ugan.check.grads.flat import Flat
+from tinygrad_ugan.check.grads.judge import Judge
+from tinygrad_ugan.check.grads.modes import Mode
+
+CLEAR = 10
+"""A gap between two slopes counts if it is so many times what rounding can make."""
+
+
+class GradCheckError(AssertionError):
+    """A derivative is wrong; its text is the report.
+
+    Attributes
+    ----------
+    finding : Finding or None
+        The same as data; None if the derivative has not even the right form.
+    """
+
+    def __init__(self, report: object) -> None:
+        super().__init__(str(report))
+        self.finding = report if isinstance(report, Finding) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Which derivative is looked at.
+
+    Attributes
+    ----------
+    modes : tuple of str
+        The modes, the first derivative's first.
+    flat : Flat
+        The function that the last of them differentiates.
+    """
+
+    modes: tuple[str, ...]
+    flat: Flat
+
+    def __str__(self) -> str:
+        what = " over ".join(reversed(self.modes)) if self.order > 1 else f"{self.modes[0]} mode"
+        return f"{what} is wrong, order {self.order}"
+
+    @property
+    def order(self) -> int:
+        """The order of the derivative."""
+        return len(self.modes)
+
+    @property
+    def function(self) -> str:
+        """What is differentiated here, in words."""
+        return "f" if self.order == 1 else f"the derivative of order {self.order - 1}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How differences behave as their step shrinks.
+
+    Attributes
+    ----------
+    steps, left, right : ndarray
+        The slopes to either side, for each step.
+    roundings : ndarray
+        What rounding may account for in them.
+    """
+
+    steps: NDArray
+    left: NDArray
+    right: NDArray
+    roundings: NDArray
+
+    @property
+    def smoothness(self) -> float:
+        """The power of h by which the slopes on both sides come together, and settle.
+
+        At least 1 if f is smooth, 0 at a kink, -1 at a jump; infinite where rounding hides it.
+        """
+        slopes = (self.left + self.right) / 2
+        gaps = np.abs(self.right - self.left)
+        gaps[1:] += np.abs(np.diff(slopes))
+        clear = np.flatnonzero(gaps > CLEAR * self.roundings)
+        if len(clear) < 2:
+            return np.inf
+        short = clear[-1]
+        long = clear[max(len(clear) - 3, 0)]
+        ratio = self.steps[long] / self.steps[short]
+        return float(np.log(gaps[long] / gaps[short]) / np.log(ratio))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A derivative that is wrong.
+
+    Attributes
+    ----------
+    place : Place
+    argument : str
+        Such as ``"args[0]['w']"``; several, if it takes several to show the error.
+    element : tuple of int or None
+        Which element of it; None if it takes several to show the error.
+    result : str
+        What is differentiated.
+    found, expected, tolerance : float
+    is_settled : bool
+        Whether `expected` is known well enough to tell.
+    by : str
+        How it is known.
+    evidence : Evidence
+    """
+
+    place: Place
+    argument: str
+    element: tuple[int, ...] | None
+    result: str
+    found: float
+    expected: float
+    tolerance: float
+    is_settled: bool
+    by: str
+    evidence: Evidence
+
+    def __str__(self) -> str:
+        off = abs(self.found - self.expected)
+        relative = off / abs(self.expected) if self.expected else np.inf
+        return "\n".join(
+            [
+                str(self.place),
+                f"  derivative of  {self.result}",
+                f"  in             {self.argument}{self._index}",
+                f"  found          {self.found:.12g}",
+                f"  expected       {self.expected:.12g}, by {self.by}",
+                f"  off by         {off:.2g}, {relative:.2g} of it; allowed: {self.tolerance:.2g}",
+                "",
+                *self._table(),
+                "",
+                self._conclusion(),
+            ]
+        )
+
+    @property
+    def _index(self) -> str:
+        if self.element is None:
+            return ", along a direction"
+        return f"[{', '.join(map(str, self.element))}]" if self.element else ""
+
+    def _table(self) -> list[str]:
+        slopes = (self.evidence.left + self.evidence.right) / 2
+        rows = zip(self.evidence.steps, slopes, strict=True)
+        return [
+            f"  {'step':<10}{'central difference':<22}minus the one found",
+            *(f"  {h:<10.1e}{slope:<22.12g}{slope - self.found:.1e}" for h, slope in rows),
+        ]
+
+    def _conclusion(self) -> str:
+        f, power = self.place.function, self.evidence.smoothness
+        if power < -0.2:
+            return f"{f} looks non-smooth here: it jumps, is infinitely steep, or noisy."
+        if power < 0.2:
+            left, right = self.evidence.left[-1], self.evidence.right[-1]
+            return (
+                f"{f} looks non-smooth here, it has a kink: its slope is {left:.6g} on one side "
+                f"and {right:.6g} on the other."
+            )
+        if power < 0.8:
+            return f"{f} looks non-smooth here: its second derivative looks infinite."
+        if not self.is_settled:
+            return "The differences do not settle: it may be they that are off."
+        return (
+            f"The differences settle on another number, and {f} looks smooth here: it is the "
+            "derivative that is wrong."
+        )
+
+
+def check_form(place: Place, mode: Mode) -> None:
+    """Raise unless a derivative has the shapes and dtypes that it must have, and is finite."""
+    __tracebackhide__ = True
+    derived = mode.derived
+    for name, x, like in zip(derived.output_names, derived.outputs, mode.like, strict=True):
+        for what, given, right in (
+            ("shape", np.shape(x), np.shape(like)),
+            ("dtype", x.dtype, like.dtype),
+        ):
+            if given != right:
+                raise GradCheckError(f"{place}\n  {name} has {what} {given}, expected {right}")
+        if not np.all(np.isfinite(x)):
+            raise GradCheckError(f"{place}\n  {name} is not finite: {x}")
+
+
+def find(place: Place, judge: Judge, v: NDArray) -> Finding:
+    """Narrow a direction along which a derivative is wrong down to one element, if one will do."""
+    flat = place.flat
+    v = _narrowed(judge, v)
+    moving = np.flatnonzero(v)
+    leaves, elements = zip(*(_element(flat.inputs, int(i)) for i in moving), strict=True)
+    unit = v[moving[0]] if len(moving) == 1 else 1.0
+    verdict = judge(v, judge.oracle.rates(v))
+    j = verdict.worst
+    return Finding(
+        place,
+        argument=", ".join(flat.input_names[i] for i in sorted(set(leaves))),
+        element=elements[0] if len(moving) == 1 else None,
+        result=_result(place, j),
+        found=float(verdict.found[j] / unit),
+        expected=float(verdict.expected[j] / unit),
+        tolerance=float(verdict.tolerance[j] / abs(unit)),
+        is_settled=bool(verdict.is_settled[j]),
+        by="the complex step" if judge.oracle.is_complex else "central differences",
+        evidence=_evidence(flat, judge, v, j, unit),
+    )
+
+
+def _narrowed(judge: Judge, v: NDArray) -> NDArray:
+    """Halve the elements that move for as long as one half alone still shows the error."""
+    moving = np.flatnonzero(v)
+    for half in np.array_split(moving, 2):
+        part = np.zeros(v.shape)
+        part[half] = v[half]
+        is_less = len(half) < len(moving)
+        if is_less and np.any(judge(part, judge.oracle.rates(part)).is_wrong):
+            return _narrowed(judge, part)
+    return v
+
+
+def _element(arrays: list[NDArray], place: int) -> tuple[int, tuple[int, ...]]:
+    """Which array, and which element of it, is at a place of them all in one vector."""
+    for i, x in enumerate(arrays):
+        if place < np.size(x):
+            return i, tuple(map(int, np.unravel_index(place, np.shape(x))))
+        place -= np.size(x)
+    raise IndexError(place)
+
+
+def _result(place: Place, j: int) -> str:
+    """What the number at place j of a mode is the derivative of."""
+    flat = place.flat
+    if place.modes[-1] == "reverse":
+        return f"{' and '.join(flat.output_names)}, times a random cotangent"
+    leaf, element = _element(flat.outputs, j)
+    index = f"[{', '.join(map(str, element))}]" if element else ""
+    return flat.output_names[leaf] + index
+
+
+def _evidence(flat: Flat, judge: Judge, v: NDArray, j: int, unit: float) -> Evidence:
+    mode, line = judge.mode, flat.along(v)
+    rows = [
+        (h * abs(unit), mode.of(left)[j] / unit, mode.of(right)[j] / unit)
+        for h, left, right in quotients(line)
+    ]
+    steps, left, right = np.array(rows).T if rows else np.zeros((3, 0))
+    rounding = mode.bound(quotient_rounding(np.abs(line(0.0)), judge.oracle.noise, 1.0))[j]
+    return Evidence(steps, left, right, rounding / steps)

@@ -1,0 +1,113 @@
+"""Where a training step leaves the discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinygrad_ugan.check.tolerance import norm
+from tinygrad_ugan.check.trials import Trial
+from tinygrad_ugan.unroll.dynamics import Ascent, State, ravel
+from tinygrad_ugan.unroll.problem import Problem
+
+PyTree = Any
+
+PLACES = (
+    "theta_D^1",
+    "theta_D^0",
+    "theta_D^j",
+    "theta_D^K",
+    "theta_D^K+1",
+    "unknown",
+)
+"""Where a step can leave the discriminator, the right one first."""
+
+
+class Left(NamedTuple):
+    """Where the discriminator was left.
+
+    Attributes
+    ----------
+    place : str
+        One of `PLACES`.
+    detail : str
+        How it got there.
+    relative_error : float
+        The distance from that place, over the length of the way from theta_D^0; or from theta_D^0
+        over its norm.
+    remembers : bool
+        Whether it got there by an optimiser that remembers the unrolled steps.
+    """
+
+    place: str
+    detail: str
+    relative_error: float
+    remembers: bool = False
+
+    def __str__(self) -> str:
+        """The place, and how it got there."""
+        return f"{self.place} ({self.detail})" if self.detail else self.place
+
+
+class After(NamedTuple):
+    """Where both players are after a step, as vectors, and how precisely that is known."""
+
+    theta_g: NDArray
+    theta_d: NDArray
+    dtype: np.dtype
+
+
+def left_at(problem: Problem, trial: Trial, after: After) -> Left:
+    """Find the place that the discriminator was left at."""
+    start = ravel(problem.state.theta)[0]
+    allowed = (1e3 * float(np.finfo(after.dtype).eps) + 1e-9) * max(norm(start), 1.0)
+    nearest = Left("unknown", "", np.inf)
+    for place, detail, theta, remembers in _places(problem, trial, after):
+        vector = ravel(theta)[0]
+        error = norm(after.theta_d - vector)
+        relative = error / (norm(vector - start) or norm(start) or 1.0)
+        if error <= allowed:
+            return Left(place, detail, relative, remembers)
+        if relative < nearest.relative_error:
+            nearest = Left("unknown", f"nearest: {place}", relative)
+    return nearest
+
+
+_Place = tuple[str, str, PyTree, bool]
+
+
+def _places(problem: Problem, trial: Trial, after: After) -> Iterator[_Place]:
+    theta_g = problem.theta_g
+    new_theta_g = ravel(theta_g)[1](after.theta_g)
+    states = list(problem.states())
+    first, last = states[0], states[-1]
+    fresh = problem.rule.start(last.theta)
+    both = (("", theta_g), ("answering the new theta_G", new_theta_g))
+    for detail, against in both:
+        yield "theta_D^1", detail, real_step(problem, trial, first, against).theta, False
+    if trial.optimizer is not None:
+        for detail, against in both:
+            stepped = real_step(problem, trial, State(first.theta, last.memory), against)
+            detail = "; ".join(filter(None, ("its optimiser remembers the unrolling", detail)))
+            yield "theta_D^1", detail, stepped.theta, True
+    yield "theta_D^0", "it did not move", first.theta, False
+    for j in range(2, problem.steps):
+        yield "theta_D^j", f"j = {j}", states[j].theta, False
+    yield "theta_D^K", "", last.theta, False
+    for state in (last, fresh):
+        for detail, against in both:
+            stepped = real_step(problem, trial, state, against)
+            yield "theta_D^K+1", detail, stepped.theta, state is last and bool(state.memory)
+
+
+def real_step(problem: Problem, trial: Trial, state: State, theta_g: PyTree) -> State:
+    """The discriminator's real step from a state."""
+    if trial.optimizer is None:
+        eta = trial.lr if trial.discriminator_lr is None else trial.discriminator_lr
+        assert eta is not None
+        problem = replace(problem, rule=Ascent([eta]))
+    return problem.step(0, theta_g, state)

@@ -1,0 +1,167 @@
+"""Is this a training step of an unrolled GAN? Drives a step, and says what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import optree
+from numpy.typing import NDArray
+
+from tinygrad_ugan.check.audit import convert
+from tinygrad_ugan.check.findings import Audit
+from tinygrad_ugan.check.foreign import coarsest, readings
+from tinygrad_ugan.check.judge import Judge
+from tinygrad_ugan.check.left import After, left_at, real_step
+from tinygrad_ugan.check.step_findings import StepAudit, TrialAudit
+from tinygrad_ugan.check.tolerance import norm
+from tinygrad_ugan.check.trials import Trial, trials
+from tinygrad_ugan.check.variations import remembering, started_at
+from tinygrad_ugan.check.verdicts import ORDER
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.unroll.dynamics import ravel
+from tinygrad_ugan.unroll.problem import Problem
+
+PyTree = Any
+Step = Callable[[PyTree, PyTree, Any], tuple[PyTree, PyTree]]
+
+MOVED_FIRST = "the discriminator takes its real step first"
+
+
+def audit_step(make_step: Callable[[Trial], Step], on: Iterable[Trial] | None = None) -> StepAudit:
+    """Say what a training step does: to the generator, to the discriminator, to its optimiser.
+
+    The step is code of any library behind two functions::
+
+        def make_step(trial):                        # sizes, activation, loss, K, step sizes
+            def step(theta_g, theta_d, batch):       # NumPy arrays, yours to convert and change
+                ...
+                return new_theta_g, new_theta_d      # arrays of any library
+            return step
+
+    It takes one whole step of training from the parameters given: the generator descends f_K by
+    plain gradient descent of size ``trial.generator_lr``, so that its gradient can be read off;
+    the discriminator takes one real step, by plain ascent of size ``trial.discriminator_lr`` (or
+    ``trial.lr``), or by ``trial.optimizer``. The losses are means over the batch, as `gan.Game`
+    states them. A step that is made for one game is driven on this one alone: ``audit_step(lambda
+    trial: step, on=[trial])``.
+
+    Parameters
+    ----------
+    make_step : callable
+        As above; called once for each trial.
+    on : iterable of Trial, optional
+        What to drive it on; ``trials()`` if not given: minimax, K = 1, 2, 5 and 10.
+
+    Returns
+    -------
+    StepAudit
+        ``.verdict`` on the generator's gradient, as `audit` gives it, the least favourable of all
+        trials; ``.left`` says where the discriminator ended, ``.state`` what its optimiser
+        remembers, and ``.ok`` whether all is as in Metz et al. (2016).
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, NonFiniteError
+        If the step returns anything but two pytrees of finite numbers like those it was given.
+
+    Examples
+    --------
+    >>> import tinygrad_ugan as ug
+    >>> def make_step(trial):
+    ...     def step(theta_g, theta_d, batch):
+    ...         how = {"steps": trial.steps, "lr": trial.lr}
+    ...         _, g = ug.unroll.value_and_grad(trial.game, theta_g, theta_d, batch, **how)
+    ...         path = ug.unroll.trajectory(trial.game, theta_g, theta_d, batch, **how)
+    ...         move = lambda theta, g: theta - trial.generator_lr * g
+    ...         return optree.tree_map(move, theta_g, g), path.thetas[-1]    # a mistake
+    ...     return step
+    >>> found = audit_step(make_step, trials(steps=[2]))
+    >>> found.verdict, found.left, found.ok
+    ('exact', 'theta_D^K', False)
+    """
+    chosen = tuple(trials() if on is None else on)
+    if not chosen:
+        raise ArgumentError("on", "no trials", "one trial or more")
+    return StepAudit(tuple(_audit(make_step, trial) for trial in chosen))
+
+
+def _audit(make_step: Callable[[Trial], Step], trial: Trial) -> TrialAudit:
+    step = make_step(trial)
+    if not callable(step):
+        raise ArgumentTypeError("make_step(trial)", repr(step), "a function: the step")
+    place = (trial.game, trial.theta_g, trial.theta_d, trial.batch)
+    problem = convert(*place, **trial.dynamics)
+    after = _take(step, trial)
+    found = _on_the_generator(problem, trial, after)
+    left = left_at(problem, trial, after)
+    state = ""
+    if trial.optimizer is not None and trial.steps > 0:
+        state = _on_the_state(problem, trial, found, _take(step, trial))
+        if left.remembers:
+            state = "not restored"
+    return TrialAudit(trial.name, found, left, state)
+
+
+def _take(step: Step, trial: Trial) -> After:
+    given = step(*trial.start())
+    if not (isinstance(given, tuple | list) and len(given) == 2):
+        raise ArgumentTypeError("step", type(given).__name__, "(new_theta_g, new_theta_d)")
+    theta_g = _vector("step(...)[0]", given[0], trial.theta_g)
+    theta_d = _vector("step(...)[1]", given[1], trial.theta_d)
+    return After(theta_g, theta_d, coarsest(given))
+
+
+def _vector(name: str, given: PyTree, like: PyTree) -> NDArray:
+    first, *others = readings(name, given, like)
+    if others:
+        raise ArgumentError(name, "arrays in an order that is not told", "the structure given")
+    return first
+
+
+def _gradient(trial: Trial, after: After) -> tuple[NDArray, float]:
+    """The generator's gradient, and how far rounding in its parameters hides it."""
+    before = ravel(trial.theta_g)[0].astype(np.float64)
+    eps = float(np.finfo(after.dtype).eps)
+    slack = 4 * eps * norm(before) / trial.generator_lr
+    return (before - after.theta_g) / trial.generator_lr, slack
+
+
+def _on_the_generator(problem: Problem, trial: Trial, after: After) -> Audit:
+    """The verdict from theta_D^0; or from theta_D^1, if that one is better."""
+    gradient, slack = _gradient(trial, after)
+    found = Judge.of(problem, after.dtype, slack)(gradient)
+    if found.ok:
+        return found
+    first = real_step(problem, trial, problem.state, problem.theta_g)
+    starts = [started_at(problem, first.theta)]
+    if trial.optimizer is not None:
+        starts.append(replace(problem, state=first))
+    later = [Judge.of(start, after.dtype, slack)(gradient) for start in starts]
+    best = min(later, key=lambda audit: ORDER.index(audit.verdict))
+    if ORDER.index(best.verdict) >= ORDER.index(found.verdict):
+        return found
+    return replace(best, notes=(*best.notes, MOVED_FIRST))
+
+
+def _on_the_state(problem: Problem, trial: Trial, found: Audit, again: After) -> str:
+    """What the inner optimiser remembers when the same step is taken a second time."""
+    gradient, slack = _gradient(trial, again)
+    second = Judge.of(problem, again.dtype, slack)(gradient)
+    if second.verdict == "state_not_restored":
+        return "not restored"
+    if second.verdict == found.verdict != "unknown":
+        return "fresh"
+    start = problem.state
+    for theta_g in (problem.theta_g, optree.tree_map(np.asarray, _unravel(again, trial))):
+        memory = real_step(problem, trial, start, theta_g).memory
+        judge = Judge.of(remembering(problem, memory), again.dtype, slack)
+        if judge(gradient).verdict == found.verdict != "unknown":
+            return "restored"
+    return "unknown"
+
+
+def _unravel(after: After, trial: Trial) -> PyTree:
+    return ravel(trial.theta_g)[1](after.theta_g)

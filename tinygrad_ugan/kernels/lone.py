@@ -1,0 +1,181 @@
+"""Discriminators with one hidden layer between a thin input and one output, in one go over rows.
+
+Each of these is what two kernels of `rows` do one after the other; a vector of the hidden layer is
+used again while it is in a register. The logit is ``s = h w' + b'`` with ``h = act(x w + b)``; the
+second layer's parameters and their gradients have a prime in the text, and in names a `2`.
+"""
+
+from __future__ import annotations
+
+from tinygrad_ugan.kernels.activations import ACTIVATIONS
+from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
+from tinygrad_ugan.kernels.rows import add_sums, added, affine, columns
+from tinygrad_ugan.kernels.strips import STRIP, strip
+
+
+def lone(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    ldx: Count,
+    w: Address,
+    ldw: Count,
+    bias: Address,
+    w2: Address,
+    bias2: Address,
+    h: Address,
+    ldh: Count,
+    s: Address,
+    lds: Count,
+    n: Count,
+) -> None:
+    """``h = act(x w + bias)`` and ``s = h w' + bias'``."""
+    act = ACTIVATIONS[activation]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = _factors(e, x, ldx, width, rows)
+        sums = [e.variable(e.zero()) for _ in rows]
+        with e.loop(n, step=e.lanes) as j:
+            weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
+            shift, weight2 = e.load(bias, j), e.load(w2, j)
+            for r, line, total in zip(rows, factors, sums, strict=True):
+                height = act.value(e, affine(e, line, weights, shift))
+                e.store(height, h, r * ldh + j)
+                total.set(e.fma(height, weight2, total.get()))
+        for r, total in zip(rows, sums, strict=True):
+            e.store_scalar(e.sum(total.get()) + e.load_scalar(bias2), s, r * lds)
+
+
+def lone_tangent(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    ldx: Count,
+    w: Address,
+    Rw: Address,
+    ldw: Count,
+    bias: Address,
+    Rbias: Address,
+    w2: Address,
+    Rw2: Address,
+    Rbias2: Address,
+    h: Address,
+    Rh: Address,
+    ldh: Count,
+    Rs: Address,
+    n: Count,
+) -> None:
+    """H again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
+    act = ACTIVATIONS[activation]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = _factors(e, x, ldx, width, rows)
+        sums = [e.variable(e.zero()) for _ in rows]
+        with e.loop(n, step=e.lanes) as j:
+            weights, Rweights = (
+                [e.load(e.at(m, c * ldw), j) for c in columns(e, width)] for m in (w, Rw)
+            )
+            shift, Rshift, weight2, Rweight2 = (e.load(m, j) for m in (bias, Rbias, w2, Rw2))
+            for r, line, total in zip(rows, factors, sums, strict=True):
+                height = act.value(e, affine(e, line, weights, shift))
+                Rheight = act.slope(e, height) * affine(e, line, Rweights, Rshift)
+                e.store(height, h, r * ldh + j)
+                e.store(Rheight, Rh, r * ldh + j)
+                total.set(e.fma(Rheight, weight2, e.fma(height, Rweight2, total.get())))
+        for r, total in zip(rows, sums, strict=True):
+            e.store_scalar(e.sum(total.get()) + e.load_scalar(Rbias2), Rs, r)
+
+
+def lone_backward(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    ldx: Count,
+    h: Address,
+    ldh: Count,
+    w2: Address,
+    ds: Address,
+    lds: Count,
+    dw: Address,
+    ldw: Count,
+    db: Address,
+    dw2: Address,
+    db2: Address,
+    n: Count,
+) -> None:
+    """With ``d = ds w' act'(z)``: ``dw += x^T d``, ``db += sum_r d``, ``dw' += sum_r ds h``.
+
+    And ``db' += sum_r ds``.
+    """
+    act = ACTIVATIONS[activation]
+    places = [*(e.at(dw, c * ldw) for c in columns(e, width)), db, dw2]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = _factors(e, x, ldx, width, rows)
+        cotangents = [e.broadcast(e.load_scalar(ds, r * lds)) for r in rows]
+        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+            weight2 = e.load(w2, j)
+            for r, line, s in zip(rows, factors, cotangents, strict=True):
+                height = e.load(h, r * ldh + j)
+                d = s * weight2 * act.slope(e, height)
+                _add(e, sums, line, d)
+                sums[-1] = e.fma(s, height, sums[-1])
+    add_sums(e, ds, lds, db2, 1)
+
+
+def lone_backward_tangent(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    ldx: Count,
+    h: Address,
+    Rh: Address,
+    ldh: Count,
+    w2: Address,
+    Rw2: Address,
+    ds: Address,
+    Rds: Address,
+    Rdw: Address,
+    ldw: Count,
+    Rdb: Address,
+    Rdw2: Address,
+    Rdb2: Address,
+    n: Count,
+) -> None:
+    """The derivative of `lone_backward`, x being constant.
+
+    With ``Rd = (Rds w' + ds Rw') act'(z) + ds w' act''(z) Rz``: ``Rdw += x^T Rd``,
+    ``Rdb += sum_r Rd``, ``Rdw' += sum_r ds Rh + Rds h`` and ``Rdb' += sum_r Rds``.
+    """
+    act = ACTIVATIONS[activation]
+    places = [*(e.at(Rdw, c * ldw) for c in columns(e, width)), Rdb, Rdw2]
+    with e.loop(e.rows, step=STRIP) as start:
+        rows = strip(start)
+        factors = _factors(e, x, ldx, width, rows)
+        pairs = [[e.broadcast(e.load_scalar(m, r)) for m in (ds, Rds)] for r in rows]
+        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+            weight2, Rweight2 = e.load(w2, j), e.load(Rw2, j)
+            for r, line, (s, Rs) in zip(rows, factors, pairs, strict=True):
+                height, Rheight = e.load(h, r * ldh + j), e.load(Rh, r * ldh + j)
+                Rd = e.fma(Rs, weight2, s * Rweight2) * act.slope(e, height)
+                if act.curved:
+                    Rd = e.fma(s * weight2, act.bend(e, height, Rheight), Rd)
+                _add(e, sums, line, Rd)
+                sums[-1] = e.fma(Rs, height, e.fma(s, Rheight, sums[-1]))
+    add_sums(e, Rds, e.index(1), Rdb2, 1)
+
+
+def _factors(e: Emitter, x: Value, ldx: Value, width: int, rows: list[Value]) -> list[list[Value]]:
+    """The elements of some rows of x, each as a vector."""
+    return [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+
+
+def _add(e: Emitter, sums: list[Value], factors: list[Value], d: Value) -> None:
+    """To the sums for dw and db, the first of them, what a row adds."""
+    for c, factor in enumerate(factors):
+        sums[c] = e.fma(factor, d, sums[c])
+    sums[len(factors)] = sums[len(factors)] + d

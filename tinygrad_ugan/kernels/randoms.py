@@ -1,0 +1,74 @@
+"""Random numbers, every one a function of a key and of its place alone: whoever computes it.
+
+Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") turns the numbers
+of a counter into random words, four at a time; Box and Muller's transform turns uniform numbers
+into normal ones, two at a time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_ugan.kernels import vecmath
+from tinygrad_ugan.kernels.emitter import Count, Emitter, Given, Slot, Value
+
+BLOCK = 64
+"""Numbers that are drawn together; a row, as the kernel counts."""
+
+DIGITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
+"""Binary digits of a uniform number."""
+
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
+ROUNDS = 10
+
+
+def normal(e: Emitter, digits: int, key: Given, first: Count, out: Slot) -> None:
+    """``out ~ N(0, 1)``, for `rows` rows of `BLOCK` numbers from the row `first` on.
+
+    A row takes as many counters as it needs, the first of them its words for the first numbers of
+    each quarter, or with two words for a number, of each half.
+    """
+    counters = BLOCK // 4 if digits <= 32 else BLOCK // 2
+    with e.loop(e.rows) as r, e.loop(counters, step=e.lanes) as c:
+        row = first + r
+        words = _philox(e, e.broadcast_integer(row * counters + c) + e.lane_numbers(), key)
+        if digits > 32:
+            words = [(words[i] << 32) | (words[i + 1] & _LOW) for i in (0, 2)]
+        x = [e.shortened(word) for word in words]
+        numbers = [z for i in range(0, len(x), 2) for z in _box_muller(e, digits, x[i], x[i + 1])]
+        for i, z in enumerate(numbers):
+            e.store(z, out, row * BLOCK + i * counters + c)
+
+
+_LOW = 2**32 - 1
+
+
+def _philox(e: Emitter, counter: Value, key: Value) -> list[Value]:
+    """Four words for every counter, in the lower halves of 64-bit integers; above them is noise."""
+    keys = [key, key >> 32]
+    x = [counter, counter >> 32, e.like(0, counter), e.like(0, counter)]
+    for _ in range(ROUNDS):
+        first, second = ((x[2 * i] & _LOW) * m for i, m in enumerate(MULTIPLIERS))
+        noise = [e.broadcast_integer(k) for k in keys]
+        x = [(second >> 32) ^ x[1] ^ noise[0], second, (first >> 32) ^ x[3] ^ noise[1], first]
+        keys = [k + w for k, w in zip(keys, WEYL, strict=True)]
+    return x
+
+
+def _box_muller(e: Emitter, digits: int, x: Value, y: Value) -> tuple[Value, Value]:
+    """``sqrt(-2 log u) (cos t, sin t)``, with u in (0, 1] of x, and an angle t of y.
+
+    The first bits of y are a t up to pi / 4, and the last two turn it: one changes cosine and sine,
+    one turns it round.
+    """
+    spare, half = 8 * e.dtype.itemsize - digits, 2.0 ** (digits - 1)
+    u = (e.from_integers(x >> spare) + (half + 1.0)) * (0.5 / half)
+    sine, cosine = vecmath.sin_cos(e, e.from_integers(y >> spare) * (np.pi / 4 / half))
+    radius = e.sqrt(-2.0 * vecmath.log(e, u))
+    turned = e.from_bits(e.to_bits(radius) | (y << 8 * e.dtype.itemsize - 1))
+    is_changed = (y & 2) > 0
+    return (
+        turned * e.where(is_changed, sine, cosine),
+        turned * e.where(is_changed, cosine, sine),
+    )

@@ -1,0 +1,40 @@
+"""Rows by the strip: enough independent work at a time to fill the pipelines.
+
+Rows come in whole tiles of four or eight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tinygrad_ugan.kernels.emitter import Emitter, Value
+
+STRIP = 4
+
+
+def strip(start: Value) -> list[Value]:
+    """The rows of the strip that begins there."""
+    return [start + i for i in range(STRIP)]
+
+
+def sums_over_rows(
+    e: Emitter, starts: Sequence[Value], add: Callable[[Value, list[Value]], Sequence[Value]]
+) -> list[Value]:
+    """The sums after ``sums = add(r, sums)`` for all rows r.
+
+    Each row of a strip has sums of its own, for an addition takes some cycles, and the next one to
+    the same sum waits for it. In the end they are added by pairs.
+    """
+    blank = [e.like(0.0, x) for x in starts]
+    lines = [[e.variable(x) for x in (blank if i else starts)] for i in range(STRIP)]
+    with e.loop(e.rows, step=STRIP) as start:
+        for r, line in zip(strip(start), lines, strict=True):
+            for total, new in zip(line, add(r, [x.get() for x in line]), strict=True):
+                total.set(new)
+    return [_by_pairs([x.get() for x in column]) for column in zip(*lines, strict=True)]
+
+
+def _by_pairs(values: list[Value]) -> Value:
+    while len(values) > 1:
+        values = [x + y for x, y in zip(values[::2], values[1::2], strict=True)]
+    return values[0]

@@ -1,0 +1,47 @@
+"""The discriminator's side of a game: one value and gradient, and no unrolling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_ugan import autodiff
+from tinygrad_ugan.unroll.dynamics import Ascent
+from tinygrad_ugan.unroll.fused import drawback, fused_ascent
+from tinygrad_ugan.unroll.game import AnyGame
+from tinygrad_ugan.unroll.problem import Problem
+
+PyTree = Any
+
+
+def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple[Any, PyTree]:
+    """What the discriminator climbs, and the gradient g that it climbs along.
+
+    ``inner(theta_g, theta_d, batch)`` and its derivative with respect to theta_D: g_0 of
+    `value_and_grad`, and by the same kernels where these apply.
+
+    Parameters
+    ----------
+    game, theta_g, theta_d
+        See `value_and_grad`.
+    batch
+        What the objective sees: one batch.
+
+    Returns
+    -------
+    value : float
+        In the dtype of the parameters.
+    gradient : pytree like `theta_d`
+
+    Examples
+    --------
+    >>> import tinygrad_ugan as ug
+    >>> game = ug.unroll.Game(lambda x, y, batch: x * y**2)
+    >>> value, gradient = ug.unroll.ascent(game, 2.0, 3.0, None)
+    >>> float(value), float(gradient)
+    (18.0, 12.0)
+    """
+    rule = Ascent([])
+    problem = Problem(game, theta_g, rule.start(theta_d), [batch], rule)
+    if drawback(problem) is None:
+        return fused_ascent(problem)
+    return autodiff.value_and_grad(game.inner, argnums=1)(theta_g, theta_d, batch)
