@@ -15,7 +15,7 @@ from tinygrad_ugan.gan import Config, Encoder, Run
 
 WIDTHS = (2, 8)  # of the generator's noise
 HIDDEN, BATCH, LEARNING_RATE, HELD_OUT = (128, 128), 256, 2e-3, 2_500
-GAN_STEPS, ENCODER_STEPS = 1_500, 1_500
+GAN_STEPS, ENCODER_STEPS = 3_000, 1_500
 STD = Config().data.std
 
 PAGE = """
@@ -23,8 +23,8 @@ A GAN makes x of z and knows no way back. The first paper on GANs proposed to tr
 it once the generator is done: pairs z ~ N(0, I), x = G(z) cost nothing, and an encoder
 q(z | x) = N(mean(x), deviation(x)^2) that maximises E log q(z | x) on them approaches p(z | x).
 
-The generator is one of the unrolled GAN on the ring (K = 5, the settings of `ring-miniature` with
-half the steps), with noise of 2 and of 8 numbers. What is shown:
+The generator is one of the unrolled GAN on the ring (K = 5, the settings of `ring-miniature`), with
+noise of 2 and of 8 numbers. What is shown:
 
 **Reconstruction**: data that neither G nor the encoder has seen go through G(mean(x)), and come
 back at some distance; beside it the distance from x to the nearest of as many samples of G, below

