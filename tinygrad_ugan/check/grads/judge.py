@@ -55,7 +55,8 @@ class Oracle:
         self.noise = noise_of(line)
         # What the longest step of the differences would suffer: f itself may cancel as they do.
         self._rounding = quotient_rounding(np.abs(join(flat.outputs)), self.noise, LONGEST)
-        self.is_complex = self._holds(by_complex_step(line), by_differences(line, self.noise))
+        rates = by_complex_step(line)
+        self.is_complex = rates is not None and _agree(rates, by_differences(line, self.noise))
 
     def rates(self, v: NDArray) -> Estimate:
         """The derivative along v."""
@@ -68,13 +69,6 @@ class Oracle:
     def rates_again(self, v: NDArray) -> Estimate:
         """The same by differences over other steps."""
         return by_differences(self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7)
-
-    def _holds(self, rates: NDArray | None, known: Estimate) -> bool:
-        if rates is None or rates.shape != known.value.shape:
-            return False
-        tolerance = CAUTION * known.error + ROUNDINGS * EPSILON * np.abs(rates)
-        is_settled = (tolerance <= UNSETTLED * np.abs(rates)) | (known.error <= 2 * known.rounding)
-        return bool(np.all(is_settled & (np.abs(rates - known.value) <= tolerance)))
 
 
 class Verdict(NamedTuple):
@@ -166,6 +160,15 @@ class Judge:
     def _nudged(self, x: Any) -> Any:
         by = self._epsilon * self._rng.integers(-1, 2, np.shape(x))
         return np.asarray(x * (1 + by), x.dtype)[()]
+
+
+def _agree(rates: NDArray, known: Estimate) -> bool:
+    """Whether complex steps agree with differences that have settled."""
+    if rates.shape != known.value.shape:
+        return False
+    tolerance = CAUTION * known.error + ROUNDINGS * EPSILON * np.abs(rates)
+    is_settled = (tolerance <= UNSETTLED * np.abs(rates)) | (known.error <= 2 * known.rounding)
+    return bool(np.all(is_settled & (np.abs(rates - known.value) <= tolerance)))
 
 
 def directions(flat: Flat, rng: np.random.Generator) -> Iterator[NDArray]:
