@@ -35,6 +35,9 @@ SPREADS = 10
 CAUTION = 10
 """Differences may be off by so many times what they estimate themselves."""
 
+COMPLEX_ROUNDINGS = 100
+"""Special functions of complex numbers are less accurate than those of real ones."""
+
 UNSETTLED = 1e-4
 """Where differences are off by more, relatively, and not by rounding, they decide nothing."""
 
@@ -64,7 +67,8 @@ class Oracle:
         rates = by_complex_step(line) if self.is_complex else None
         if rates is None:
             return by_differences(line, self.noise)
-        return Estimate(rates, self._rounding, self._rounding)
+        rounding = self._rounding + COMPLEX_ROUNDINGS * EPSILON * np.abs(rates)
+        return Estimate(rates, rounding, rounding)
 
     def rates_again(self, v: NDArray) -> Estimate:
         """The same by differences over other steps."""
