@@ -27,7 +27,7 @@ def test_every_function_of_the_engine_passes(call):
     check_grads(*call, order=1)
 
 
-@given(strategies.programs(max_steps=10))
+@given(strategies.programs(min_steps=2, max_steps=5))
 def test_random_programs_pass(program):
     check_grads(program, (program.x,), order=1)
 

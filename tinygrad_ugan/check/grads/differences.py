@@ -112,7 +112,7 @@ def by_differences(
 
 
 def noise_of(line: Line) -> NDArray:
-    """The standard deviation of the rounding errors of f, whatever precision it computes in.
+    """The mean size of the rounding errors of f, whatever precision it computes in.
 
     From differences of high order, where nothing is left of a smooth function: More and Wild
     (2011), Estimating computational noise.
@@ -140,7 +140,8 @@ def _noise_at(line: Line, spacing: float) -> NDArray:
     found = []
     for order in range(1, 7):
         differences = np.diff(differences, axis=0)
-        found.append(np.sqrt(np.mean(differences**2, axis=0) / math.comb(2 * order, order)))
+        growth = math.sqrt(math.comb(2 * order, order))
+        found.append(np.mean(np.abs(differences), axis=0) / growth)
     return np.stack(found[2:])
 
 

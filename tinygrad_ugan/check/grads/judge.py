@@ -35,6 +35,9 @@ SPREADS = 10
 CAUTION = 10
 """Differences may be off by so many times what they estimate themselves."""
 
+COMPLEX_ROUNDINGS = 100
+"""Special functions of complex numbers are less accurate than those of real ones."""
+
 UNSETTLED = 1e-4
 """Where differences are off by more, relatively, and not by rounding, they decide nothing."""
 
@@ -55,7 +58,8 @@ class Oracle:
         self.noise = noise_of(line)
         # What the longest step of the differences would suffer: f itself may cancel as they do.
         self._rounding = quotient_rounding(np.abs(join(flat.outputs)), self.noise, LONGEST)
-        self.is_complex = self._holds(by_complex_step(line), by_differences(line, self.noise))
+        rates = by_complex_step(line)
+        self.is_complex = rates is not None and _agree(rates, by_differences(line, self.noise))
 
     def rates(self, v: NDArray) -> Estimate:
         """The derivative along v."""
@@ -63,18 +67,12 @@ class Oracle:
         rates = by_complex_step(line) if self.is_complex else None
         if rates is None:
             return by_differences(line, self.noise)
-        return Estimate(rates, self._rounding, self._rounding)
+        rounding = self._rounding + COMPLEX_ROUNDINGS * EPSILON * np.abs(rates)
+        return Estimate(rates, rounding, rounding)
 
     def rates_again(self, v: NDArray) -> Estimate:
         """The same by differences over other steps."""
         return by_differences(self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7)
-
-    def _holds(self, rates: NDArray | None, known: Estimate) -> bool:
-        if rates is None or rates.shape != known.value.shape:
-            return False
-        tolerance = CAUTION * known.error + ROUNDINGS * EPSILON * np.abs(rates)
-        is_settled = (tolerance <= UNSETTLED * np.abs(rates)) | (known.error <= 2 * known.rounding)
-        return bool(np.all(is_settled & (np.abs(rates - known.value) <= tolerance)))
 
 
 class Verdict(NamedTuple):
@@ -166,6 +164,15 @@ class Judge:
     def _nudged(self, x: Any) -> Any:
         by = self._epsilon * self._rng.integers(-1, 2, np.shape(x))
         return np.asarray(x * (1 + by), x.dtype)[()]
+
+
+def _agree(rates: NDArray, known: Estimate) -> bool:
+    """Whether complex steps agree with differences that have settled."""
+    if rates.shape != known.value.shape:
+        return False
+    tolerance = CAUTION * known.error + ROUNDINGS * EPSILON * np.abs(rates)
+    is_settled = (tolerance <= UNSETTLED * np.abs(rates)) | (known.error <= 2 * known.rounding)
+    return bool(np.all(is_settled & (np.abs(rates - known.value) <= tolerance)))
 
 
 def directions(flat: Flat, rng: np.random.Generator) -> Iterator[NDArray]:
