@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.kernels.program import Place
+from tinygrad_ugan.kernels.program import Place, address_of
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
 
@@ -46,9 +46,5 @@ class AscentProgram(SweepProgram):
         given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, real, noise)]
         gradient = [np.empty(x.shape, x.dtype) for x in theta_d]
         unused = [0] * len(theta_g)  # where a sweep leaves the generator's gradient
-        self._executable.run([*map(_address, given), *unused, *map(_address, gradient)])
+        self._executable.run([*map(address_of, given), *unused, *map(address_of, gradient)])
         return real.dtype.type(self.inner_values()[0]), gradient
-
-
-def _address(x: NDArray) -> int:
-    return x.__array_interface__["data"][0]

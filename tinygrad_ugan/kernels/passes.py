@@ -11,7 +11,6 @@ A forward pass leaves a record, its padded parameters and activations, which the
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from tinygrad_ugan.kernels.program import (
     Executable,
     Place,
     Program,
+    address_of,
     split,
 )
 from tinygrad_ugan.kernels.rates import Rates
@@ -56,16 +56,10 @@ class Record:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.memory = shelf.take()
-        self.address = _address(self.memory)
+        self.address = address_of(self.memory)
 
     def __del__(self) -> None:
         self._shelf.put(self.memory)
-
-
-def _address(x: NDArray) -> int:
-    if x.flags.writeable:  # many times as fast as x.ctypes.data
-        return ctypes.addressof(ctypes.c_char.from_buffer(x.data))
-    return x.ctypes.data
 
 
 class Runner:
@@ -83,7 +77,7 @@ class Runner:
         outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
         arrays += outputs
         executable = self._borrow()
-        executable.run([_address(x) for x in arrays], record.address)
+        executable.run([address_of(x) for x in arrays], record.address)
         self._free.append(executable)
         return outputs
 

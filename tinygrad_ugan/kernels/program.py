@@ -7,6 +7,7 @@ section, and add calls by keyword. Nothing is computed until `Program.run`.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -312,6 +313,17 @@ class Executable:
         flat = self._memory[start : start + array.copy].view(self.dtype)
         tall = flat.size // array.ld
         return flat[: tall * array.ld].reshape(tall, array.ld)[: array.rows, : array.columns]
+
+
+def address_of(x: NDArray) -> int:
+    """Where the elements of a contiguous array begin."""
+    try:
+        return ctypes.addressof(_first_byte(x))
+    except TypeError:  # it is read-only, which takes longer
+        return x.ctypes.data
+
+
+_first_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
 def aligned(size: int) -> NDArray[np.uint8]:
