@@ -1,8 +1,11 @@
 """What a training step costs, and what sampling, metrics and checkpoints add to it.
 
 Run ``python benchmarks/training.py``. Each part is timed by itself, after a warm-up, on the state
-in which training starts: the median of several calls. What happens every so many steps is divided
-by the cadence of the settings. One BLAS thread. Writes benchmarks/results/training.json.
+in which training starts: the median of several calls. Those that are set against each other take
+turns. An iteration is a step with the draws for it; its ratio to the unrolled gradient alone says
+what everything else costs. What happens every so many steps is divided by the cadence of the
+settings. "A" are the settings of that name in the README. One BLAS thread. Writes
+benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -28,7 +31,12 @@ from tinygrad_ugan.gan.draws import streams
 from tinygrad_ugan.gan.evaluation import Evaluation
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
-NAMES = ("ring", "ring-miniature")
+A = gan.Networks(discriminator=(128, 128), activation="tanh")
+SETTINGS = {
+    "ring": PRESETS["ring"],
+    "ring-miniature": PRESETS["ring-miniature"],
+    "A": dataclasses.replace(PRESETS["ring"], networks=A),
+}
 
 
 def median(function, calls=15):
@@ -40,6 +48,12 @@ def median(function, calls=15):
         function()
         times.append(time.perf_counter() - started)
     return 1e3 * statistics.median(times)
+
+
+def medians(functions, rounds=9):
+    """Median milliseconds of a call of each function; they take turns."""
+    times = [{name: median(f) for name, f in functions.items()} for _ in range(rounds)]
+    return {name: statistics.median(t[name] for t in times) for name in functions}
 
 
 def measure(config):
@@ -64,9 +78,14 @@ def measure(config):
 
     with tempfile.TemporaryDirectory(dir=RESULTS.parent) as folder:
         parts = {
-            "step": median(lambda: step(state, batches)),
-            "of it the unrolled gradient": median(gradient),
-            "draws": median(draws.next),
+            **medians(
+                {
+                    "iteration": lambda: step(state, draws.next()),
+                    "step": lambda: step(state, batches),
+                    "of it the unrolled gradient": gradient,
+                    "draws": draws.next,
+                }
+            ),
             "loop": loop_overhead(config),
             "row of metrics": median(row),
             "checkpoint": median(lambda: checkpoint.save(Path(folder), full)),
@@ -77,7 +96,8 @@ def measure(config):
         + parts["checkpoint"] / config.checkpoint_every
     )
     shares = {"draws": parts["draws"] / whole, "metrics and checkpoints": occasional / whole}
-    return {"milliseconds": parts, "share of a step": shares}
+    ratio = parts["iteration"] / parts["of it the unrolled gradient"]
+    return {"milliseconds": parts, "share of a step": shares, "iteration / gradient": ratio}
 
 
 def loop_overhead(config, steps=2000):
@@ -97,13 +117,14 @@ def loop_overhead(config, steps=2000):
 
 def main():
     """Measure, print, write."""
-    figures = {name: measure(PRESETS[name]) for name in NAMES}
+    figures = {name: measure(config) for name, config in SETTINGS.items()}
     for name, parts in figures.items():
         print(name)
         for part, value in parts["milliseconds"].items():
             print(f"  {part:28s} {value:9.3f} ms")
         for part, value in parts["share of a step"].items():
             print(f"  {part:28s} {value:9.1%} of a step")
+        print(f"  {'iteration / gradient':28s} {parts['iteration / gradient']:9.2f}")
     machine = {"machine": platform.platform(), "numpy": np.__version__}
     RESULTS.write_text(json.dumps(machine | figures, indent=2) + "\n")
 

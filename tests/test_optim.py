@@ -1,12 +1,14 @@
 """All optimisers against textbook recurrences, and differentiated through."""
 
 import numpy as np
+import optree
 import pytest
 
 import tinygrad_ugan as ug
 from tests.autodiff.checks import check_modes
 from tinygrad_ugan import optim
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.kernels import threads
 
 OPTIMIZERS = [optim.SGD(0.1), optim.Momentum(0.1, 0.7), optim.Adam(0.1, 0.5, 0.9, 1e-3)]
 each = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
@@ -86,3 +88,58 @@ def test_differentiable_at_a_zero_gradient(optimizer):
 def test_bad_settings(call, words):
     with pytest.raises(ArgumentError, match=words):
         call()
+
+
+SHAPES = ((3, 5), (5,), (), (130, 70), (70,))
+
+
+def some_arrays(rng, dtype):
+    return [rng.standard_normal(shape).astype(dtype) for shape in SHAPES]
+
+
+# float32: some roundings of parameters that are about 1.
+@each
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-6), (np.float64, 1e-14)])
+def test_a_whole_step_is_update_and_apply(optimizer, dtype, rtol, rng):
+    params = expected = some_arrays(rng, dtype)
+    state = known = optimizer.init(params)
+    held = []
+    for scale in (1.0, 0.7, 0.0, 0.1):
+        grads = some_arrays(rng, dtype)
+        held.append((params, [x.copy() for x in params]))
+        params, state = optim.descend(optimizer, grads, state, params, scale)
+        updates, known = optimizer.update(grads, known, expected)
+        expected = optim.apply_updates(expected, updates, scale)
+        both = map(optree.tree_leaves, ((params, state), (expected, known)))
+        for got, right in zip(*both, strict=True):
+            np.testing.assert_allclose(got, right, rtol=rtol, atol=rtol)
+            assert np.shape(got) == np.shape(right)
+        assert {x.dtype for x in params} == {np.dtype(dtype)}
+    for kept, copies in held:
+        for x, copy in zip(kept, copies, strict=True):
+            np.testing.assert_array_equal(x, copy)
+
+
+@each
+def test_a_whole_step_can_be_differentiated(optimizer):
+    def moved(x):
+        return optim.descend(optimizer, 3 * x, optimizer.init(x), x)[0]
+
+    def by_parts(x):
+        updates, _ = optimizer.update(3 * x, optimizer.init(x), x)
+        return optim.apply_updates(x, updates)
+
+    assert ug.grad(moved)(0.5) == ug.grad(by_parts)(0.5)
+
+
+def test_a_whole_step_has_the_same_bits_on_any_number_of_threads(rng):
+    adam, before, found = optim.Adam(), threads.get_num_threads(), set()
+    params, grads = some_arrays(rng, np.float32), some_arrays(rng, np.float32)
+    try:
+        for n in (1, 2, 3):
+            threads.set_num_threads(n)
+            after = optim.descend(adam, grads, adam.init(params), params)
+            found.add(tuple(np.asarray(x).tobytes() for x in optree.tree_leaves(after)))
+    finally:
+        threads.set_num_threads(before)
+    assert len(found) == 1

@@ -7,6 +7,8 @@ the negative gradient. Every update can itself be differentiated, at a zero grad
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -132,15 +134,67 @@ class Adam:
         square = optree.tree_map(
             lambda v, g: self.beta2 * v + (1 - self.beta2) * (g * g), state.square, grads
         )
-        step = -self.lr / (1 - self.beta1**steps)
-        scale = 1 / (1 - self.beta2**steps)
+        *_, step, scale = self._scalars(steps)
         updates = optree.tree_map(
             lambda m, v: step * m / np.sqrt(scale * v + self.eps**2), mean, square
         )
         return updates, AdamState(steps, mean, square)
 
+    def _scalars(self, steps: int, scale: float = 1.0) -> tuple[float, ...]:
+        """What `tinygrad_ugan.kernels.parameters` takes for a step, with its length scaled."""
+        b1, b2 = self.beta1, self.beta2
+        step, correction = -scale * self.lr / (1 - b1**steps), 1 / (1 - b2**steps)
+        return b1, 1 - b1, b2, 1 - b2, self.eps**2, step, correction
+
 
 Optimizer = SGD | Momentum | Adam
+
+
+def descend(
+    optimizer: Optimizer, grads: PyTree, state: PyTree, params: PyTree, scale: float = 1.0
+) -> tuple[PyTree, PyTree]:
+    """Take one whole step: `update`, then `apply_updates`; return ``(params, state)``.
+
+    Adam's goes through the kernels where parameters are plain arrays: the same up to rounding, in
+    one pass over memory instead of a dozen.
+
+    Examples
+    --------
+    >>> theta = np.array([1.0, 2.0])
+    >>> theta, state = descend(SGD(lr=0.5), np.array([2.0, 0.0]), (), theta)
+    >>> theta
+    array([0., 2.])
+    """
+    if isinstance(optimizer, Adam):
+        leaves, structure = optree.tree_flatten(params)
+        groups = [leaves, *map(optree.tree_leaves, (grads, state.mean, state.square))]
+        program = _adam_program(groups)
+        if program is not None:
+            scalars = optimizer._scalars(state.steps + 1, scale)
+            after = program.step(scalars, *groups)
+            params, mean, square = (optree.tree_unflatten(structure, x) for x in after)
+            return params, AdamState(state.steps + 1, mean, square)
+    updates, state = optimizer.update(grads, state, params)
+    return apply_updates(params, updates, scale), state
+
+
+def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
+    """What takes a step of Adam for these arrays, or None where NumPy has to."""
+    every = [leaf for group in groups for leaf in group]
+    if not every or any(type(leaf) is not np.ndarray for leaf in every):
+        return None
+    dtypes = {leaf.dtype for leaf in every}
+    if len(dtypes) > 1 or every[0].dtype not in (np.float32, np.float64):
+        return None
+    return _kernels(tuple(leaf.shape for leaf in groups[0]), every[0].dtype)
+
+
+@functools.lru_cache(maxsize=32)
+def _kernels(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
+    from tinygrad_ugan.kernels.descent import AdamDescent
+    from tinygrad_ugan.kernels.target import PLAIN, host_target
+
+    return None if host_target() == PLAIN else AdamDescent(shapes, host_target(), dtype)
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -1,5 +1,6 @@
 """What the discriminator climbs, against the engine."""
 
+import hypothesis
 import numpy as np
 import optree
 import pytest
@@ -16,6 +17,7 @@ def by_engine(game, *arguments):
     return ug.value_and_grad(game.inner, argnums=1)(*arguments)
 
 
+@hypothesis.settings(max_examples=hypothesis.settings().max_examples // 3)
 @given(problem=mlp_problems(max_steps=0))
 def test_is_the_gradient_of_the_inner_objective(problem):
     game, theta_g, theta_d, batch, _ = problem

@@ -19,7 +19,7 @@ from tinygrad_ugan import unroll
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.game import Batch
-from tinygrad_ugan.optim import apply_updates
+from tinygrad_ugan.optim import descend
 
 PyTree = Any
 
@@ -122,8 +122,9 @@ class TrainStep:
             truncate=self.config.unroll.truncate,
         )
         gradient = self._clipped(gradient)
-        updates, memory = self._optimizer_g.update(gradient, state.optimizer_g, state.theta_g)
-        theta_g = apply_updates(state.theta_g, updates, self._scale(state))
+        theta_g, memory = descend(
+            self._optimizer_g, gradient, state.optimizer_g, state.theta_g, self._scale(state)
+        )
         check_finite("theta_g", theta_g)
         return f_K, theta_g, memory
 
@@ -135,8 +136,9 @@ class TrainStep:
             f, ascent = unroll.ascent(self.game, theta_g, theta_d, batch)
             first = f if first is None else first
             descent = self._clipped(optree.tree_map(np.negative, ascent))
-            updates, memory = self._optimizer_d.update(descent, memory, theta_d)
-            theta_d = apply_updates(theta_d, updates, self._scale(state))
+            theta_d, memory = descend(
+                self._optimizer_d, descent, memory, theta_d, self._scale(state)
+            )
             if not is_finite(theta_d):
                 check_finite("discriminator_gradient", ascent)
                 check_finite("theta_d", theta_d)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import randoms
-from tinygrad_ugan.kernels.program import FIRST_ROW, Program, split
+from tinygrad_ugan.kernels.program import FIRST_ROW, Program, address_of, split
 from tinygrad_ugan.kernels.shelf import Shelf
 from tinygrad_ugan.kernels.target import Target
 
@@ -50,5 +50,5 @@ class Noise:
         ndarray, shape (size,)
         """
         numbers = self._shelf.lend().view(self._dtype)
-        self._executable.run([key, numbers.ctypes.data])
+        self._executable.run([key, address_of(numbers)])
         return numbers[: self._size]

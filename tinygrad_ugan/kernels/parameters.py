@@ -221,12 +221,49 @@ def pull_back_adam(
         e.store(use(rule.beta2 * second), xi, offset)
 
 
-class _Adam:
-    """Adam's arithmetic: scalars beta1, 1 - beta1, beta2, 1 - beta2, eps^2, step_k and scale_k."""
+def descend_adam(
+    e: Emitter,
+    first: Count,
+    scalars: Address,
+    theta: Slot,
+    g: Slot,
+    mean: Slot,
+    square: Slot,
+    theta_next: Slot,
+    mean_next: Slot,
+    square_next: Slot,
+) -> None:
+    """One step of `tinygrad_ugan.optim.Adam` down, on `rows` of the caller's numbers from `first`.
 
-    def __init__(self, e: Emitter, scalars: Value) -> None:
+    `scalars` are as `_Adam` reads them.
+    """
+
+    def step(rule: _Adam, load: Callable[..., Value], store: Callable[..., None]) -> None:
+        new = rule.moments(load(g, i), load(mean, i), load(square, i))
+        store(new[0], mean_next, i)
+        store(new[1], square_next, i)
+        store(load(theta, i) + rule.step * new[0] / rule.root(new[1]), theta_next, i)
+
+    vectors, single = _Adam(e, scalars), _Adam(e, scalars, e.load_scalar)
+    edge = first + e.rows / e.lanes * e.lanes
+    with e.loop(edge, first, e.lanes) as i:
+        step(vectors, e.load, e.store)
+    with e.loop(first + e.rows, edge) as i:
+        step(single, e.load_scalar, e.store_scalar)
+
+
+class _Adam:
+    """Adam's arithmetic: scalars beta1, 1 - beta1, beta2, 1 - beta2, eps^2, step_k and scale_k.
+
+    On vectors, or as `read` reads the scalars.
+    """
+
+    def __init__(
+        self, e: Emitter, scalars: Value, read: Callable[[Value, int], Value] | None = None
+    ) -> None:
         self.e = e
-        values = [e.broadcast(e.load_scalar(scalars, i)) for i in range(7)]
+        read = read or (lambda base, i: e.broadcast(e.load_scalar(base, i)))
+        values = [read(scalars, i) for i in range(7)]
         self.beta1, self.rest1, self.beta2, self.rest2, self.floor, self.step, self.scale = values
 
     def moments(self, descent: Value, mean: Value, square: Value) -> tuple[Value, Value]:

@@ -176,6 +176,24 @@ def pull_back_adam(partial, lam, nu, xi, scalars, g, mean, square, v):
         xi[r, j] = beta2 * second
 
 
+@states(
+    scalars="7",
+    theta="first+rows",
+    g="first+rows",
+    mean="first+rows",
+    square="first+rows",
+    theta_next="first+rows",
+    mean_next="first+rows",
+    square_next="first+rows",
+)
+def descend_adam(first, scalars, theta, g, mean, square, theta_next, mean_next, square_next):
+    """One step of Adam down, from element `first` on."""
+    for i in range(first, g.size):
+        m, s, root = moments(scalars, -g[i], mean[i], square[i])
+        mean_next[i], square_next[i] = m, s
+        theta_next[i] = theta[i] + scalars[5] * m / root
+
+
 @states(x="rows n ld", y="rows n ld", out="1")
 def inner_product(x, y, out):
     """``out += sum x y``."""

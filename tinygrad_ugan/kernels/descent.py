@@ -1,0 +1,83 @@
+"""A step of Adam down, for all parameters of a network in one pass."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.kernels import network, parameters
+from tinygrad_ugan.kernels.program import FIRST_ROW, Executable, Program, address_of
+from tinygrad_ugan.kernels.shelf import Shelf
+from tinygrad_ugan.kernels.target import Target
+
+_CHUNK = 2**13  # elements of a chunk at least: less is not worth a second thread
+_GIVEN = ("theta", "g", "mean", "square")
+_RESULTS = ("theta_next", "mean_next", "square_next")
+
+
+class AdamDescent:
+    """Adam for arrays of certain shapes; several threads may use it at once.
+
+    Parameters
+    ----------
+    shapes : sequence of tuple of int
+    target : Target
+    dtype : dtype
+        Of all numbers.
+    """
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], target: Target, dtype: DTypeLike) -> None:
+        self._dtype, unit = np.dtype(dtype), target.padded(1, dtype)
+        sizes = [math.prod(shape) for shape in shapes]
+        ends = list(itertools.accumulate(-(-size // unit) * unit for size in sizes))
+        starts = [0, *ends[:-1]]
+        stops = [start + size for start, size in zip(starts, sizes, strict=True)]
+        self._pieces = list(zip(starts, stops, shapes, strict=True))
+        self._shelf = Shelf(len(_RESULTS) * ends[-1] * self._dtype.itemsize)
+        results = np.add.outer(starts, ends[-1] * np.arange(len(_RESULTS)))
+        self._offsets = results.ravel() * self._dtype.itemsize
+        self._program = p = Program(target, dtype)
+        self._scalars = p.vector(7)
+        chunks = max(1, min(4, sum(sizes) // _CHUNK))
+        p.run_phase(p.phase(chunks))
+        given = [{name: p.slot() for name in _GIVEN} for _ in sizes]
+        for size, slots in zip(sizes, given, strict=True):
+            slots |= {name: p.slot() for name in _RESULTS}
+            p.section(network.shares(size, chunks, unit))
+            p.call(parameters.descend_adam, first=FIRST_ROW, scalars=self._scalars, **slots)
+        self._free: list[Executable] = []
+
+    def step(
+        self, scalars: Sequence[float], *arrays: Sequence[NDArray]
+    ) -> tuple[list[NDArray], ...]:
+        """Parameters and both means after the step, in memory that earlier ones no longer use.
+
+        Parameters
+        ----------
+        scalars : sequence of float
+            beta1, 1 - beta1, beta2, 1 - beta2, eps^2, and how the step and the mean of squares are
+            scaled: see `tinygrad_ugan.optim.Adam`.
+        *arrays : sequence of ndarray
+            Parameters, gradients, and the running means of these and of their squares.
+        """
+        given = [[np.ascontiguousarray(x) for x in group] for group in arrays]
+        memory = self._shelf.lend().view(self._dtype).reshape(len(_RESULTS), -1)
+        executable = self._borrow()
+        executable.view(self._scalars)[0] = scalars
+        sources = [address_of(x) for leaf in zip(*given, strict=True) for x in leaf]
+        executable.run([*sources, *(address_of(memory) + self._offsets).tolist()])
+        self._free.append(executable)
+        return tuple(
+            [line[start:stop].reshape(shape) for start, stop, shape in self._pieces]
+            for line in memory
+        )
+
+    def _borrow(self) -> Executable:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._program.compile()
