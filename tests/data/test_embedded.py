@@ -9,6 +9,7 @@ def test_samples_lie_on_a_subspace_and_around_the_centres(rng):
     n = 4_000
     x, centers = data.embedded(n, **SHAPE, std=0.1, rng=rng), data.embedded_centers(**SHAPE)
     assert np.linalg.matrix_rank(x) == np.linalg.matrix_rank(np.vstack([x, centers])) == 20
+    np.testing.assert_allclose(np.linalg.norm(centers, axis=1), 2.0)
     distance = np.linalg.norm(x[:, None] - centers, axis=2)
     shares = np.bincount(distance.argmin(axis=1)) / n
     np.testing.assert_allclose(shares, 0.25, atol=4 * np.sqrt(3 / 16 / n))  # 4 standard errors

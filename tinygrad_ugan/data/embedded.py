@@ -2,8 +2,8 @@
 
 VEEGAN's "1200D" is a mixture of ten isotropic 700-dimensional Gaussians embedded in 1200
 dimensions; where they lie, how wide they are and how they are embedded is not published. Here the
-subspace is random, and the centres are standard normal in it. Both are drawn from seed 0: it is one
-data set, whatever generator samples it.
+subspace and the directions of the centres are random, drawn from seed 0: it is one data set, whatever
+generator samples it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 
 
 def embedded_centers(
-    modes: int = 10, dimension: int = 1200, rank: int = 700
+    modes: int = 10, dimension: int = 1200, rank: int = 700, radius: float = 2.0
 ) -> NDArray[np.float64]:
-    """Return the centres of the modes.
+    """Return the centres of the modes: that far from the origin, in random directions.
 
     Returns
     -------
@@ -28,8 +28,8 @@ def embedded_centers(
     >>> embedded_centers(3, dimension=5, rank=2).shape
     (3, 5)
     """
-    basis, places = _layout(modes, dimension, rank)
-    return places @ basis
+    basis, directions = _layout(modes, dimension, rank)
+    return radius * directions @ basis
 
 
 def embedded(
@@ -38,7 +38,8 @@ def embedded(
     modes: int = 10,
     dimension: int = 1200,
     rank: int = 700,
-    std: float = 0.1,
+    radius: float = 2.0,
+    std: float = 0.02,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
 ) -> NDArray:
@@ -52,8 +53,9 @@ def embedded(
         Number of Gaussians.
     dimension, rank : int
         Of the space, and of the subspace that all samples lie on.
-    std : float
-        Standard deviation along each axis of the subspace.
+    radius, std : float
+        Distance of the centres from the origin, and standard deviation along each axis of the
+        subspace.
     rng : numpy.random.Generator
         Source of randomness.
     dtype : dtype
@@ -68,8 +70,8 @@ def embedded(
     >>> embedded(4, dimension=5, rank=2, rng=np.random.default_rng(0)).shape
     (4, 5)
     """
-    basis, places = _layout(modes, dimension, rank)
-    within = places[rng.integers(modes, size=n)] + std * rng.standard_normal((n, rank))
+    basis, directions = _layout(modes, dimension, rank)
+    within = radius * directions[rng.integers(modes, size=n)] + std * rng.standard_normal((n, rank))
     return within.astype(dtype) @ basis.astype(dtype)
 
 
@@ -77,7 +79,8 @@ def embedded(
 def _layout(
     modes: int, dimension: int, rank: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The orthonormal rows that span the subspace, and the centres in their coordinates."""
+    """The orthonormal rows that span the subspace, and unit vectors in their coordinates."""
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.standard_normal((dimension, rank)))[0].T
-    return basis, rng.standard_normal((modes, rank))
+    directions = rng.standard_normal((modes, rank))
+    return basis, directions / np.linalg.norm(directions, axis=1, keepdims=True)

@@ -12,9 +12,10 @@ from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
     "foundations": ("bilinear",),
-    "unrolling": (),
+    "unrolling": ("ring", "ring-best", "ring-notebook", "double-ring", "grid", "1200d"),
     "uses": (),
 }
+_RENAMED = {"1200d": "high_dimensional"}  # no name of a module starts with a digit
 
 
 def names() -> tuple[str, ...]:
@@ -42,7 +43,7 @@ def find(name: str) -> Experiment:
 
 def _modules() -> dict[str, str]:
     return {
-        name: f"{__package__}.{theme}.{name.replace('-', '_')}"
+        name: f"{__package__}.{theme}.{_RENAMED.get(name, name.replace('-', '_'))}"
         for theme, members in _THEMES.items()
         for name in members
     }

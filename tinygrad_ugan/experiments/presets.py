@@ -8,6 +8,9 @@ PRESETS: MappingProxyType[str, Config] = MappingProxyType(
     {
         "ring": Config(),  # Metz et al. (2016), appendix A
         "ring-miniature": Config.miniature(),
+        "ring-best": Config.miniature().updated(
+            {"networks": {"noise": 4, "generator": (256, 256)}, "batch": 512}
+        ),
         "grid": Config(data=Grid()),  # Srivastava et al. (2017), VEEGAN, section 4.1
     }
 )

@@ -119,7 +119,9 @@ class Embedded(Settings):
     """Dimensions of the space."""
     rank: int = whole(700, least=1)
     """Dimensions of the subspace that all samples lie on, at most those of the space."""
-    std: float = positive(0.1)
+    radius: float = positive(2.0)
+    """Distance of the centres from the origin."""
+    std: float = positive(0.02)
     """Standard deviation of each Gaussian along each axis of the subspace."""
 
     def __post_init__(self) -> None:
@@ -133,7 +135,7 @@ class Embedded(Settings):
 
     def centers(self) -> NDArray[np.float64]:
         """Return the centres of the modes, shape (modes, dimension)."""
-        return data.embedded_centers(self.modes, self.dimension, self.rank)
+        return data.embedded_centers(self.modes, self.dimension, self.rank, self.radius)
 
 
 Ring.kinds = Grid.kinds = DoubleRing.kinds = Embedded.kinds = {
