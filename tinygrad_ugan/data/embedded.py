@@ -2,8 +2,8 @@
 
 VEEGAN's "1200D" is a mixture of ten isotropic 700-dimensional Gaussians embedded in 1200
 dimensions; where they lie, how wide they are and how they are embedded is not published. Here the
-subspace and the directions of the centres are random, drawn from seed 0: it is one data set, whatever
-generator samples it.
+subspace and the directions of the centres are random, drawn from seed 0: it is one data set,
+whatever generator samples it.
 """
 
 from __future__ import annotations

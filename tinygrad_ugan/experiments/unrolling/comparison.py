@@ -21,7 +21,9 @@ Runs = Mapping[str, Sequence[Run]]  # by the label of the settings, seed by seed
 Figures = dict[str, dict[str, np.ndarray]]  # by the label of the settings, then as in COLUMNS
 
 # What shows in a few seconds: the ring, with the least noise that tells modes apart quickly.
-MINIATURE = PRESETS["ring-miniature"].updated({"networks": {"noise": 4}, "steps": 1_000})
+MINIATURE = PRESETS["ring-miniature"].updated(
+    {"networks": {"noise": 4}, "steps": 1_000, "pictures": 4}
+)
 
 COLUMNS = {
     "modes": "modes",

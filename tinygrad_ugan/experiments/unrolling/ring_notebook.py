@@ -14,7 +14,7 @@ CONFIG = Config(
     update=Update(scheme="simultaneous"),
     generator_optimizer=Optimizer(lr=1e-3),
 )
-QUICK = CONFIG.updated({"steps": 1_000, "batch": 128, "networks": {"noise": 32}})
+QUICK = CONFIG.updated({"steps": 1_000, "batch": 128, "networks": {"noise": 32}, "pictures": 4})
 
 PAGE = """
 The notebook that Metz et al. published beside the paper (poolio/unrolled_gan) departs from its
