@@ -42,10 +42,10 @@ directions, and the standard deviation is 0.02, as on the ring.
 
 **High quality.** In 700 dimensions a true sample lies sqrt(700) = 26 standard deviations from
 its centre. The plane's measure, 3 of them, holds nothing here, not even data; nor do 10, which
-is, from memory, the published measure for this set. In the plane 3 standard deviations hold
-1 - exp(-9/2) = 98.9 % of the true samples; so here a sample is of high quality within the radius
-that holds 98.9 % of the true ones, 28.1 standard deviations, measured in all 1200 dimensions.
-It does not say whether the samples fill the 700 dimensions around a centre; the last panel does,
+is, from memory, the published measure for this set. In the plane 3 standard deviations hold 1 -
+exp(-9/2) = 98.9 % of the true samples; so here a sample is of high quality within the radius
+that holds 98.9 % of the true ones, 28.1 standard deviations, measured in all 1200 dimensions. It
+does not say whether the samples fill the 700 dimensions around a centre; the last panel does,
 where those of the generator lie nearer to a centre than data do.
 
 The published figures stand below for what they are: of other networks, on another data set of
