@@ -72,7 +72,7 @@ def embedded(
     """
     basis, directions = _layout(modes, dimension, rank)
     within = radius * directions[rng.integers(modes, size=n)] + std * rng.standard_normal((n, rank))
-    return within.astype(dtype) @ basis.astype(dtype)
+    return within.astype(dtype) @ basis.astype(dtype, copy=False)
 
 
 @lru_cache(maxsize=4)
