@@ -45,11 +45,9 @@ def run(session: Session) -> Outcome:
             bool(best["quality"].mean() >= goal),
         ),
     ]
-    [every] = runs.values()
-    over_time = {f"seed {run.config.seed}": run for run in every}
     pictured = {
-        "samples": pictures.samples_over_time({"seed 0": every[0]}),
-        "curves": pictures.curves(over_time, pictures.QUALITY),
+        "samples": pictures.samples_over_time(comparison.first_of(runs)),
+        "intervals": comparison.intervals(found),
     }
     return Outcome(claims, comparison.table(found), pictured, config.to_dict())
 
