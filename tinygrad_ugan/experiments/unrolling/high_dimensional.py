@@ -57,7 +57,7 @@ def run(session: Session) -> Outcome:
     data, config = Embedded(), CONFIG
     if session.quick:
         data = Embedded(dimension=120, rank=70)
-        config = CONFIG.updated({"data": data.to_dict(), "steps": 500})
+        config = CONFIG.updated({"data": data.to_dict(), "steps": 300})
     runs = comparison.train_all(session, comparison.unrolled(config, (0, 5)))
     samples = {label: [_samples(run) for run in each] for label, each in runs.items()}
     found = comparison.figures(runs)
