@@ -64,13 +64,30 @@ def test_numpys_numbers_become_pythons():
 
 
 def test_every_setting_has_a_help_text():
-    for settings in (gan.Config, *(type(s) for s in vars(gan.Config()).values()), gan.Grid):
+    groups = (type(s) for s in vars(gan.Config()).values())
+    for settings in (gan.Config, *groups, *gan.Ring.kinds.values()):
         if not hasattr(settings, "updated"):
             continue
         source = inspect.getsource(settings)
         for each in dataclasses.fields(settings):
             if not hasattr(getattr(settings(), each.name), "updated"):  # a group has its own
                 assert re.search(rf'    {each.name}: .*\n    """.', source), each.name
+
+
+@pytest.mark.parametrize("kind", gan.Ring.kinds)
+def test_every_kind_of_data(kind, rng):
+    data = gan.Config.from_toml(f"data.kind = '{kind}'").data
+    assert data.kind == kind
+    samples, centers = data.sample(200, rng), data.centers()
+    assert samples.shape == (200, data.dimension)
+    assert samples.dtype == np.float32
+    distance = np.linalg.norm(samples[:, None] - centers, axis=2).min(axis=1)
+    assert distance.max() < data.std * (np.sqrt(min(samples.shape[1], 700)) + 5)
+
+
+def test_a_subspace_is_no_larger_than_its_space():
+    with pytest.raises(ArgumentError, match="rank: expected at most dimension = 5"):
+        gan.Embedded(dimension=5, rank=6)
 
 
 def test_the_wrong_group():

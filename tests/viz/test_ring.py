@@ -25,6 +25,14 @@ def test_samples_over_time_draws_every_column_it_was_given(tmp_path, rng):
     assert [axis.get_title() for axis in figure.axes[:4]] == ["step 0", "step 5", "step 10", "data"]
 
 
+def test_samples_over_time_draws_the_samples_above_their_density(rng):
+    samples = rng.standard_normal((1, 50, 2))
+    figure = viz.samples_over_time({"a": ((5,), samples)}, samples[0], extent=3.0, scatter=True)
+    above, below = np.reshape(figure.axes, (2, 2))
+    np.testing.assert_array_equal(above[0].lines[0].get_xydata(), samples[0])
+    assert [bool(axis.images) for axis in (*above, *below)] == [False, False, True, True]
+
+
 def test_curves_draw_every_run_in_every_panel(tmp_path):
     table = {"step": np.arange(3), "modes": np.array([0, 2, 8])}
     figure = viz.curves({"a": table, "b": table}, {"modes": "modes covered"})

@@ -29,7 +29,8 @@ class Compare(Configured):
     """
 
     preset: tyro.conf.Positional[str] = "ring-miniature"
-    """Where the settings start from: ring (the paper's), ring-miniature (in a minute), or grid."""
+    """Where the settings start from: ring (the paper's), ring-miniature (in a minute),
+    ring-best (sharpest in the least time), or grid."""
     unroll_steps: tuple[int, ...] = (0, 10)
     """The numbers K of unrolled discriminator steps."""
     methods: tuple[str, ...] = ()

@@ -1,6 +1,8 @@
 """Datasets: toys that are drawn from a generator, and digits that are read from files."""
 
 from tinygrad_ugan.data.digits import Labelled, digits, mnist, read_idx
+from tinygrad_ugan.data.double_ring import double_ring, double_ring_centers
+from tinygrad_ugan.data.embedded import embedded, embedded_centers
 from tinygrad_ugan.data.gaussian import gaussian_1d
 from tinygrad_ugan.data.grid import grid, grid_centers
 from tinygrad_ugan.data.ring import ring, ring_centers
@@ -8,6 +10,10 @@ from tinygrad_ugan.data.ring import ring, ring_centers
 __all__ = [
     "Labelled",
     "digits",
+    "double_ring",
+    "double_ring_centers",
+    "embedded",
+    "embedded_centers",
     "gaussian_1d",
     "grid",
     "grid_centers",

@@ -12,7 +12,7 @@ from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
     "foundations": ("gaussian-1d", "gan-theory", "bilinear", "simultaneous", "mode-collapse"),
-    "unrolling": (),
+    "unrolling": ("ring", "ring-best", "ring-notebook", "double-ring", "grid", "1200d"),
     "uses": (
         "losses",
         "minibatch-discrimination",
@@ -22,6 +22,7 @@ _THEMES = {
         "infogan",
     ),
 }
+_RENAMED = {"1200d": "high_dimensional"}  # no name of a module starts with a digit
 
 
 def names() -> tuple[str, ...]:
@@ -49,7 +50,7 @@ def find(name: str) -> Experiment:
 
 def _modules() -> dict[str, str]:
     return {
-        name: f"{__package__}.{theme}.{name.replace('-', '_')}"
+        name: f"{__package__}.{theme}.{_RENAMED.get(name, name.replace('-', '_'))}"
         for theme, members in _THEMES.items()
         for name in members
     }

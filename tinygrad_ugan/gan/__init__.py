@@ -2,7 +2,17 @@
 
 from tinygrad_ugan.gan.callbacks import Callback, TensorBoard
 from tinygrad_ugan.gan.checkpoint import Checkpoint
-from tinygrad_ugan.gan.config import Config, Grid, Networks, Optimizer, Ring, Unroll, Update
+from tinygrad_ugan.gan.config import (
+    Config,
+    DoubleRing,
+    Embedded,
+    Grid,
+    Networks,
+    Optimizer,
+    Ring,
+    Unroll,
+    Update,
+)
 from tinygrad_ugan.gan.disk import CorruptError
 from tinygrad_ugan.gan.draws import Draws
 from tinygrad_ugan.gan.evaluation import Row
@@ -36,7 +46,9 @@ __all__ = [
     "CorruptError",
     "Coverage",
     "Divergences",
+    "DoubleRing",
     "Draws",
+    "Embedded",
     "Encoder",
     "FeatureMatching",
     "Game",

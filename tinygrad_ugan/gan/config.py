@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,7 +82,65 @@ class Grid(Settings):
         return data.grid_centers(self.side, self.spacing)
 
 
-Ring.kinds = Grid.kinds = {"ring": Ring, "grid": Grid}
+@dataclass(frozen=True)
+class DoubleRing(Settings):
+    """The data: Gaussians on two circles by turns."""
+
+    kind: ClassVar[str] = "double-ring"
+    dimension: ClassVar[int] = 2
+
+    modes: int = whole(10, least=1)
+    """Number of Gaussians."""
+    radius: float = positive(2.0)
+    """Radius of the circle of the first, the third, ... Gaussian."""
+    inner_radius: float = positive(1.0)
+    """Radius of the circle of the others."""
+    std: float = positive(0.04)
+    """Standard deviation of each Gaussian along each axis."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
+        """Draw n samples, shape (n, 2)."""
+        return data.double_ring(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, 2)."""
+        return data.double_ring_centers(self.modes, self.radius, self.inner_radius)
+
+
+@dataclass(frozen=True)
+class Embedded(Settings):
+    """The data: Gaussians on a subspace of many dimensions."""
+
+    kind: ClassVar[str] = "embedded"
+
+    modes: int = whole(10, least=1)
+    """Number of Gaussians."""
+    dimension: int = whole(1200, least=1)
+    """Dimensions of the space."""
+    rank: int = whole(700, least=1)
+    """Dimensions of the subspace that all samples lie on, at most those of the space."""
+    radius: float = positive(2.0)
+    """Distance of the centres from the origin."""
+    std: float = positive(0.02)
+    """Standard deviation of each Gaussian along each axis of the subspace."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank > self.dimension:
+            raise ArgumentError("rank", self.rank, f"at most dimension = {self.dimension}")
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
+        """Draw n samples, shape (n, dimension)."""
+        return data.embedded(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, dimension)."""
+        return data.embedded_centers(self.modes, self.dimension, self.rank, self.radius)
+
+
+Ring.kinds = Grid.kinds = DoubleRing.kinds = Embedded.kinds = {
+    each.kind: each for each in (Ring, Grid, DoubleRing, Embedded)
+}
 
 
 @dataclass(frozen=True)
@@ -194,7 +252,7 @@ class Update(Settings):
 class Config(Settings):
     """A training run; the defaults are the ring experiment of Metz et al. (2016), appendix A."""
 
-    data: Ring | Grid = group(Ring)
+    data: Ring | Grid | DoubleRing | Embedded = group(Ring)
     networks: Networks = group(Networks)
     unroll: Unroll = group(Unroll)
     update: Update = group(Update)

@@ -184,10 +184,11 @@ def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[NDArray, NDArray]:
 
 def _nearest(samples: NDArray, centers: NDArray) -> tuple[NDArray, NDArray]:
     """The nearest centre of each sample, and the distance to it."""
-    offsets = samples[:, None, :] - centers
-    squares = np.einsum("nkd,nkd->nk", offsets, offsets)
-    nearest = squares.argmin(axis=1)
-    return nearest, np.sqrt(squares[np.arange(len(samples)), nearest])
+    from scipy.spatial.distance import cdist
+
+    distance = cdist(samples, centers)
+    nearest = distance.argmin(axis=1)
+    return nearest, distance[np.arange(len(samples)), nearest]
 
 
 def _kl(p: NDArray, q: NDArray) -> float:

@@ -32,17 +32,20 @@ ANATOMY = {
 }
 
 
-def samples_over_time(runs: Mapping[str, Run]) -> Figure:
+def samples_over_time(runs: Mapping[str, Run], *, scatter: bool = False) -> Figure:
     """Draw figure 2 of Metz et al. (2016): a row for each run, a column for each moment.
 
     Parameters
     ----------
     runs : mapping of str to Run
         The runs by their labels; they share their data.
+    scatter : bool
+        Draw a row of the samples themselves above each row of densities.
     """
     config = next(iter(runs.values())).config
     over_time = {label: (run.sample_steps, run.samples) for label, run in runs.items()}
-    return viz.samples_over_time(over_time, _target(config), extent=_extent(config))
+    target, extent = _target(config), _extent(config)
+    return viz.samples_over_time(over_time, target, extent=extent, scatter=scatter)
 
 
 def density(run: Run, samples: NDArray) -> Figure:

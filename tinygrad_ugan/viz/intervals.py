@@ -72,6 +72,7 @@ def intervals(
                 place, mean, [[mean - low], [high - mean]], fmt="o", capsize=4, color="C0"
             )
         axis.set(title=title, xlabel=xlabel)
+        axis.set_xlim(-0.5, len(labels) - 0.5)
         axis.set_xticks(range(len(labels)), labels, rotation=30 if len(labels) > 4 else 0)
         axis.grid(axis="y", alpha=0.3)
     return figure

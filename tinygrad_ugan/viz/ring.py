@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +46,11 @@ def density(
 
 
 def samples_over_time(
-    runs: Mapping[str, tuple[Sequence[int], NDArray]], target: NDArray, *, extent: float
+    runs: Mapping[str, tuple[Sequence[int], NDArray]],
+    target: NDArray,
+    *,
+    extent: float,
+    scatter: bool = False,
 ) -> Figure:
     """Draw a row of densities for each run, one column a moment, and the data in the last column.
 
@@ -60,6 +64,8 @@ def samples_over_time(
         Samples of the data.
     extent : float
         Half the width of each panel, in the units of the samples.
+    scatter : bool
+        Draw a row of the samples themselves above each row of densities.
 
     Returns
     -------
@@ -67,27 +73,37 @@ def samples_over_time(
     """
     from matplotlib.figure import Figure
 
+    kinds = (_scatter, _density) if scatter else (_density,)
     columns = max(len(steps) for steps, _ in runs.values()) + 1
-    figure = Figure(figsize=(1.35 * columns, 1.5 * len(runs) + 0.3), layout="constrained")
-    axes = figure.subplots(len(runs), columns, squeeze=False)
-    for row, (label, (steps, samples)) in zip(axes, runs.items(), strict=True):
-        row[0].set_ylabel(label.replace(",", "\n"), fontsize=11 if len(label) < 12 else 8)
-        for axis, step, points in zip(row, steps, samples, strict=False):
-            _panel(axis, points, extent, f"step {step:,}")
-        _panel(row[-1], target, extent, "data")
-        for axis in row[len(steps) : -1]:  # a run that ended early
-            axis.set_axis_off()
+    rows = len(runs) * len(kinds)
+    figure = Figure(figsize=(1.35 * columns, 1.5 * rows + 0.3), layout="constrained")
+    axes = iter(figure.subplots(rows, columns, squeeze=False))
+    for label, (steps, samples) in runs.items():
+        for draw, row in zip(kinds, axes, strict=False):
+            row[0].set_ylabel(label.replace(",", "\n"), fontsize=11 if len(label) < 12 else 8)
+            for axis, step, points in zip(row, steps, samples, strict=False):
+                _panel(axis, draw, points, extent, f"step {step:,}")
+            _panel(row[-1], draw, target, extent, "data")
+            for axis in row[len(steps) : -1]:  # a run that ended early
+                axis.set_axis_off()
     return figure
 
 
-def _panel(axis: Axes, points: NDArray, extent: float, title: str) -> None:
+def _panel(axis: Axes, draw: Callable, points: NDArray, extent: float, title: str) -> None:
+    draw(axis, points, extent)
+    axis.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", xticks=[], yticks=[])
+    axis.set_title(title, fontsize=9)
+
+
+def _density(axis: Axes, points: NDArray, extent: float) -> None:
     # The square root keeps thin regions visible beside sharp peaks.
     shades = np.sqrt(density(points, extent=extent))
     box = (-extent, extent, -extent, extent)
     axis.imshow(shades, origin="lower", extent=box, cmap="Greens", interpolation="bilinear")
-    axis.set_title(title, fontsize=9)
-    axis.set_xticks([])
-    axis.set_yticks([])
+
+
+def _scatter(axis: Axes, points: NDArray, extent: float) -> None:
+    axis.plot(*points.T, ",", color="C0", alpha=0.5)
 
 
 def curves(tables: Mapping[str, Mapping[str, NDArray]], panels: Mapping[str, str]) -> Figure:

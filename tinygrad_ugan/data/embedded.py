@@ -1,0 +1,86 @@
+"""Gaussians on a subspace of many dimensions, after the third toy data of Srivastava et al. (2017).
+
+VEEGAN's "1200D" is a mixture of ten isotropic 700-dimensional Gaussians embedded in 1200
+dimensions; where they lie, how wide they are and how they are embedded is not published. Here the
+subspace and the directions of the centres are random, drawn from seed 0: it is one data set,
+whatever generator samples it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+def embedded_centers(
+    modes: int = 10, dimension: int = 1200, rank: int = 700, radius: float = 2.0
+) -> NDArray[np.float64]:
+    """Return the centres of the modes: that far from the origin, in random directions.
+
+    Returns
+    -------
+    ndarray, shape (modes, dimension)
+
+    Examples
+    --------
+    >>> embedded_centers(3, dimension=5, rank=2).shape
+    (3, 5)
+    """
+    basis, directions = _layout(modes, dimension, rank)
+    return radius * directions @ basis
+
+
+def embedded(
+    n: int,
+    *,
+    modes: int = 10,
+    dimension: int = 1200,
+    rank: int = 700,
+    radius: float = 2.0,
+    std: float = 0.02,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float64,
+) -> NDArray:
+    """Draw from a uniform mixture of Gaussians that are isotropic on a subspace.
+
+    Parameters
+    ----------
+    n : int
+        Number of samples.
+    modes : int
+        Number of Gaussians.
+    dimension, rank : int
+        Of the space, and of the subspace that all samples lie on.
+    radius, std : float
+        Distance of the centres from the origin, and standard deviation along each axis of the
+        subspace.
+    rng : numpy.random.Generator
+        Source of randomness.
+    dtype : dtype
+        Of the result; the draws themselves do not depend on it.
+
+    Returns
+    -------
+    ndarray, shape (n, dimension)
+
+    Examples
+    --------
+    >>> embedded(4, dimension=5, rank=2, rng=np.random.default_rng(0)).shape
+    (4, 5)
+    """
+    basis, directions = _layout(modes, dimension, rank)
+    within = radius * directions[rng.integers(modes, size=n)] + std * rng.standard_normal((n, rank))
+    return within.astype(dtype) @ basis.astype(dtype, copy=False)
+
+
+@lru_cache(maxsize=4)
+def _layout(
+    modes: int, dimension: int, rank: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The orthonormal rows that span the subspace, and unit vectors in their coordinates."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((dimension, rank)))[0].T
+    directions = rng.standard_normal((modes, rank))
+    return basis, directions / np.linalg.norm(directions, axis=1, keepdims=True)
