@@ -12,7 +12,7 @@ from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
     "foundations": ("bilinear",),
-    "unrolling": (),
+    "unrolling": ("exact-vs-detached", "limit"),
     "uses": (),
 }
 
