@@ -34,7 +34,7 @@ def phase_diagram(
 ) -> Figure:
     """Exact minus detached over (eta, K), for every loss and width of D.
 
-    In each cell are the two means; an asterisk marks q < 0.05.
+    Blue is where exact is better. In each cell are the two means; an asterisk marks q < 0.05.
     """
     found = {Cell(*(row[part] for part in Cell._fields)): row for row in differences}
 
@@ -46,7 +46,8 @@ def phase_diagram(
         return f"{exact} / {detached}" + " *" * bool(found[cell][f"{name}_q"] < 0.05)
 
     values = _over_cells(lambda cell: found[cell][f"{name}_difference"])
-    return _maps(values, _over_cells(text), title, (-limit, limit), "RdBu")
+    colors = "RdBu_r" if name == "steps_to_all" else "RdBu"
+    return _maps(values, _over_cells(text), title, (-limit, limit), colors)
 
 
 def anatomy(results: Results, name: str, *, title: str) -> Figure:
