@@ -72,5 +72,6 @@ def heat_maps(
         axis.set_yticks(range(len(y)), y)
     figure.supxlabel(xlabel, fontsize=10)
     figure.supylabel(ylabel, fontsize=10)
-    figure.colorbar(image, ax=axes, label=title, extend="both", shrink=0.8)
+    figure.colorbar(image, ax=axes, extend="both", shrink=0.8)
+    figure.suptitle(title, fontsize=10)
     return figure

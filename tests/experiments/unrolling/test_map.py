@@ -41,7 +41,10 @@ def test_claims_of_the_regimes_and_of_the_anatomy():
     assert all(claim.holds for claim in map_claims.anatomy(mapped))
     assert not any(claim.holds for claim in map_claims.regimes(results("exact"))[:2])
     backwards = {
-        key: {seed: run._replace(ratio=1 / run.ratio, cosine=-run.cosine) for seed, run in runs.items()}
+        key: {
+            seed: run._replace(ratio=1 / run.ratio, cosine=-run.cosine)
+            for seed, run in runs.items()
+        }
         for key, runs in mapped.items()
     }
     assert not any(claim.holds for claim in map_claims.anatomy(backwards))

@@ -89,7 +89,11 @@ def run(session: Session) -> Outcome:
     differences = difference_rows(mapped, CELLS, JUDGED)
     every = edge | sliced | mapped
     return Outcome(
-        claims=[*map_claims.contrasts(fresh), *map_claims.regimes(mapped), *map_claims.anatomy(mapped)],
+        claims=[
+            *map_claims.contrasts(fresh),
+            *map_claims.regimes(mapped),
+            *map_claims.anatomy(mapped),
+        ],
         rows=summary(mapped, differences),
         figures={
             **_diagrams(mapped, differences),
@@ -108,9 +112,7 @@ def run(session: Session) -> Outcome:
     )
 
 
-def _train(
-    session: Session, what: str, keys: Iterable[Key], seeds: Iterable[int]
-) -> Results:
+def _train(session: Session, what: str, keys: Iterable[Key], seeds: Iterable[int]) -> Results:
     results: Results = {}
     for (cell, method), seed in session.track([*product(keys, seeds)], what):
         run = session.train(label(cell, method, seed), config(cell, method, seed))
@@ -177,7 +179,7 @@ def _summary_row(
         means = (
             np.mean([column(mapped[Cell(loss, w, k, eta), m], name) for w in WIDTHS]) for m in PAIR
         )
-        row[f"{title}: exact / detached"] = " / ".join(f"{mean:.3g}" for mean in means)
+        row[f"{title}: exact / detached"] = " / ".join(f"{mean:.4g}" for mean in means)
     here = [d for d in differences if (d["loss"], d["steps"], d["lr"]) == (loss, k, eta)]
     for winner in PAIR:
         row[f"{winner} better at width"] = ", ".join(
@@ -209,7 +211,8 @@ def _remarks(
         f"least, exact is better in {better['exact']} cells, detached in {better['detached']}. "
         "With so few seeds, a cell where nothing is marked may still hide a difference.",
         f"**Fresh seeds** {FRESH[0]} to {FRESH[-1]}.\n\n{markdown_table(_means(fresh))}",
-        f"**Other methods**, {seeds[1]} seeds: to see, not to judge by.\n\n{markdown_table(_means(sliced))}",
+        f"**Other methods**, {seeds[1]} seeds: to see, not to judge by.\n\n"
+        f"{markdown_table(_means(sliced))}",
     ]
     return "\n\n".join(parts)
 
@@ -220,7 +223,7 @@ def _means(results: Results) -> list[dict[str, Any]]:
     def written(runs: Mapping[int, Measures], name: str) -> str:
         values = column(runs, name)
         low, high = viz.confidence_interval(values)
-        return f"{values.mean():.3g} ({low:.3g} to {high:.3g})"
+        return f"{values.mean():.4g} ({low:.4g} to {high:.4g})"
 
     titles = {"modes": "modes", "steps_to_all": "steps to 8", "high_quality": "% HQ"}
     return [

@@ -261,4 +261,5 @@ EXPERIMENT = Experiment(
     source="seeds 000, section 2",
     page=PAGE,
     run=run,
+    seeds=3,
 )

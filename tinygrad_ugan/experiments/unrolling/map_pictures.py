@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Results = Mapping[Key, Mapping[int, Measures]]
 _SHADES = {"exact": "tab:blue", "detached": "tab:red", "detached, 2 K": "tab:orange"}
 _NAMES = {"modes": "modes, late in training", "steps_to_all": "steps to 8 modes"}
+_LIMITS = {"modes": (-0.3, 8.3), "steps_to_all": (0, 1_050)}  # intervals may leave what is possible
 _MARKS = dict(zip(STEPS, "os^", strict=True))
 
 
@@ -99,7 +100,7 @@ def edge(results: Results, cells: Mapping[str, Sequence[Cell]], methods: Sequenc
                 values = [column(results[cell, method], name) for cell in along]
                 etas = [cell.lr for cell in along]
                 _curve(axis, etas, values, color=shade, marker="o", label=method)
-            axis.set(xscale="log", title=f"{loss}: {title}")
+            axis.set(xscale="log", title=f"{loss}: {title}", ylim=_LIMITS[name])
             axis.grid(alpha=0.3)
     axes[0, 0].legend(fontsize=8)
     figure.supxlabel("inner step size $\\eta$", fontsize=10)
@@ -134,6 +135,7 @@ def by_method(results: Results) -> Figure:
                 f"{cell.loss}, D {cell.width}\nK = {cell.steps}, $\\eta$ = {cell.lr:g}", fontsize=8
             )
             axis.set_xlabel(title, fontsize=8)
+            axis.set_xlim(_LIMITS[name])
             axis.grid(axis="x", alpha=0.3)
         row[0].set_yticks(range(len(methods)), methods)
         row[0].invert_yaxis()
