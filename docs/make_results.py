@@ -17,7 +17,8 @@ HEAD = """\
 # The systems of the seed documents
 
 Written by `make results`, which runs every experiment in full; do not edit. Each has a page with
-its subject, claims, table and picture, and a results.json with settings, seeds and machine.
+its subject, claims, table and picture, and a results.json with settings, seeds and machine. Seconds
+are of a machine that did other work at the same time.
 
 | experiment | what it shows | claims that hold | seeds | seconds | source |
 | --- | --- | --- | --- | --- | --- |
@@ -26,24 +27,27 @@ its subject, claims, table and picture, and a results.json with settings, seeds 
 
 def render() -> str:
     """The page."""
-    records = [_record(name) for name in experiments.names()]
-    total = sum(record["seconds"] for record in records)
-    rows = "".join(map(_row, records))
+    records = {name: _record(name) for name in experiments.names()}
+    total = sum(record["seconds"] for record in records.values())
+    rows = "".join(_row(name, record) for name, record in records.items())
     return f"{HEAD}{rows}\nAll together: {total / 60:.0f} minutes on two cores.\n"
 
 
 def _record(name: str) -> dict[str, Any]:
-    return json.loads((FOLDER / name / "results.json").read_text(encoding="utf-8"))
+    path = FOLDER / name / "results.json"
+    if not path.exists():
+        return {"claims": [], "seeds": [], "seconds": 0.0}
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _row(record: dict[str, Any]) -> str:
-    experiment = experiments.find(record["name"])
+def _row(name: str, record: dict[str, Any]) -> str:
+    experiment = experiments.find(name)
     holds = [claim["holds"] for claim in record["claims"]]
     cells = [
-        f"[{experiment.name}]({experiment.name}/README.md)",
+        f"[{name}]({name}/README.md)" if holds else name,
         experiment.summary,
-        f"{sum(holds)} of {len(holds)}",
-        str(len(record["seeds"])),
+        f"{sum(holds)} of {len(holds)}" if holds else "not yet run in full",
+        f"{len(record['seeds'])} of {experiment.seeds}",
         f"{record['seconds']:.0f}",
         experiment.source,
     ]

@@ -16,7 +16,9 @@ ROWS = [{"K": 0, "modes": 1.0}, {"K": 10, "modes": 7.666}]
 
 
 def outcome(holds):
-    return Outcome([Claim("all modes", "7.67", holds)], ROWS, {"curve": Figure()}, {"eta": 0.1})
+    claims = [Claim("all modes", "7.67", holds)]
+    longer = {"runs": [{"seed": 3}, {"seed": 4}]}
+    return Outcome(claims, ROWS, {"curve": Figure()}, {"eta": 0.1}, tables=longer)
 
 
 def experiment(holds):
@@ -36,6 +38,8 @@ def test_page(tmp_path):
     assert record["settings"] == {"eta": 0.1}
     with (tmp_path / "new/table.csv").open() as file:
         assert [row["modes"] for row in csv.DictReader(file)] == ["1.0", "7.666"]
+    assert "[runs.csv](runs.csv)" in page
+    assert (tmp_path / "new/runs.csv").read_text() == "seed\n3\n4\n"
     assert (tmp_path / "new/curve.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -12,7 +12,16 @@ from tinygrad_ugan.experiments.experiment import Experiment
 
 _THEMES = {
     "foundations": ("gaussian-1d", "gan-theory", "bilinear", "simultaneous", "mode-collapse"),
-    "unrolling": ("ring", "ring-best", "ring-notebook", "double-ring", "grid", "1200d"),
+    "unrolling": (
+        "ring",
+        "ring-best",
+        "ring-notebook",
+        "double-ring",
+        "grid",
+        "1200d",
+        "exact-vs-detached",
+        "limit",
+    ),
     "uses": (
         "losses",
         "minibatch-discrimination",

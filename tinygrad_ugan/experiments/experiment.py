@@ -46,6 +46,8 @@ class Outcome:
     remarks : str
         What is to be said about these figures, in Markdown; such as what was tried for a claim
         that does not hold.
+    tables : mapping of str to sequence of mapping
+        Further tables, too long for the page, by the name of their file.
     """
 
     claims: Sequence[Claim]
@@ -53,6 +55,7 @@ class Outcome:
     figures: Mapping[str, Figure]
     settings: Mapping[str, Any] = field(default_factory=dict)
     remarks: str = ""
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def missed(self) -> list[Claim]:

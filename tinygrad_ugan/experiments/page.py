@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from tinygrad_ugan.gan.environment import environment
 
 
 def write_page(folder: Path, experiment: Experiment, outcome: Outcome, session: Session) -> None:
-    """Write README.md, table.csv, results.json and the pictures into a folder."""
+    """Write README.md, the tables, results.json and the pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in outcome.figures.items():
         figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight")
     write_file(folder / "README.md", _page(experiment, outcome, session))
-    write_file(folder / "table.csv", _csv(outcome.rows))
+    for name, rows in {"table": outcome.rows, **outcome.tables}.items():
+        write_file(folder / f"{name}.csv", _csv(rows))
     write_file(folder / "results.json", _record(experiment, outcome, session))
 
 
@@ -72,10 +73,16 @@ def _page(experiment: Experiment, outcome: Outcome, session: Session) -> str:
         markdown_table(claims),
         markdown_table(outcome.rows),
         outcome.remarks.strip(),
+        _links(outcome.tables),
         f"`ugan run {experiment.name}{flag}`, {seeds}, {session.seconds:.0f} s; the settings and "
         "the machine are in [results.json](results.json).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _links(tables: Iterable[str]) -> str:
+    links = ", ".join(f"[{name}.csv]({name}.csv)" for name in tables)
+    return f"Further tables: {links}." if links else ""
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
