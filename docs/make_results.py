@@ -51,7 +51,7 @@ def _row(name: str, record: dict[str, Any]) -> str:
         f"{record['seconds']:.0f}",
         experiment.source,
     ]
-    return f"| {' | '.join(cells)} |\n"
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from hypothesis import given
 import tinygrad_ugan as ug
 from tinygrad_ugan.check import strategies
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
+from tinygrad_ugan.kernels import objects
 from tinygrad_ugan.optim import SGD, Adam, Momentum
 from tinygrad_ugan.unroll import terms
 from tinygrad_ugan.unroll.fused import _moves
@@ -256,3 +257,22 @@ def test_a_batch_without_rows_is_left_to_adjoint(small):
 def test_warmup_needs_a_known_activation():
     with pytest.raises(ArgumentError, match="activation"):
         ug.warmup("tan")
+
+
+@pytest.mark.parametrize("data", [1, 3, 16])
+def test_after_a_warmup_nothing_is_left_to_compile(data, monkeypatch, rng):
+    monkeypatch.setattr(objects, "_addresses", {})
+    monkeypatch.setattr(objects, "_cached", lambda name, target: None)
+    monkeypatch.setattr(objects, "_keep", lambda name, target, code: code)
+    ug.warmup("elu")
+    monkeypatch.setattr(objects, "compile_module", None)
+    for dtype, hidden in itertools.product((np.float32, np.float64), ((5,), (70, 6, 9))):
+        networks = [
+            ug.nn.MLP((n_in, *hidden, n_out), "elu") for n_in, n_out in ((17, data), (data, 1))
+        ]
+        noise, real = (rng.standard_normal((37, n)).astype(dtype) for n in (17, data))
+        parameters = [network.init(rng, dtype) for network in networks]
+        batch = ug.gan.Batch(real, noise)
+        ug.unroll.value_and_grad(
+            ug.gan.Game(*networks), *parameters, batch, steps=3, lr=0.1, method="fused"
+        )

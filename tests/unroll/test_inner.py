@@ -8,7 +8,7 @@ from hypothesis import given
 
 import tinygrad_ugan as ug
 from tests.oracles import relative_error
-from tests.unroll.strategies import mlp_problems
+from tinygrad_ugan.check.strategies import problems
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.unroll import inner
 
@@ -18,7 +18,7 @@ def by_engine(game, *arguments):
 
 
 @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 3)
-@given(problem=mlp_problems(max_steps=0))
+@given(problem=problems(max_steps=0))
 def test_is_the_gradient_of_the_inner_objective(problem):
     game, theta_g, theta_d, batch, _ = problem
     batch = batch[0] if isinstance(batch, list) else batch

@@ -104,15 +104,15 @@ def warmup(activation: str = "tanh") -> None:
     """Compile, or read from the disk, what games between networks of this activation need.
 
     That is done when it is first needed in any case; this is to do it at a time of one's own
-    choosing, such as before a measurement. It covers discriminators with one or more hidden layers
-    and inputs of up to four columns, the minimax loss and plain inner ascent, in float32 and
-    float64.
+    choosing, such as before a measurement. It covers networks with one or more hidden layers, the
+    minimax loss and plain inner ascent, in float32 and float64.
 
     Examples
     --------
     >>> import tinygrad_ugan as ug
     >>> ug.warmup()
     """
+    from tinygrad_ugan.kernels import executor
     from tinygrad_ugan.kernels.network import Network
     from tinygrad_ugan.kernels.sweep import Sweep, Term, straight
     from tinygrad_ugan.kernels.sweep_program import SweepProgram
@@ -120,10 +120,13 @@ def warmup(activation: str = "tanh") -> None:
 
     check_choice("activation", activation, ACTIVATIONS)
     target = host_target()
+    executor.runner(target)
+    executor.server(target)
     terms = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
-    for dtype, hidden in itertools.product((np.float32, np.float64), ((2,), (2, 2))):
-        generator = Network((8, *hidden, 2), activation)
-        discriminator = Network((2, *hidden, 1), activation)
+    hidden, data = ((2,), (2, 2)), (1, 2, 3, 4, 5)
+    for dtype, widths, n in itertools.product((np.float32, np.float64), hidden, data):
+        generator = Network((8, *widths, n), activation)
+        discriminator = Network((n, *widths, 1), activation)
         sweep = Sweep(generator, discriminator, 1, 1, terms, terms, 2, straight(2, 2))
         SweepProgram(sweep, target, dtype)
 
