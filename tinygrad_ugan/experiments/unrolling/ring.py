@@ -22,8 +22,9 @@ A sample is of high quality within 3 standard deviations of a mode; a mode count
 of those among 2,500 samples; the reverse KL is that of the samples' shares of the modes to 1/8
 each. How soon the samples become sharp depends on the initial weights, with K = 5 as with 10:
 after 17,500 steps of K = 10 it is 17 % of high quality with seed 0 and 77 % with seed 1, and 51
-% in a program of its own in PyTorch. Moving both players at once instead of in turns changes
-little: 60 % instead of 50 % with seed 0 in the end.
+% in a program of its own in PyTorch. The goal of 80 % is thus missed with seed 0, which ended at
+50 % (60 % with both players moving at once), and reached with seed 1; the other seeds remain to
+be run.
 
 Published for unrolled GANs, with K = 5 and another author's networks: 7.6 modes, 35.6 %
 (Srivastava et al. 2017, table 1).
