@@ -3,8 +3,10 @@
 import copy
 import itertools
 
-import torch
-from torch import nn
+import pytest
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
 
 LOSSES = {
     "minimax": (

@@ -259,14 +259,14 @@ def test_warmup_needs_a_known_activation():
         ug.warmup("tan")
 
 
-@pytest.mark.parametrize("data", [1, 3, 16])
-def test_after_a_warmup_nothing_is_left_to_compile(data, monkeypatch, rng):
+def test_after_a_warmup_nothing_is_left_to_compile(monkeypatch, rng):
     monkeypatch.setattr(objects, "_addresses", {})
     monkeypatch.setattr(objects, "_cached", lambda name, target: None)
     monkeypatch.setattr(objects, "_keep", lambda name, target, code: code)
     ug.warmup("elu")
     monkeypatch.setattr(objects, "compile_module", None)
-    for dtype, hidden in itertools.product((np.float32, np.float64), ((5,), (70, 6, 9))):
+    sizes = itertools.product((np.float32, np.float64), ((5,), (70, 6, 9)), (1, 3, 16))
+    for dtype, hidden, data in sizes:
         networks = [
             ug.nn.MLP((n_in, *hidden, n_out), "elu") for n_in, n_out in ((17, data), (data, 1))
         ]

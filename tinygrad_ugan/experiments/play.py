@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import optree
 
-from tinygrad_ugan import autodiff, unroll
+from tinygrad_ugan import unroll
 from tinygrad_ugan.gan import Batch
-from tinygrad_ugan.optim import Optimizer, apply_updates
+from tinygrad_ugan.optim import Optimizer, descend
 
 PyTree = Any
 
@@ -64,16 +64,12 @@ def play(
     (theta_g, theta_d), (optimizer_g, optimizer_d) = start, optimizers
     state_g: PyTree = optimizer_g.init(theta_g)
     state_d: PyTree = optimizer_d.init(theta_d)
-    ascend = autodiff.grad(game.inner_on, argnums=1)
     yield start
     for step in range(steps):
         batch, scale = draw(), 1 - step / steps
         _, descent = unroll.value_and_grad(game, theta_g, theta_d, batch, steps=ahead, lr=lr)
-        updates, state_g = optimizer_g.update(descent, state_g, theta_g)
-        theta_g = apply_updates(theta_g, updates, scale)
-        ascent = ascend(game.generate(theta_g, batch), theta_d, batch)
-        updates, state_d = optimizer_d.update(
-            optree.tree_map(np.negative, ascent), state_d, theta_d
-        )
-        theta_d = apply_updates(theta_d, updates, scale)
+        theta_g, state_g = descend(optimizer_g, descent, state_g, theta_g, scale)
+        _, ascent = unroll.ascent(game, theta_g, theta_d, batch)
+        descent = optree.tree_map(np.negative, ascent)
+        theta_d, state_d = descend(optimizer_d, descent, state_d, theta_d, scale)
         yield Players(theta_g, theta_d)

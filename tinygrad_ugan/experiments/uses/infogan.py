@@ -109,7 +109,8 @@ def code_accuracy(samples: NDArray, codes: NDArray, centers: NDArray) -> float:
     Examples
     --------
     >>> centers = np.array([[0.0], [1.0]])
-    >>> code_accuracy(np.array([[0.1], [0.9], [0.8]]), np.array([1, 0, 1]), centers).round(3)
+    >>> samples, codes = np.array([[0.1], [0.9], [0.8]]), np.array([1, 0, 1])
+    >>> round(float(code_accuracy(samples, codes, centers)), 3)
     0.667
     """
     from scipy.optimize import linear_sum_assignment
