@@ -59,7 +59,7 @@ clean: ## Remove the virtual environment and all caches; runs/ stays
 
 runs/demo/table.txt: $(SOURCES) | .venv/package
 	rm -rf runs/demo
-	$(BIN)/ugan compare --out runs/demo
+	$(BIN)/ugan compare ring --out runs/demo
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
