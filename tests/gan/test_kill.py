@@ -15,7 +15,7 @@ from tinygrad_ugan import gan
 from tinygrad_ugan.gan import checkpoint, folders
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-TRIALS, STEPS = (50, 300) if DEEP else (2, 60)
+TRIALS, STEPS = (50, 1_000) if DEEP else (2, 60)
 CONFIG = varied(steps=STEPS, evaluate_every=40, checkpoints=3, pictures=3)
 PROGRAM = """
 import sys
