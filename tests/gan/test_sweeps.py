@@ -88,9 +88,16 @@ def test_the_summary_shows_means_and_every_seed():
     assert axis.lines[1].get_ydata().tolist() == [3]
 
 
-def test_workers_take_a_step_before_the_first_run():
+def test_workers_take_a_step_before_the_first_run(monkeypatch):
+    taken = []
+    take = gan.TrainStep.__call__
+    monkeypatch.setattr(
+        gan.TrainStep, "__call__", lambda step, *a: (taken.append(step.config), take(step, *a))[1]
+    )
+    good = varied(unroll=gan.Unroll(1, fresh=True))
     wild = varied(unroll=gan.Unroll(1, lr=1e300))  # left to its run to fail
-    sweeps.take_first_steps([varied(unroll=gan.Unroll(1, fresh=True)), wild])
+    sweeps.take_first_steps([wild, good])
+    assert taken == [wild, good]
 
 
 @pytest.mark.parametrize(
