@@ -10,7 +10,7 @@ from __future__ import annotations
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
 from tinygrad_ugan.kernels.rows import add_sums, added, affine, columns
-from tinygrad_ugan.kernels.strips import STRIP, strip
+from tinygrad_ugan.kernels.strips import STRIP, broadcast_rows, strip
 
 
 def lone(
@@ -34,7 +34,7 @@ def lone(
     act = ACTIVATIONS[activation]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = _factors(e, x, ldx, width, rows)
+        factors = broadcast_rows(e, x, ldx, width, rows)
         sums = [e.variable(e.zero()) for _ in rows]
         with e.loop(n, step=e.lanes) as j:
             weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
@@ -71,7 +71,7 @@ def lone_tangent(
     act = ACTIVATIONS[activation]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = _factors(e, x, ldx, width, rows)
+        factors = broadcast_rows(e, x, ldx, width, rows)
         sums = [e.variable(e.zero()) for _ in rows]
         with e.loop(n, step=e.lanes) as j:
             weights, Rweights = (
@@ -114,7 +114,7 @@ def lone_backward(
     places = [*(e.at(dw, c * ldw) for c in columns(e, width)), db, dw2]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = _factors(e, x, ldx, width, rows)
+        factors = broadcast_rows(e, x, ldx, width, rows)
         cotangents = [e.broadcast(e.load_scalar(ds, r * lds)) for r in rows]
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             weight2 = e.load(w2, j)
@@ -155,7 +155,7 @@ def lone_backward_tangent(
     places = [*(e.at(Rdw, c * ldw) for c in columns(e, width)), Rdb, Rdw2]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = _factors(e, x, ldx, width, rows)
+        factors = broadcast_rows(e, x, ldx, width, rows)
         pairs = [[e.broadcast(e.load_scalar(m, r)) for m in (ds, Rds)] for r in rows]
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             weight2, Rweight2 = e.load(w2, j), e.load(Rw2, j)
@@ -167,11 +167,6 @@ def lone_backward_tangent(
                 _add(e, sums, line, Rd)
                 sums[-1] = e.fma(Rs, height, e.fma(s, Rheight, sums[-1]))
     add_sums(e, Rds, e.index(1), Rdb2, 1)
-
-
-def _factors(e: Emitter, x: Value, ldx: Value, width: int, rows: list[Value]) -> list[list[Value]]:
-    """The elements of some rows of x, each as a vector."""
-    return [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
 
 
 def _add(e: Emitter, sums: list[Value], factors: list[Value], d: Value) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
-from tinygrad_ugan.kernels.strips import STRIP, strip, sums_over_rows
+from tinygrad_ugan.kernels.strips import STRIP, broadcast_rows, strip, sums_over_rows
 
 THIN = 4
 
@@ -82,7 +82,7 @@ def thin_and_tangent(
     numbers = columns(e, width)
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j:
             weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (w, Rw))
             start, Rstart = e.load(bias, j), e.load(Rbias, j)
@@ -108,7 +108,7 @@ def thin_accumulate(
     places = [*(e.at(dw, c * ldo) for c in columns(e, width)), db]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             for r, line in zip(rows, factors, strict=True):
                 cotangent = e.load(d, r * ldd + j)
@@ -177,7 +177,7 @@ def top(
     places = [e.at(dwt, c * ldw) for c in numbers]
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = [[e.broadcast(e.load_scalar(ds, r * lds + c)) for c in numbers] for r in rows]
+        factors = broadcast_rows(e, ds, lds, width, rows)
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             weights = [e.load(e.at(wt, c * ldw), j) for c in numbers]
             for r, line in zip(rows, factors, strict=True):
@@ -273,7 +273,7 @@ def _combine(
     """``finish(r, j, z)`` for all vectors of ``z = x w + bias``."""
     with e.loop(e.rows, step=STRIP) as start:
         rows = strip(start)
-        factors = [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
+        factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j:
             weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
             start = e.load(bias, j)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tinygrad_ugan.kernels.emitter import Emitter, Value
+from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
 
 STRIP = 4
 
@@ -15,6 +15,13 @@ STRIP = 4
 def strip(start: Value) -> list[Value]:
     """The rows of the strip that begins there."""
     return [start + i for i in range(STRIP)]
+
+
+def broadcast_rows(
+    e: Emitter, x: Address, ldx: Count, width: int, rows: list[Value]
+) -> list[list[Value]]:
+    """The elements of some rows of x, each as a vector."""
+    return [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
 
 
 def sums_over_rows(
