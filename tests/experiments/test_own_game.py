@@ -22,6 +22,14 @@ def test_batches_of_ones_own(rng):
     assert bits(second) == bits(following)
 
 
+def test_a_start_of_ones_own(rng):
+    game = SMALL.game()
+    start = game.generator.init(rng), game.discriminator.init(rng)
+    first, *_ = states(SMALL, game, start=start)
+    assert bits(first) == bits(gan.TrainStep(SMALL).start(*start))
+    assert bits(first[:2]) == bits(start)
+
+
 def test_players_of_ones_own():
     judge = nn.Sequential(nn.MLP((2, 8)), np.tanh, nn.MLP((8, 1)))
     *_, last = states(SMALL, gan.Game(nn.MLP((4, 8, 2)), judge))

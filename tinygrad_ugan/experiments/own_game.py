@@ -12,7 +12,10 @@ from tinygrad_ugan.gan.draws import streams
 
 
 def states(
-    config: Config, game: Any, batches: Iterable[Sequence[Any]] | None = None
+    config: Config,
+    game: Any,
+    batches: Iterable[Sequence[Any]] | None = None,
+    start: tuple[Any, Any] | None = None,
 ) -> Iterator[State]:
     """Train, and yield the state before the first step and after each.
 
@@ -21,9 +24,11 @@ def states(
     config : Config
         How to train; its networks and its loss are those of `game` instead.
     game : SampleGame
-        See `gan.TrainStep`.
+        See `gan.TrainStep`; it needs networks only where it draws the start.
     batches : iterable of sequences, optional
         What each training step sees; drawn as `config` says if not given.
+    start : pair of pytrees, optional
+        theta_G and theta_D to start at; drawn by the networks of `game` if not given.
 
     Examples
     --------
@@ -33,7 +38,7 @@ def states(
     """
     init_rng, batch_rng = streams(config)
     step = TrainStep(config, game)
-    state = step.init(init_rng)
+    state = step.init(init_rng) if start is None else step.start(*start)
     yield state
     supply = iter(_drawn(config, batch_rng) if batches is None else batches)
     for _ in range(config.steps):

@@ -76,9 +76,12 @@ class TrainStep:
     def init(self, rng: np.random.Generator) -> State:
         """Draw the parameters, and start the optimisers."""
         networks = self.game.generator, self.game.discriminator
-        theta_g, theta_d = (network.init(rng, self.config.dtype) for network in networks)
-        start = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
-        return State(theta_g, theta_d, *start, step=0)
+        return self.start(*(network.init(rng, self.config.dtype) for network in networks))
+
+    def start(self, theta_g: PyTree, theta_d: PyTree) -> State:
+        """Start the optimisers at parameters of one's own."""
+        memories = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
+        return State(theta_g, theta_d, *memories, step=0)
 
     def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
         """Take the step.

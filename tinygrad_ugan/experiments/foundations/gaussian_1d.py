@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan import data, gan, nn, optim
+from tinygrad_ugan import data, gan, nn
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.play import Players, play
+from tinygrad_ugan.experiments.own_game import states
 from tinygrad_ugan.experiments.session import Session
 
 MEAN, STD = 500.0, 5.0
@@ -98,33 +98,42 @@ def _train(setting: Setting, seed: int) -> Course:
     origin, unit = (first.mean(), first.std()) if setting.standardised else (0.0, MEAN)
     game, start = _start(setting, origin, unit, rng)
 
-    def draw() -> gan.Batch:
-        x = data.gaussian_1d(BATCH, mean=MEAN, std=STD, rng=rng)
-        z = rng.standard_normal((BATCH, 1), np.float32)
-        return gan.Batch(((x - origin) / unit).astype(np.float32), z)
+    def batches() -> Iterator[list[gan.Batch]]:
+        while True:
+            x = data.gaussian_1d(BATCH, mean=MEAN, std=STD, rng=rng)
+            z = rng.standard_normal((BATCH, 1), np.float32)
+            yield [gan.Batch(((x - origin) / unit).astype(np.float32), z)]
 
-    steps, z, taken = STEPS[setting.kind], _quantiles(2_001), []
+    config, z, taken = _config(setting, unit), _quantiles(2_001), []
+    for state in states(config, game, batches(), start):
+        if state.step % (config.steps // MOMENTS) == 0 or state.step == config.steps:
+            samples = origin + unit * game.generator(state.theta_g, z)[:, 0]
+            taken.append((state.step, samples))
+    return Course(np.array([step for step, _ in taken]), np.array([x for _, x in taken]))
+
+
+def _config(setting: Setting, unit: float) -> gan.Config:
     rate_g, rate_d = RATES[setting.kind]
     per_unit = STD / unit if setting.kind == "line" else 1.0  # the same steps in units of x
-    optimizers = (optim.Adam(rate_g * per_unit, beta1=0.5), optim.Adam(rate_d, beta1=0.5))
-    course = play(game, start, draw, steps=steps, optimizers=optimizers, ahead=setting.ahead)
-    for step, players in enumerate(course):
-        if step % (steps // MOMENTS) == 0 or step == steps:
-            samples = origin + unit * game.generator(players.theta_g, z)[:, 0]
-            taken.append((step, samples))
-    return Course(np.array([step for step, _ in taken]), np.array([x for _, x in taken]))
+    return gan.Config(
+        unroll=gan.Unroll(setting.ahead, lr=0.1),
+        generator_optimizer=gan.Optimizer(lr=rate_g * per_unit),
+        discriminator_optimizer=gan.Optimizer(lr=rate_d),
+        steps=STEPS[setting.kind],
+        decay=True,
+    )
 
 
 def _start(
     setting: Setting, origin: float, unit: float, rng: np.random.Generator
-) -> tuple[gan.Game, Players]:
+) -> tuple[gan.Game, tuple[Any, Any]]:
     hidden = HIDDEN_G if setting.kind == "MLP" else ()
     generator = nn.MLP((1, *hidden, 1))
     discriminator = nn.MLP((1, *HIDDEN_D, 1), "leaky_relu", initializer=nn.Orthogonal(0.8))
     theta_g, theta_d = generator.init(rng), discriminator.init(rng)
     if setting.kind == "line":  # G(z) = z, in the units of x
         theta_g[0]["w"][:], theta_g[0]["b"][:] = 1 / unit, -origin / unit
-    return gan.Game(generator, discriminator, LOSS), Players(theta_g, theta_d)
+    return gan.Game(generator, discriminator, LOSS), (theta_g, theta_d)
 
 
 def _quantiles(n: int) -> NDArray:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan import autodiff, gan, nn, optim, viz
+from tinygrad_ugan import autodiff, gan, nn, viz
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.play import Players, play
+from tinygrad_ugan.experiments.own_game import states
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid
 
@@ -190,8 +190,8 @@ def _gumbel(rng: np.random.Generator, n: int) -> NDArray[np.float32]:
     return rng.gumbel(size=(n, TOKENS)).astype(np.float32)
 
 
-def _start(rng: np.random.Generator) -> Players:
-    return Players(GENERATOR.init(rng), DISCRIMINATOR.init(rng))
+def _start(rng: np.random.Generator) -> tuple[Any, Any]:
+    return GENERATOR.init(rng), DISCRIMINATOR.init(rng)
 
 
 # Training.
@@ -208,25 +208,34 @@ class Course(NamedTuple):
 def _train(way: Way, seed: int, steps: int) -> Course:
     rng = np.random.default_rng(seed)
 
-    def draw() -> gan.Batch:
+    adam = gan.Optimizer(lr=RATE)
+    config = gan.Config(
+        unroll=gan.Unroll(way.ahead, lr=ETA),
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
+        steps=steps,
+        decay=True,
+    )
+    start = _start(rng)
+    passed = states(config, way.game, _batches(way, rng), start)
+    z = np.random.default_rng(1).standard_normal((20_000, LATENT), np.float32)
+    looks, kl = [], []
+    for state in passed:
+        if state.step % (steps // 20) == 0:
+            shares = _shares(way, state.theta_g, z)
+            looks.append(state.step)
+            kl.append(_kl(shares))
+    return Course(looks, kl, shares)
+
+
+def _batches(way: Way, rng: np.random.Generator) -> Iterator[list[gan.Batch]]:
+    while True:
         real = EYE[rng.choice(TOKENS, BATCH, p=TRUTH)]
         z = rng.standard_normal((BATCH, LATENT), np.float32)
         if way.decoded:
-            return gan.Batch(real + BLUR * rng.standard_normal(real.shape, np.float32), z)
-        return gan.Batch(real, Noise(z, _gumbel(rng, BATCH)))
-
-    adam = optim.Adam(RATE, beta1=0.5)
-    passed = play(
-        way.game, _start(rng), draw, steps=steps, optimizers=(adam, adam), ahead=way.ahead, lr=ETA
-    )
-    z = np.random.default_rng(1).standard_normal((20_000, LATENT), np.float32)
-    looks, kl = [], []
-    for step, players in enumerate(passed):
-        if step % (steps // 20) == 0:
-            shares = _shares(way, players.theta_g, z)
-            looks.append(step)
-            kl.append(_kl(shares))
-    return Course(looks, kl, shares)
+            yield [gan.Batch(real + BLUR * rng.standard_normal(real.shape, np.float32), z)]
+        else:
+            yield [gan.Batch(real, Noise(z, _gumbel(rng, BATCH)))]
 
 
 def _shares(way: Way, theta_g: Any, z: NDArray) -> NDArray[np.float64]:
