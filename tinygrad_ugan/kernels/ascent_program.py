@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.kernels.program import Place, address_of
+from tinygrad_ugan.kernels.program import Place, address_of, readable
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
 
@@ -43,8 +43,9 @@ class AscentProgram(SweepProgram):
         real, noise : ndarray
             The batch.
         """
-        given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, real, noise)]
+        addresses, kept = readable([*theta_g, *theta_d, real, noise])
         gradient = [np.empty(x.shape, x.dtype) for x in theta_d]
         unused = [0] * len(theta_g)  # where a sweep leaves the generator's gradient
-        self._executable.run([*map(address_of, given), *unused, *map(address_of, gradient)])
+        self._executable.run([*addresses, *unused, *map(address_of, gradient)])
+        del kept  # the program has read them
         return real.dtype.type(self.inner_values()[0]), gradient

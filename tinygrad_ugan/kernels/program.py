@@ -315,6 +315,15 @@ class Executable:
         return flat[: tall * array.ld].reshape(tall, array.ld)[: array.rows, : array.columns]
 
 
+def readable(arrays: Sequence[NDArray]) -> tuple[list[int], Sequence[NDArray]]:
+    """Where the elements of arrays begin; and the arrays, copied if not contiguous, to be kept."""
+    try:
+        return [ctypes.addressof(_first_byte(x)) for x in arrays], arrays
+    except TypeError:  # one is read-only, or not contiguous
+        contiguous = [np.ascontiguousarray(x) for x in arrays]
+        return [address_of(x) for x in contiguous], contiguous
+
+
 def address_of(x: NDArray) -> int:
     """Where the elements of a contiguous array begin."""
     try:

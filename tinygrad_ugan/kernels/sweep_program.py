@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels.network import Weights
-from tinygrad_ugan.kernels.program import Array, address_of
+from tinygrad_ugan.kernels.program import Array, address_of, readable
 from tinygrad_ugan.kernels.sweep import Move, Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
@@ -170,10 +170,11 @@ class SweepProgram(RowPhases, ParameterPhases):
             What the rule's kernels read at every step.
         """
         self._scalars_view[: len(scalars), : scalars.shape[1]] = scalars
-        given = [np.ascontiguousarray(x) for x in (*theta_g, *theta_d, *reals, *noises)]
+        addresses, kept = readable([*theta_g, *theta_d, *reals, *noises])
         flat = np.empty(self._parts * self._part_size, self.program.dtype)
         outputs = self._output_offsets + address_of(flat)
-        self._executable.run([*map(address_of, given), *outputs.tolist()])
+        self._executable.run(addresses + outputs.tolist())
+        del kept  # the program has read them
         value, flaws = (
             sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
         )

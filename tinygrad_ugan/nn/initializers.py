@@ -41,7 +41,7 @@ class Orthogonal:
         tall = (max(shape), min(shape))
         q, r = np.linalg.qr(rng.standard_normal(tall))
         q = q * np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices
-        return (self.gain * (q if shape == tall else q.T)).astype(dtype)
+        return (self.gain * (q if shape == tall else q.T)).astype(dtype, order="C")
 
 
 @dataclass(frozen=True)

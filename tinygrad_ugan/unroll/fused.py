@@ -133,12 +133,17 @@ def warmup(activation: str = "tanh") -> None:
 
 def drawback(problem: Problem) -> str | None:
     """Why "auto" does not take `fused`; None if it does."""
-    from tinygrad_ugan.kernels.target import PLAIN, host_target
-
     reason = obstacle(problem)
-    if reason is None and host_target() == PLAIN:
+    if reason is None and not _has_vectors():
         return "there are no vector kernels for this processor"
     return reason
+
+
+@functools.cache
+def _has_vectors() -> bool:
+    from tinygrad_ugan.kernels.target import PLAIN, host_target
+
+    return host_target() != PLAIN
 
 
 def obstacle(problem: Problem) -> str | None:
@@ -195,14 +200,13 @@ def _leaves_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[NDArray] | None:
     shapes = _shapes(sizes)
     if type(theta) is not list or 2 * len(theta) != len(shapes):
         return None
-    if any(type(layer) is not dict or len(layer) != 2 for layer in theta):
-        return None
-    try:
-        leaves = _leaves(theta)
-    except KeyError:
-        return None
-    if any(type(x) is not np.ndarray for x in leaves) or [x.shape for x in leaves] != shapes:
-        return None
+    for layer in theta:
+        if type(layer) is not dict or layer.keys() != {"w", "b"}:
+            return None
+    leaves = _leaves(theta)
+    for x, shape in zip(leaves, shapes, strict=True):
+        if type(x) is not np.ndarray or x.shape != shape:
+            return None
     return leaves
 
 
@@ -240,7 +244,6 @@ class _Plan(NamedTuple):
     snapshots: int | None
     rule: str
     fresh: bool
-    keep: bool
     terms: bool
     dtype: str
 
@@ -261,7 +264,6 @@ def _plan(
         snapshots=snapshots,
         rule=_rule_name(problem.rule),
         fresh=problem.is_fresh,
-        keep=snapshots is None and _kept_bytes(problem) <= MOST_KEPT,
         terms=terms,
         dtype=batch.real.dtype.char,
     )
@@ -303,7 +305,7 @@ def _sweep(plan: _Plan) -> Sweep:
         moves,
         rule=plan.rule,
         fresh=plan.fresh,
-        keep=plan.keep,
+        keep=plan.snapshots is None and _kept_bytes(plan) <= MOST_KEPT,
         terms=plan.terms,
     )
 
@@ -350,12 +352,11 @@ def _rule_name(rule: Rule) -> str:
     return "ascent"
 
 
-def _kept_bytes(problem: Problem) -> int:
+def _kept_bytes(plan: _Plan) -> int:
     """What the way back needs of all steps: two matrices a hidden layer, but for the last one."""
-    rows = len(problem.batches[0].real) + len(problem.batches[0].noise)
-    widths = [layer["b"].size for layer in problem.state.theta[:-1]]
-    elements = (problem.steps + 1) * rows * (2 * sum(widths) - (widths[-1] if widths else 0))
-    return elements * problem.theta_g[0]["w"].dtype.itemsize
+    widths = plan.discriminator[0][1:-1]
+    columns = 2 * sum(widths) - (widths[-1] if widths else 0)
+    return (plan.steps + 1) * (plan.real + plan.fake) * columns * np.dtype(plan.dtype).itemsize
 
 
 # Snapshots: the same plan as for the other methods, written down instead of carried out.

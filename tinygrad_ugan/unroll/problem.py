@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ class Problem:
         """K."""
         return len(self.batches) - 1
 
-    @property
+    @functools.cached_property
     def is_fresh(self) -> bool:
         """Whether not all steps see the same batch."""
         return len(set(map(id, self.batches))) > 1
@@ -241,10 +241,15 @@ def _check_params(name: str, params: PyTree) -> None:
 
 def _are_layers(params: PyTree) -> bool:
     """Whether parameters are floating-point arrays of layers, as most are: seen quickly."""
-    if type(params) is not list or any(type(layer) is not dict for layer in params):
+    if type(params) is not list:
         return False
-    leaves = itertools.chain.from_iterable(layer.values() for layer in params)
-    return all(type(x) is np.ndarray and x.dtype.kind == "f" for x in leaves)
+    for layer in params:
+        if type(layer) is not dict:
+            return False
+        for x in layer.values():
+            if type(x) is not np.ndarray or x.dtype.kind != "f":
+                return False
+    return True
 
 
 def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
