@@ -36,6 +36,9 @@ the same value, but not the same generator. Under min max, q faces max_D V = 2 J
 descends to q = p. Under max min, q answers each D with the whole of its mass on one point, argmax
 D, whatever D is: even at the optimum it is never p. Alternating steps do not say which of the two
 they take.
+
+Pilot runs on some of these seeds chose the settings, and the bounds in the claims were set after
+them.
 """
 
 AHEAD = (0, 5)
