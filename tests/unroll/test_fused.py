@@ -25,6 +25,7 @@ WIDEST, MOST_ROWS, MOST_STEPS = (300, 700, 12) if DEEP else (40, 70, 5)
 
 
 EPSILON = float(np.finfo(np.float32).eps)
+EPSILON_OF_DOUBLE = float(np.finfo(np.float64).eps)
 
 # Adam with its usual eps multiplies the rounding of a gradient that should vanish by lr / eps.
 OPTIMIZERS = (SGD(0.02), Momentum(0.02, 0.7), Adam(0.01, eps=1e-2))
@@ -46,17 +47,23 @@ class Problem(NamedTuple):
     def value_and_grad(self, method, **changes):
         return ug.unroll.value_and_grad(*self[:4], **self.options, method=method, **changes)
 
-    def nudged(self, seed):
-        """The same at parameters that differ by an epsilon of float32."""
+    def nudged(self, epsilon, seed):
+        """The same at parameters of which each differs by this part of it."""
         rng = np.random.default_rng(seed)
 
         def nudge(x):
-            return x * (1 + EPSILON * rng.choice([-1, 1], x.shape))
+            return x * (1 + epsilon * rng.choice([-1, 1], x.shape))
 
         return self._replace(
             theta_g=optree.tree_map(nudge, self.theta_g),
             theta_d=optree.tree_map(nudge, self.theta_d),
         )
+
+    def sensitivity(self, epsilon, **changes):
+        """How far the gradient moves when the parameters are nudged."""
+        _, expected = self.value_and_grad("adjoint", **changes)
+        nudged = (self.nudged(epsilon, s).value_and_grad("adjoint", **changes) for s in range(3))
+        return max(distance(gradient, expected) for _, gradient in nudged)
 
     def astype(self, dtype):
         arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])
@@ -85,7 +92,8 @@ def distance(got, expected):
     return max((np.abs(x - y).max() for x, y in pairs if np.size(y)), default=0.0) / (scale or 1.0)
 
 
-# Sums of up to 700 products in another order: some hundred epsilons of 2.2e-16.
+# Sums of up to 700 products in another order: some hundred epsilons of 2.2e-16. Seldom, where much
+# cancels, one epsilon in the parameters changes more than that: ten times this change is allowed.
 @given(problem=problems(), data=st.data())
 def test_float64_is_the_adjoint_recursion(problem, data):
     steps = problem.options["steps"]
@@ -94,7 +102,8 @@ def test_float64_is_the_adjoint_recursion(problem, data):
     value, gradient = problem.value_and_grad("fused", **truncate, **snapshots)
     expected_value, expected = problem.value_and_grad("adjoint", **truncate)
     assert value == pytest.approx(expected_value, rel=1e-12, abs=1e-13)
-    assert distance(gradient, expected) < 1e-12
+    error = distance(gradient, expected)
+    assert error < 1e-12 or error < 10 * problem.sensitivity(EPSILON_OF_DOUBLE, **truncate)
 
 
 # 170 epsilons of 1.2e-7 are 2e-5; or, where the game is badly conditioned, 170 times what a change
@@ -106,10 +115,9 @@ def test_float32_is_float64_to_rounding(problem):
     assert value.dtype == np.float32
     assert all(leaf.dtype == np.float32 for leaf in optree.tree_leaves(gradient))
     exact = single.astype(np.float64)
-    expected = exact.value_and_grad("adjoint")
-    nudged = (exact.nudged(seed).value_and_grad("adjoint") for seed in range(3))
-    changes = [distance(other, expected) for other in nudged]
-    assert distance((value, gradient), expected) < 170 * max(EPSILON, *changes)
+    expected_value, expected = exact.value_and_grad("adjoint")
+    assert value == pytest.approx(expected_value, rel=170 * EPSILON, abs=17 * EPSILON)
+    assert distance(gradient, expected) < 170 * max(EPSILON, exact.sensitivity(EPSILON))
 
 
 @given(problem=problems(optimizers=()))
