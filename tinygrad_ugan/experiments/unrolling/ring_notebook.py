@@ -30,6 +30,11 @@ Three standard deviations are 0.03 here, on a circle of radius 1: the measure is
 within 0.1 of a mode belongs to it for the eye.
 """
 
+REMARKS = """
+With these settings K = 0 does not collapse either. Both sit on six places for a long time and
+find the rest late; three seeds show no difference between them.
+"""
+
 
 def run(session: Session) -> Outcome:
     """Train with K = 0 and K = 5."""
@@ -53,7 +58,8 @@ def run(session: Session) -> Outcome:
         "samples": pictures.samples_over_time(comparison.first_of(runs)),
         "intervals": comparison.intervals(found),
     }
-    return Outcome(claims, comparison.table(found), pictured, config.to_dict())
+    remarks = "" if session.quick else REMARKS
+    return Outcome(claims, comparison.table(found), pictured, config.to_dict(), remarks)
 
 
 EXPERIMENT = Experiment(
