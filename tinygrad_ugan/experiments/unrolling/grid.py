@@ -14,7 +14,7 @@ CONFIG = PRESETS["ring-miniature"].updated(
         "networks": {"noise": 2, "generator": (256, 256)},
         "unroll": {"steps": 5},
         "batch": 256,
-        "steps": 4_000,
+        "steps": 10_000,
     }
 )
 PUBLISHED = {
@@ -29,8 +29,9 @@ Twenty-five Gaussians of standard deviation 0.05 at the points of {-4, -2, 0, 2,
 et al. (2017), section 4.1, count what four methods find of them: 2,500 samples, of high quality
 within 3 standard deviations of the nearest mode; five runs each. Their networks and training are
 not those of this page, which takes the discriminator of the ring, a generator of two hidden
-layers of 256 with noise of 2 dimensions, batches of 256, and 4,000 steps of Adam at 2e-3,
-decaying to 0: a figure beside theirs, not a repetition.
+layers of 256 with noise of 2 dimensions, batches of 256, and 10,000 steps of Adam at 2e-3,
+decaying to 0: a figure beside theirs, not a repetition. Pilot runs on other seeds chose the number
+of steps: after 4,000, K = 5 found 21 to 25 modes and 19 to 37 % was of high quality.
 """
 
 
