@@ -65,6 +65,16 @@ class Problem(NamedTuple):
         nudged = (self.nudged(epsilon, s).value_and_grad("adjoint", **changes) for s in range(3))
         return max(distance(gradient, expected) for _, gradient in nudged)
 
+    def stays_near(self):
+        """Whether theta_0 ... theta_K are all of about one length."""
+        try:
+            with np.errstate(all="ignore"):
+                path = ug.unroll.trajectory(*self[:4], **self.options)
+        except NonFiniteError:
+            return False
+        lengths = [np.linalg.norm(_flat(theta)) for theta in path.thetas]
+        return max(lengths) < 10 * lengths[0]
+
     def astype(self, dtype):
         arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])
         return Problem(self.game, *arrays, self.options)
@@ -83,6 +93,10 @@ def problems(optimizers=OPTIMIZERS):
         optimizers=optimizers,
     )
     return drawn.map(lambda problem: Problem(*problem))
+
+
+def _flat(tree):
+    return np.concatenate([np.ravel(x) for x in optree.tree_leaves(tree)])
 
 
 def distance(got, expected):
@@ -120,7 +134,8 @@ def test_float32_is_float64_to_rounding(problem):
     assert distance(gradient, expected) < 170 * max(EPSILON, exact.sensitivity(EPSILON))
 
 
-@given(problem=problems(optimizers=()))
+# An ascent that explodes, as wide networks let it at this lr, multiplies its rounding as well.
+@given(problem=problems(optimizers=()).filter(lambda problem: problem.stays_near()))
 def test_parts_are_those_of_the_adjoint_recursion(problem):
     found = ug.unroll.decompose(*problem[:4], **problem.options)
     with pytest.MonkeyPatch.context() as patch:
@@ -135,8 +150,7 @@ def test_parts_are_those_of_the_adjoint_recursion(problem):
 
 def _steps_taken(terms, lr):
     """||g_k||."""
-    leaves = map(optree.tree_leaves, terms.trajectory)
-    points = [np.concatenate([np.ravel(x) for x in line]) for line in leaves]
+    points = map(_flat, terms.trajectory)
     steps = np.array([np.linalg.norm(b - a) for a, b in itertools.pairwise(points)])
     return steps / lr
 
