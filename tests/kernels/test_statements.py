@@ -22,7 +22,7 @@ from tinygrad_ugan.kernels import (
     rows,
 )
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
-from tinygrad_ugan.kernels.statements import STATEMENTS, layers
+from tinygrad_ugan.kernels.statements import STATEMENTS, Operand, layers, statement
 from tinygrad_ugan.kernels.statements import losses as stated_losses
 from tinygrad_ugan.kernels.target import PLAIN
 
@@ -122,6 +122,8 @@ class Case:
         # h is what the activation can give; a mean of squares has a root
         low = 0.1 if name in ("square", "scalars") or (name == "h" and positive) else -0.9
         values = self.rng.uniform(low, 0.9, shape)
+        if name == "t":  # a logit, on both sides of where an objective has a corner
+            values *= 3
         if name == "weight":
             values[self.rng.uniform(size=shape) < 0.2] = 0
         return values
@@ -176,6 +178,29 @@ STATICS = {
     "moving": st.booleans(),
     "width": st.integers(1, rows.THIN),
 }
+
+
+def test_an_operand_is_read_from_its_names():
+    assert Operand.parse("n") == Operand(("n",), ())
+    assert Operand.parse("rows n ld") == Operand(("rows", "n"), ("ld",))
+    partial = Operand.parse("groups rows+first 7 stride ld")
+    known = {"groups": 2, "rows": 3, "first": 4, "stride": 90, "ld": 8}
+    assert partial.resolve(known) == ((2, 7, 7), (90, 8, 1))
+
+
+def test_what_is_stated_and_what_helps_is_entered(monkeypatch):
+    monkeypatch.setattr(statement, "STATEMENTS", {})
+    monkeypatch.setattr(statement, "HELPERS", [])
+
+    def twice(scale, x): ...
+
+    assert statement.helper(twice) is twice
+    assert [twice] == statement.HELPERS
+    assert statement.states(x="rows n ld")(twice) is twice
+    (entered,) = statement.STATEMENTS.values()
+    assert statement.STATEMENTS.keys() == {"twice"}
+    assert (entered.function, entered.names) == (twice, ["scale", "x"])
+    assert entered.operands == {"x": Operand(("rows", "n"), ("ld",))}
 
 
 def test_names_are_known_to_the_statements():
