@@ -1,12 +1,13 @@
 """How programs lay out their memory and deal out their rows."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels import parameters
+from tinygrad_ugan.kernels import parameters, threads
 from tinygrad_ugan.kernels.program import (
     BASE,
     FIRST_ROW,
@@ -123,6 +124,18 @@ def test_steps_take_slots_one_after_the_other():
     out = np.full(3, 7.0)
     p.compile().run([out[i:].ctypes.data for i in range(3)])
     assert out.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("chunks", "alone"), [((1, 1), True), ((1, 2), False), ((2, 2), False)])
+def test_a_program_runs_alone_where_no_phase_is_for_several_threads(monkeypatch, chunks, alone):
+    p, asked = Program(TARGETS["avx2"], np.float64), []
+    for n in chunks:
+        p.run_phase(p.phase(n))
+    executable = p.compile()
+    pool = SimpleNamespace(run=lambda *given, alone: asked.append((given, alone)))
+    monkeypatch.setattr(threads, "pool", lambda: pool)
+    executable.run([])
+    assert asked == [((executable._header_address, TARGETS["avx2"]), alone)]
 
 
 def test_a_call_needs_all_arguments_and_no_others():
