@@ -36,7 +36,7 @@ KERNELS = {
     and "rows" not in kernel.parameters(f)
     and not name.startswith("_")
 }
-GUARD = 40  # elements of NaN before, between and after the arrays
+GUARD = 40  # elements before, between and after the arrays
 CODES = {"activation": layers.ACTIVATIONS, "function": stated_losses.FUNCTIONS}
 
 
@@ -45,7 +45,10 @@ def test_every_kernel_is_stated_and_every_statement_emitted():
 
 
 class Case:
-    """Arguments of a kernel, in memory of which every element but the arrays is NaN."""
+    """Arguments of a kernel, in memory of which every element but the arrays is NaN or a number.
+
+    What is read from there shows by NaN, and what is added there by the number.
+    """
 
     def __init__(self, draw, name, target, dtype):
         self.emit, self.statement = KERNELS[name], STATEMENTS[name]
@@ -59,7 +62,7 @@ class Case:
         self.numbers = {n: x for n, x in self.statics.items() if isinstance(x, int)}
         self._draw_counts(draw)
         self._draw_strides(draw)
-        self._allocate()
+        self._allocate(draw(st.sampled_from([np.nan, 7.0])))
 
     def _draw_counts(self, draw):
         unit = self.target.padded(1, self.dtype)
@@ -103,7 +106,7 @@ class Case:
             return shape
         return tuple(self.target.padded(length, self.dtype) for length in shape)
 
-    def _allocate(self):
+    def _allocate(self, guard):
         self.places, end = {}, GUARD
         for name, operand in self.statement.operands.items():
             padded = self._padded(operand)
@@ -111,7 +114,7 @@ class Case:
             self.places[name] = end
             end += 1 + sum((length - 1) * s for length, s in zip(padded, strides, strict=True))
             end += GUARD
-        self.memory = np.full(end, np.nan, self.dtype)
+        self.memory = np.full(end, guard, self.dtype)
         for name, operand in self.statement.operands.items():
             self.view(self.memory, name, self._padded(operand))[:] = 0
             shape, _ = operand.resolve(self.numbers)

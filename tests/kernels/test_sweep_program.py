@@ -1,6 +1,7 @@
 """A whole sweep as one program against `unroll`, and the same bits however it is run."""
 
 import concurrent.futures
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tests.kernels.sweeps import Setting, distance, settings
+from tests.kernels.sweeps import Setting, distance, flat, settings
 from tinygrad_ugan import gan, nn
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
@@ -69,6 +70,31 @@ def test_same_bits_on_any_number_of_threads_and_every_time(target, dtype):
         threads.set_num_threads(n)
         for _ in range(25):
             assert bits(ODD.run_again(program)) == expected
+
+
+SCALARS = {
+    "ascent": [0.02],
+    "momentum": [0.02, 0.7],
+    "adam": [0.9, 0.1, 0.99, 0.01, 1e-4, 0.01, 1.7],
+}
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize("rule", SCALARS)
+def test_a_run_knows_nothing_of_the_runs_before(rule, is_full):
+    sweep = dataclasses.replace(ODD.sweep(), rule=rule, keep=is_full, terms=is_full)
+    program = SweepProgram(sweep, TARGETS["avx2"], np.float64)
+
+    def run(setting):
+        theta_g, theta_d, batch = setting.inputs()
+        scalars = np.tile(SCALARS[rule], (setting.steps, 1))
+        value, parts, _ = program.run(flat(theta_g), flat(theta_d), *([x] for x in batch), scalars)
+        sums = program.inner_values(), program.step_size_gradients(), program.adjoint_norms()
+        return bits((value, [x for part in parts for x in part])), bits((value, sums * is_full))
+
+    first = run(ODD)
+    assert run(ODD._replace(seed=1)) != first
+    assert run(ODD) == first
 
 
 @pytest.mark.usefixtures("restored_threads")
