@@ -254,13 +254,14 @@ class Mutation:
 
 def _survey(items: list[pytest.Item]) -> tuple[list[set[Place]], list[float]]:
     """Run every test; return the functions that each enters, and how long it takes."""
-    from tinygrad_ugan.kernels import objects, threads
+    from tinygrad_ugan.kernels import objects, plain, threads
 
     inside = str(PACKAGE)
     entered, seconds = [], []
     for item in items:
+        for kept in (threads._runner, plain._introduce_helpers):
+            kept.cache_clear()
         objects._addresses.clear()  # what emits a kernel is entered by all who need the kernel
-        threads._runner.cache_clear()
         found: set[types.CodeType] = set()
 
         def look(frame: types.FrameType, event: str, _: object, found: set = found) -> None:
