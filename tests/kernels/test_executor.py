@@ -110,6 +110,20 @@ def test_who_helps_can_do_it_all_and_leaves_when_the_job_is_closed(job):
     assert not job.any()
 
 
+def test_who_comes_to_help_as_the_job_is_closed_leaves_it_alone(job):
+    """A race: it shows only where two threads do run at once, and not every time."""
+    doubling, run = Doubling(), Function(executor.runner(TARGET))
+    serve = Function(executor.server(TARGET))
+    thread = threading.Thread(target=serve, args=(job.ctypes.data, 0))
+    thread.start()
+    for _ in range(200_000):  # all but the first find everything done, and close the job at once
+        run(doubling.header, job.ctypes.data)
+    thread.join(20)
+    assert not thread.is_alive()
+    assert doubling.is_done
+    assert not job.any()
+
+
 def test_who_helps_leaves_if_there_is_nothing_to_do(job):
     Function(executor.server(TARGET))(job.ctypes.data, 0)
     assert not job.any()
