@@ -1,6 +1,7 @@
 """What the thread that starts a program and those that help it do, each on its own."""
 
 import ctypes
+import re
 import threading
 import time
 
@@ -127,6 +128,22 @@ def test_who_comes_to_help_as_the_job_is_closed_leaves_it_alone(job):
 def test_who_helps_leaves_if_there_is_nothing_to_do(job):
     Function(executor.server(TARGET))(job.ctypes.data, 0)
     assert not job.any()
+
+
+@pytest.mark.parametrize(
+    ("machine", "system", "calls"),
+    [
+        ("x86_64", "linux", {"llvm.x86.sse2.pause", "sched_yield"}),
+        ("AMD64", "win32", {"llvm.x86.sse2.pause", "SwitchToThread"}),
+        ("arm64", "darwin", {"llvm.aarch64.hint", "sched_yield"}),
+        ("riscv64", "linux", {"sched_yield"}),
+    ],
+)
+def test_who_waits_tells_the_processor_and_lets_others_through(monkeypatch, machine, system, calls):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("sys.platform", system)
+    for module in (executor._emit_run(TARGET), executor._emit_serve(TARGET)):
+        assert set(re.findall(r'call [^@]*@"([\w.]+)"', str(module))) == calls
 
 
 def test_helpers_fall_asleep_and_come_back(pool):

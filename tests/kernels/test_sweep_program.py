@@ -13,7 +13,7 @@ from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import Setting, distance, flat, settings
-from tinygrad_ugan import gan, nn
+from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
@@ -26,6 +26,13 @@ ODD = Setting(
     real=67,
     fake=33,
     steps=3,
+)
+# One hidden layer between a thin input and one output: `lone` knows how.
+LONE = Setting(
+    gan.Game(nn.MLP((3, 6, 2)), nn.MLP((2, 21, 1), "sigmoid"), loss="nonsaturating"),
+    real=19,
+    fake=70,
+    steps=2,
 )
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 some_examples = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
@@ -47,6 +54,29 @@ def test_float64_is_the_adjoint_recursion(target, setting):
     expected_value, expected = setting.expected()
     assert value == pytest.approx(expected_value, rel=1e-12, abs=1e-14)
     assert distance(gradient, expected) < 1e-12
+
+
+@each_target
+@pytest.mark.parametrize("setting", [ODD, LONE], ids=["odd", "lone"])
+def test_fresh_batches_and_all_parts(target, setting, monkeypatch):
+    theta_g, theta_d, _ = setting.inputs()
+    batches = [setting._replace(seed=seed).inputs()[2] for seed in range(setting.steps + 1)]
+    monkeypatch.setattr(unroll.terms, "drawback", lambda problem: "this is the oracle")
+    expected = unroll.decompose(
+        setting.game, theta_g, theta_d, batches, steps=setting.steps, lr=setting.lr
+    )
+    sweep = dataclasses.replace(setting.sweep(), fresh=True, terms=True)
+    program = SweepProgram(sweep, target, np.float64)
+    etas = np.full((setting.steps, 1), setting.lr)
+    found = program.run(flat(theta_g), flat(theta_d), *zip(*batches, strict=True), etas)
+    assert found.value == pytest.approx(expected.value, rel=1e-12)
+    assert found.is_sound
+    for part, exact in zip(found.gradients, [*expected.per_step, expected.direct], strict=True):
+        assert distance(part, flat(exact)) < 1e-11
+    sums = program.inner_values(), program.step_size_gradients(), program.adjoint_norms()
+    exact = expected.inner_values, expected.grad_lr, expected.adjoint_norms
+    for got, right in zip(sums, exact, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-10)
 
 
 @each_target
