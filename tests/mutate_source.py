@@ -202,13 +202,15 @@ def _find_code(code: types.CodeType, place: Place) -> types.CodeType:
 class Mutation:
     """A pytest plugin: in place of running the tests it judges mutants by them."""
 
-    def __init__(self, every: list[Mutant], jobs: int) -> None:
-        self._every, self._jobs = every, jobs
+    def __init__(self, every: list[Mutant], jobs: int, cache: Path | None) -> None:
+        self._every, self._jobs, self._cache = every, jobs, cache
         self.survivors: list[Mutant] = []
         self.count: Counter[str] = Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Judge every mutant, several at a time."""
+        if self._cache:  # not earlier: pytest is to import the package
+            _cache_by_content(self._cache)
         items = session.items
         entered, seconds = pickle.loads(_forked(lambda: pickle.dumps(_survey(items))))  # noqa: S301
         by_place: dict[Place, list[int]] = defaultdict(list)
@@ -252,9 +254,14 @@ class Mutation:
 
 def _survey(items: list[pytest.Item]) -> tuple[list[set[Place]], list[float]]:
     """Run every test; return the functions that each enters, and how long it takes."""
+    from tinygrad_ugan.kernels import objects, plain, threads
+
     inside = str(PACKAGE)
     entered, seconds = [], []
     for item in items:
+        for kept in (threads._runner, plain._introduce_helpers):
+            kept.cache_clear()
+        objects._addresses.clear()  # what emits a kernel is entered by all who need the kernel
         found: set[types.CodeType] = set()
 
         def look(frame: types.FrameType, event: str, _: object, found: set = found) -> None:
@@ -360,9 +367,11 @@ def _cache_by_content(folder: Path) -> None:
     """Keep compiled kernels under the hash of their LLVM code instead of that of the package."""
     from tinygrad_ugan.kernels import objects
 
-    compile_module = objects.compile_module
+    compile_module, load_really = objects.compile_module, objects._load
 
     def load(name: str, target: Any, build: Callable[[], Any]) -> int:
+        if "test_objects" in os.environ["PYTEST_CURRENT_TEST"]:  # the tests of the cache itself
+            return load_really(name, target, build)
         module = build()
         digest = hashlib.sha256(f"{target}{module}".encode()).hexdigest()
         path = folder / digest
@@ -398,10 +407,9 @@ def main() -> int:
         every = random.Random(given.seed).sample(every, given.sample)  # noqa: S311
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
     tests = given.tests or [str(ROOT / "tests" / room) for room in given.rooms]
-    plugin = Mutation(every, given.jobs)
     with tempfile.TemporaryDirectory() as folder:
-        if not any(room.endswith("objects.py") for room in given.rooms):
-            _cache_by_content(Path(folder))
+        is_cached = not any(room.endswith("objects.py") for room in given.rooms)
+        plugin = Mutation(every, given.jobs, Path(folder) if is_cached else None)
         options = [
             "-p",
             "no:terminal",

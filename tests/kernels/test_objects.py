@@ -59,6 +59,15 @@ def test_a_damaged_object_is_made_again(cache, damage):
     assert path.read_bytes() == whole
 
 
+def test_objects_of_another_source_are_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(objects, "__file__", str(tmp_path / "objects.py"))
+    found = set()
+    for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "3"), ("a.txt", "4")):
+        (tmp_path / name).write_text(text)
+        found.add(objects._fingerprint.__wrapped__())
+    assert len(found) == 3  # what is no source does not count
+
+
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.touch()

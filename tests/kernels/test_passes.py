@@ -8,8 +8,10 @@ import pytest
 from tests.kernels.emitted import TARGETS
 from tests.oracles import relative_error
 from tinygrad_ugan import jvp, nn, vjp
+from tinygrad_ugan.kernels import passes
 from tinygrad_ugan.kernels.network import Network
 from tinygrad_ugan.kernels.passes import Passes, Problem, Shelf
+from tinygrad_ugan.kernels.program import Program
 from tinygrad_ugan.kernels.which import Which
 from tinygrad_ugan.nn import fused
 
@@ -68,6 +70,38 @@ def test_agree_with_the_engine(target, mlp, rows):
         ]
         exact = restrict(wants, Ry, Rx_bar, Rtheta_bar)
         assert relative_error(passes.rates(record, inputs, moves, wants), exact) < 1e-13
+
+
+def test_a_program_is_compiled_once_for_each_thread_that_runs_it(monkeypatch):
+    compiled, compile_really = [], Program.compile
+
+    def spy(program):
+        compiled.append(program)
+        return compile_really(program)
+
+    monkeypatch.setattr(Program, "compile", spy)
+    problem = Problem(Network((3, 2), "tanh"), 4, TARGETS["avx2"], np.dtype(np.float64))
+    here, (q, _) = Passes(problem), arguments(nn.MLP((3, 2), "tanh"), 4)
+    records = [here.forward(q[0], q[1:-1])[1] for _ in range(3)]
+    for record in records:
+        here.backward(record, q[-1], Which(x=True))
+    assert len(compiled) == 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "chunks"),
+    [
+        ((2, 5, 1), 1, 1),
+        ((2, 5, 1), 10_000, 1),  # 210,000 multiply-adds
+        ((100, 100), 100, 1),
+        ((100, 100), 104, 4),  # 1,050,400, which are more than 2^20
+        ((2000, 1000), 8, 1),  # of two tiles, for one chunk takes two at least
+        ((2000, 1000), 20, 2),
+    ],
+)
+def test_threads_share_what_is_worth_it(sizes, rows, chunks):
+    problem = Problem(Network(sizes, "tanh"), rows, TARGETS["avx2"], np.dtype(np.float64))
+    assert passes._Forward(problem).chunks == chunks
 
 
 def test_a_shelf_keeps_a_bounded_amount_of_memory():

@@ -42,6 +42,6 @@ def test_compiles_where_nothing_can_be_kept(monkeypatch, dtype):
         return compile_really(signature)
 
     monkeypatch.setattr(plain.numba, "njit", njit)
-    out = np.ones(5, dtype)
-    plain.compiled.__wrapped__("zero", np.dtype(dtype))(out)
-    assert not out.any()
+    x, out = np.ones((2, 3), dtype), np.zeros((2, 3), dtype)
+    plain.compiled.__wrapped__("scaled", np.dtype(dtype))(x, np.full(1, 2, dtype), out)
+    assert (out == 2).all()

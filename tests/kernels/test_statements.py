@@ -22,7 +22,7 @@ from tinygrad_ugan.kernels import (
     rows,
 )
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
-from tinygrad_ugan.kernels.statements import STATEMENTS, layers
+from tinygrad_ugan.kernels.statements import STATEMENTS, Operand, layers, statement
 from tinygrad_ugan.kernels.statements import losses as stated_losses
 from tinygrad_ugan.kernels.target import PLAIN
 
@@ -36,7 +36,7 @@ KERNELS = {
     and "rows" not in kernel.parameters(f)
     and not name.startswith("_")
 }
-GUARD = 40  # elements of NaN before, between and after the arrays
+GUARD = 40  # elements before, between and after the arrays
 CODES = {"activation": layers.ACTIVATIONS, "function": stated_losses.FUNCTIONS}
 
 
@@ -45,7 +45,10 @@ def test_every_kernel_is_stated_and_every_statement_emitted():
 
 
 class Case:
-    """Arguments of a kernel, in memory of which every element but the arrays is NaN."""
+    """Arguments of a kernel, in memory of which every element but the arrays is NaN or a number.
+
+    What is read from there shows by NaN, and what is added there by the number.
+    """
 
     def __init__(self, draw, name, target, dtype):
         self.emit, self.statement = KERNELS[name], STATEMENTS[name]
@@ -59,7 +62,7 @@ class Case:
         self.numbers = {n: x for n, x in self.statics.items() if isinstance(x, int)}
         self._draw_counts(draw)
         self._draw_strides(draw)
-        self._allocate()
+        self._allocate(draw(st.sampled_from([np.nan, 7.0])))
 
     def _draw_counts(self, draw):
         unit = self.target.padded(1, self.dtype)
@@ -103,7 +106,7 @@ class Case:
             return shape
         return tuple(self.target.padded(length, self.dtype) for length in shape)
 
-    def _allocate(self):
+    def _allocate(self, guard):
         self.places, end = {}, GUARD
         for name, operand in self.statement.operands.items():
             padded = self._padded(operand)
@@ -111,7 +114,7 @@ class Case:
             self.places[name] = end
             end += 1 + sum((length - 1) * s for length, s in zip(padded, strides, strict=True))
             end += GUARD
-        self.memory = np.full(end, np.nan, self.dtype)
+        self.memory = np.full(end, guard, self.dtype)
         for name, operand in self.statement.operands.items():
             self.view(self.memory, name, self._padded(operand))[:] = 0
             shape, _ = operand.resolve(self.numbers)
@@ -122,6 +125,8 @@ class Case:
         # h is what the activation can give; a mean of squares has a root
         low = 0.1 if name in ("square", "scalars") or (name == "h" and positive) else -0.9
         values = self.rng.uniform(low, 0.9, shape)
+        if name == "t":  # a logit, on both sides of where an objective has a corner
+            values *= 3
         if name == "weight":
             values[self.rng.uniform(size=shape) < 0.2] = 0
         return values
@@ -176,6 +181,29 @@ STATICS = {
     "moving": st.booleans(),
     "width": st.integers(1, rows.THIN),
 }
+
+
+def test_an_operand_is_read_from_its_names():
+    assert Operand.parse("n") == Operand(("n",), ())
+    assert Operand.parse("rows n ld") == Operand(("rows", "n"), ("ld",))
+    partial = Operand.parse("groups rows+first 7 stride ld")
+    known = {"groups": 2, "rows": 3, "first": 4, "stride": 90, "ld": 8}
+    assert partial.resolve(known) == ((2, 7, 7), (90, 8, 1))
+
+
+def test_what_is_stated_and_what_helps_is_entered(monkeypatch):
+    monkeypatch.setattr(statement, "STATEMENTS", {})
+    monkeypatch.setattr(statement, "HELPERS", [])
+
+    def twice(scale, x): ...
+
+    assert statement.helper(twice) is twice
+    assert [twice] == statement.HELPERS
+    assert statement.states(x="rows n ld")(twice) is twice
+    (entered,) = statement.STATEMENTS.values()
+    assert statement.STATEMENTS.keys() == {"twice"}
+    assert (entered.function, entered.names) == (twice, ["scale", "x"])
+    assert entered.operands == {"x": Operand(("rows", "n"), ("ld",))}
 
 
 def test_names_are_known_to_the_statements():

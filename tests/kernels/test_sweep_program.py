@@ -1,6 +1,7 @@
 """A whole sweep as one program against `unroll`, and the same bits however it is run."""
 
 import concurrent.futures
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,20 +12,28 @@ import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tests.kernels.sweeps import Setting, distance, settings
-from tinygrad_ugan import gan, nn
+from tests.kernels.sweeps import Setting, distance, flat, settings
+from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
 
-# Odd sizes: no width is a whole vector, no batch a whole tile, and a width of one within.
+# Odd sizes: no width is a whole vector, no batch a whole tile, and a width of one within. The rows
+# are enough for four chunks.
 ODD = Setting(
     gan.Game(
         nn.MLP((5, 13, 1, 9, 3), "tanh"), nn.MLP((3, 17, 1, 7, 1), "softplus", input_scale=0.25)
     ),
-    real=67,
-    fake=33,
+    real=167,
+    fake=133,
     steps=3,
+)
+# One hidden layer between a thin input and one output: `lone` knows how.
+LONE = Setting(
+    gan.Game(nn.MLP((3, 6, 2)), nn.MLP((2, 21, 1), "sigmoid"), loss="nonsaturating"),
+    real=19,
+    fake=70,
+    steps=2,
 )
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 some_examples = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
@@ -49,6 +58,29 @@ def test_float64_is_the_adjoint_recursion(target, setting):
 
 
 @each_target
+@pytest.mark.parametrize("setting", [ODD, LONE], ids=["odd", "lone"])
+def test_fresh_batches_and_all_parts(target, setting, monkeypatch):
+    theta_g, theta_d, _ = setting.inputs()
+    batches = [setting._replace(seed=seed).inputs()[2] for seed in range(setting.steps + 1)]
+    monkeypatch.setattr(unroll.terms, "drawback", lambda problem: "this is the oracle")
+    expected = unroll.decompose(
+        setting.game, theta_g, theta_d, batches, steps=setting.steps, lr=setting.lr
+    )
+    sweep = dataclasses.replace(setting.sweep(), fresh=True, terms=True)
+    program = SweepProgram(sweep, target, np.float64)
+    etas = np.full((setting.steps, 1), setting.lr)
+    found = program.run(flat(theta_g), flat(theta_d), *zip(*batches, strict=True), etas)
+    assert found.value == pytest.approx(expected.value, rel=1e-12)
+    assert found.is_sound
+    for part, exact in zip(found.gradients, [*expected.per_step, expected.direct], strict=True):
+        assert distance(part, flat(exact)) < 1e-11
+    sums = program.inner_values(), program.step_size_gradients(), program.adjoint_norms()
+    exact = expected.inner_values, expected.grad_lr, expected.adjoint_norms
+    for got, right in zip(sums, exact, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-10)
+
+
+@each_target
 @some_examples
 @given(setting=settings())
 def test_float32_is_float64_to_rounding(target, setting):
@@ -64,11 +96,37 @@ def test_float32_is_float64_to_rounding(target, setting):
 @pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 def test_same_bits_on_any_number_of_threads_and_every_time(target, dtype):
     program = SweepProgram(ODD.sweep(), target, dtype)
+    assert program.chunks == 4
     expected = bits(ODD.run_again(program))
     for n in (1, 2, 3, 4):
         threads.set_num_threads(n)
         for _ in range(25):
             assert bits(ODD.run_again(program)) == expected
+
+
+SCALARS = {
+    "ascent": [0.02],
+    "momentum": [0.02, 0.7],
+    "adam": [0.9, 0.1, 0.99, 0.01, 1e-4, 0.01, 1.7],
+}
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize("rule", SCALARS)
+def test_a_run_knows_nothing_of_the_runs_before(rule, is_full):
+    sweep = dataclasses.replace(ODD.sweep(), rule=rule, keep=is_full, terms=is_full)
+    program = SweepProgram(sweep, TARGETS["avx2"], np.float64)
+
+    def run(setting):
+        theta_g, theta_d, batch = setting.inputs()
+        scalars = np.tile(SCALARS[rule], (setting.steps, 1))
+        value, parts, _ = program.run(flat(theta_g), flat(theta_d), *([x] for x in batch), scalars)
+        sums = program.inner_values(), program.step_size_gradients(), program.adjoint_norms()
+        return bits((value, [x for part in parts for x in part])), bits((value, sums * is_full))
+
+    first = run(ODD)
+    assert run(ODD._replace(seed=1)) != first
+    assert run(ODD) == first
 
 
 @pytest.mark.usefixtures("restored_threads")
