@@ -202,13 +202,15 @@ def _find_code(code: types.CodeType, place: Place) -> types.CodeType:
 class Mutation:
     """A pytest plugin: in place of running the tests it judges mutants by them."""
 
-    def __init__(self, every: list[Mutant], jobs: int) -> None:
-        self._every, self._jobs = every, jobs
+    def __init__(self, every: list[Mutant], jobs: int, cache: Path | None) -> None:
+        self._every, self._jobs, self._cache = every, jobs, cache
         self.survivors: list[Mutant] = []
         self.count: Counter[str] = Counter()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Judge every mutant, several at a time."""
+        if self._cache:  # not earlier: pytest is to import the package
+            _cache_by_content(self._cache)
         items = session.items
         entered, seconds = pickle.loads(_forked(lambda: pickle.dumps(_survey(items))))  # noqa: S301
         by_place: dict[Place, list[int]] = defaultdict(list)
@@ -398,10 +400,9 @@ def main() -> int:
         every = random.Random(given.seed).sample(every, given.sample)  # noqa: S311
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
     tests = given.tests or [str(ROOT / "tests" / room) for room in given.rooms]
-    plugin = Mutation(every, given.jobs)
     with tempfile.TemporaryDirectory() as folder:
-        if not any(room.endswith("objects.py") for room in given.rooms):
-            _cache_by_content(Path(folder))
+        is_cached = not any(room.endswith("objects.py") for room in given.rooms)
+        plugin = Mutation(every, given.jobs, Path(folder) if is_cached else None)
         options = [
             "-p",
             "no:terminal",
