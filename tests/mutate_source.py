@@ -6,8 +6,9 @@ survive; ``--sample 400`` takes as many of them at random. The score is the shar
 docs/mutants.md explains the survivors.
 
 The tests are collected once. Every mutant is a forked process in which the code of one function has
-been replaced, so that all who refer to the function see the mutant. Kernels that the mutant does
-not touch are taken from a cache under the hash of their LLVM code.
+been replaced, and that of the functions that it has made, so that all who refer to them see the
+mutant. Kernels that the mutant does not touch are taken from a cache under the hash of their LLVM
+code.
 """
 
 from __future__ import annotations
@@ -302,9 +303,26 @@ def _judge(
     mutant: Mutant, functions: list[types.FunctionType], items: list[pytest.Item], chosen: list[int]
 ) -> int:
     """Put the mutant in place, and run its tests until one fails."""
-    for function in functions:
-        function.__code__ = mutant.code
+    mutated = {id(old): new for old, new in _counterparts(functions[0].__code__, mutant.code)}
+    for function in [f for f in gc.get_objects() if isinstance(f, types.FunctionType)]:
+        new = mutated.get(id(function.__code__))
+        if new is not None and new.co_freevars == function.__code__.co_freevars:
+            function.__code__ = new
     return int(any(_failures(items[i]) for i in chosen))
+
+
+def _counterparts(
+    old: types.CodeType, new: types.CodeType
+) -> Iterator[tuple[types.CodeType, types.CodeType]]:
+    """Pairs of a function and its mutant: itself, and those within, which may be made already."""
+    yield old, new
+    olds, news = (
+        [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        for code in (old, new)
+    )
+    if len(olds) == len(news):
+        for pair in zip(olds, news, strict=True):
+            yield from _counterparts(*pair)
 
 
 def _failures(item: pytest.Item) -> list[str]:
@@ -364,23 +382,26 @@ def _cache_by_content(folder: Path) -> None:
 
     compile_module = objects.compile_module
 
-    def load(name: str, target: Any, build: Callable[[], Any]) -> int:
-        module = build()
+    def compile_once(module: Any, target: Any) -> bytes:
         digest = hashlib.sha256(f"{target}{module}".encode()).hexdigest()
         path = folder / digest
         if not path.exists():
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_bytes(compile_module(module, target))
             temporary.replace(path)
+        return path.read_bytes()
+
+    def load(name: str, target: Any, build: Callable[[], Any]) -> int:
+        code = objects.compile_module(build(), target)
         engine = objects.llvm.create_mcjit_compiler(
             objects.llvm.parse_assembly(""), objects._machine(target)
         )
         objects._engines.append(engine)
-        engine.add_object_file(objects.llvm.ObjectFileRef.from_data(path.read_bytes()))
+        engine.add_object_file(objects.llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         return engine.get_function_address(name)
 
-    objects._load = load
+    objects.compile_module, objects._load = compile_once, load
 
 
 def main() -> int:
