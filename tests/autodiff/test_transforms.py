@@ -140,6 +140,8 @@ def test_argnums_keywords_and_aux():
         2.0, 3.0, scale=10.0
     )
     assert (value, aux, gradients) == (60.0, {"sum": 5.0}, (30.0, 20.0))
+    _, (traced, constant) = ug.grad(lambda x: (x, (2 * x, "as it is")), has_aux=True)(3.0)
+    assert (type(traced), traced, constant) == (np.float64, 6.0, "as it is")
 
 
 def test_pullback_may_be_called_again_and_inside_other_transforms():

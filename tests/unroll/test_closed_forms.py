@@ -49,6 +49,15 @@ def test_response_and_trajectory(example, mode):
         assert path.inner_values[k] == pytest.approx(inner, rel=1e-14)
 
 
+def test_the_dirac_gan_is_the_minimax_game_of_one_point_against_another():
+    """Logits y u, with real data u = 0 and generated ones at x; the Dirac-GAN of `gan.Game`."""
+    gan = ug.gan.Game(lambda x, z: x + z, lambda y, u: y * u)
+    example = games.dirac_gan()
+    x, y, origin = example.theta_g, example.theta_d, np.zeros((1, 1))
+    expected = gan.inner(x, y, ug.gan.Batch(origin, origin))
+    assert example.game.inner(x, y, example.batch) == pytest.approx(expected, rel=1e-14)
+
+
 @solved
 def test_schedules_agree_with_their_pieces(example):
     """Two steps of one size, then three of another, are two solutions one after the other."""

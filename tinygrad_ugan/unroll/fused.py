@@ -351,10 +351,10 @@ def _rule_name(rule: Rule) -> str:
 
 
 def _kept_bytes(problem: Problem) -> int:
-    """What the way back needs of all steps: two matrices a hidden layer, but for the last one."""
+    """What the way back needs of all steps: two matrices a hidden layer, one of the last."""
     rows = len(problem.batches[0].real) + len(problem.batches[0].noise)
     widths = [layer["b"].size for layer in problem.state.theta[:-1]]
-    elements = (problem.steps + 1) * rows * (2 * sum(widths) - (widths[-1] if widths else 0))
+    elements = (problem.steps + 1) * rows * (sum(widths) + sum(widths[:-1]))
     return elements * problem.theta_g[0]["w"].dtype.itemsize
 
 
