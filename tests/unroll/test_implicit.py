@@ -27,6 +27,13 @@ def test_quadratic_game_in_closed_form(solver):
     assert found.value == pytest.approx(np.sum((best - t) ** 2) / 2)
 
 
+def test_iterations_are_products_with_the_curvature():
+    example = games.quadratic(target=(0.3, -0.7))
+    point = example.theta_g, example.theta_d
+    found = ug.unroll.implicit_grad(example.game, *point, None, solver="dense")
+    assert found.iterations == 2  # one a column
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_damping_shifts_the_curvature(solver):
     example = games.quadratic([[1.0]], [[2.0]], target=[0.0])
@@ -120,9 +127,14 @@ def test_not_converged_is_an_error_that_says_what_to_do(solver):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"solver": "cgs"}, "solver: .*did you mean 'cg'"), ({"damping": -1.0}, "damping: .*>= 0")],
+    [
+        ({"solver": "cgs"}, "solver: .*did you mean 'cg'"),
+        ({"damping": -1.0}, "damping: .*>= 0"),
+        ({"batch": [None, None]}, "batch: .*got 2 batches"),
+    ],
 )
 def test_bad_input(options, words):
     example = games.quadratic()
+    arguments = {"theta_g": example.theta_g, "theta_d": example.theta_d, "batch": None}
     with pytest.raises(ArgumentError, match=words):
-        ug.unroll.implicit_grad(example.game, example.theta_g, example.theta_d, None, **options)
+        ug.unroll.implicit_grad(example.game, **arguments | options)
