@@ -125,6 +125,18 @@ def test_not_converged_is_an_error_that_says_what_to_do(solver):
         ug.unroll.implicit_grad(game, x, y, None, solver=solver)
 
 
+def test_the_residual_is_relative_to_what_is_solved_for():
+    game = ug.unroll.Game(lambda x, y, _: np.sum(x * y), outer=lambda x, y, _: 5 * np.sum(y))
+    with pytest.raises(ug.unroll.NotConvergedError, match=r"most 3\.7e-11, .*residual 1\.0e\+00"):
+        ug.unroll.implicit_grad(game, np.ones(3), np.ones(3), None, solver="dense")
+
+
+def test_an_outer_objective_without_the_discriminator_leaves_nothing_to_solve():
+    game = ug.unroll.Game(lambda x, y, _: x * y, outer=lambda x, y, _: x**2)
+    found = ug.unroll.implicit_grad(game, 3.0, 1.0, None)
+    assert (found.gradient, found.residual, found.iterations) == (6.0, 0.0, 0)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
