@@ -39,7 +39,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tinygrad_ugan"
 SLOWDOWN, PATIENCE = 5, 10  # a mutant hangs if it takes so many times as long, and so many s, of
-# the processor; or half an hour in which it does nothing
+# the processor (not by the clock: others may need it too); or half an hour in which it does nothing
 IDLE = 1800.0
 
 Place = tuple[str, int, str]  # the file, first line and qualified name of a function
@@ -431,6 +431,8 @@ def main() -> int:
             "no:xdist",
             "-o",
             "addopts=",
+            "-o",
+            "timeout=0",
             "--import-mode=importlib",
         ]
         pytest.main([*options, *tests], plugins=[plugin])

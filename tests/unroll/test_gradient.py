@@ -169,6 +169,21 @@ def test_running_through_the_samples_changes_nothing(rng):
         assert relative_error(through_samples, expected) < 1e-13
 
 
+def test_the_generator_runs_once_for_one_batch_and_once_a_step_for_fresh_ones():
+    runs = []
+
+    def generator(w, z):
+        runs.append(z)
+        return z @ w
+
+    game = ug.gan.Game(generator, lambda w, x: x @ w)
+    w, v, batch = np.ones((3, 2)), np.ones((2, 1)), ug.gan.Batch(np.ones((5, 2)), np.ones((5, 3)))
+    for given, expected in ((batch, 1), ([batch, batch, batch._replace()], 3)):
+        runs.clear()
+        ug.unroll.value_and_grad(game, w, v, given, steps=2, lr=0.1, method="tape")
+        assert len(runs) == expected
+
+
 def test_auto_is_exact_and_arguments_stay_untouched(rng):
     game = ug.gan.Game(ug.nn.MLP((3, 2)), ug.nn.MLP((2, 4, 1)))
     theta = game.generator.init(rng), game.discriminator.init(rng)

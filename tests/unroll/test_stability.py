@@ -29,7 +29,21 @@ def test_verdicts(rate, verdict, step):
     growth = (1 + rate / 10) ** np.arange(12, -1, -1)
     np.testing.assert_allclose(found.adjoint_norms, np.sqrt(n) * growth, rtol=1e-12)
     assert found.singular_values[0] == pytest.approx(growth[0], rel=1e-10)
-    assert verdict in str(found)
+    since = "" if step is None else f" from step {step} back"
+    assert str(found).startswith(f"{verdict}{since}: ||lambda_0|| / ||lambda_K|| = {growth[0]:.3g},")
+
+
+@pytest.mark.parametrize(
+    ("growths", "verdict"), [((20, 1 / 400), "vanishing"), ((1 / 20, 400), "exploding")]
+)
+def test_where_it_ends_counts_not_where_it_has_been(growths, verdict):
+    """From lambda_2 = 1 back to lambda_1 and lambda_0."""
+    rates = [growth - 1 for growth in growths[::-1]]
+    found = ug.unroll.diagnose(
+        linear_dynamics([[1.0]]), np.zeros(1), np.ones(1), None, steps=2, lr=rates
+    )
+    np.testing.assert_allclose(found.adjoint_norms, [growths[0] * growths[1], growths[0], 1])
+    assert (found.verdict, found.step) == (verdict, 0)
 
 
 @pytest.mark.parametrize("n", [2, 6])

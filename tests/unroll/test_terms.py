@@ -107,6 +107,26 @@ def test_norm_ratio_and_cosine():
     assert terms.cosine == pytest.approx(direct @ indirect / (sizes[0] * sizes[1]))
 
 
+def test_table_holds_norms_shares_and_cosines():
+    total, direct, indirect = np.array([3.0, 4.0]), np.array([3.0, 0.0]), np.array([0.0, 4.0])
+    terms = ug.unroll.Terms(
+        1.0, total, direct, indirect, (indirect,), (), np.ones(2), None, np.ones(1), np.ones(2)
+    )
+    assert list(zip(*(column.cells for column in terms.table().columns), strict=True)) == [
+        ("total", "5", "1.000", "+1.000", "+0.600"),
+        ("direct", "3", "0.600", "+0.600", "+1.000"),
+        ("indirect", "4", "0.800", "+0.800", "+0.000"),
+        ("  c_0", "4", "0.800", "+0.800", "+0.000"),
+    ]
+
+
+def test_without_a_direct_term_the_ratio_is_infinite():
+    game = ug.unroll.Game(lambda x, y, _: x * y, outer=lambda x, y, _: y)
+    terms = ug.unroll.decompose(game, 2.0, 3.0, None, steps=1, lr=0.5)
+    assert terms.norm_ratio == np.inf
+    assert np.isnan(terms.cosine)
+
+
 def test_table_and_plot_show_every_term(tmp_path):
     terms = example()
     console = Console(record=True, width=100)
