@@ -178,9 +178,9 @@ def test_the_generator_runs_once_for_one_batch_and_once_a_step_for_fresh_ones():
 
     game = ug.gan.Game(generator, lambda w, x: x @ w)
     w, v, batch = np.ones((3, 2)), np.ones((2, 1)), ug.gan.Batch(np.ones((5, 2)), np.ones((5, 3)))
-    for given, expected in ((batch, 1), ([batch, batch, batch._replace()], 3)):
+    for batches, expected in ((batch, 1), ([batch, batch, batch._replace()], 3)):
         runs.clear()
-        ug.unroll.value_and_grad(game, w, v, given, steps=2, lr=0.1, method="tape")
+        ug.unroll.value_and_grad(game, w, v, batches, steps=2, lr=0.1, method="tape")
         assert len(runs) == expected
 
 

@@ -30,7 +30,9 @@ def test_verdicts(rate, verdict, step):
     np.testing.assert_allclose(found.adjoint_norms, np.sqrt(n) * growth, rtol=1e-12)
     assert found.singular_values[0] == pytest.approx(growth[0], rel=1e-10)
     since = "" if step is None else f" from step {step} back"
-    assert str(found).startswith(f"{verdict}{since}: ||lambda_0|| / ||lambda_K|| = {growth[0]:.3g},")
+    assert str(found).startswith(
+        f"{verdict}{since}: ||lambda_0|| / ||lambda_K|| = {growth[0]:.3g}, largest"
+    )
 
 
 @pytest.mark.parametrize(
