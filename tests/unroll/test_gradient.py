@@ -242,6 +242,12 @@ BATCH = ug.gan.Batch(np.ones((5, 2), np.float32), np.ones((5, 3), np.float32))
             r"theta_d\[0\]\['w'\]: expected floating-point parameters, got dtype int64",
         ),
         (
+            {"theta_g": [{"w": np.ones((3, 2), int), "b": np.ones(2, int)}]},
+            ArgumentTypeError,
+            r"theta_g\[0\]\['b'\]: expected floating-point parameters, got dtype int64",
+        ),
+        ({"theta_d": 1}, ArgumentTypeError, "theta_d: expected floating-point parameters, got 1"),
+        (
             {"theta_g": [{"w": np.ones((3, 2)), "b": np.full(2, np.nan)}]},
             NonFiniteError,
             "theta_g: expected finite",
@@ -256,6 +262,11 @@ BATCH = ug.gan.Batch(np.ones((5, 2), np.float32), np.ones((5, 3), np.float32))
             {"game": ug.unroll.Game(lambda g, d, b: d[0]["w"])},
             ArgumentError,
             r"<lambda>.*scalar.*shape \(2, 1\)",
+        ),
+        (
+            {"game": ug.unroll.Game(GAME.inner, lambda g, d, b: np.inf * np.sum(g[0]["w"]))},
+            NonFiniteError,
+            "game: expected finite numbers, got a NaN or infinity in its value",
         ),
         (
             {"game": ug.unroll.Game(lambda g, d, b: np.sum(d[0]["w"] ** 4)), "lr": 1e30},

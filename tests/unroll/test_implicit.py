@@ -27,6 +27,18 @@ def test_quadratic_game_in_closed_form(solver):
     assert found.value == pytest.approx(np.sum((best - t) ** 2) / 2)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_the_scale_of_the_outer_objective_does_not_matter(solver, scale):
+    example = games.quadratic(target=(0.3, -0.7))
+    scaled = ug.unroll.Game(example.game.inner, lambda *args: scale * example.game.outer(*args))
+    found, expected = (
+        ug.unroll.implicit_grad(game, example.theta_g, example.theta_d, None, solver=solver)
+        for game in (scaled, example.game)
+    )
+    np.testing.assert_allclose(found.gradient, scale * expected.gradient, rtol=1e-9)
+
+
 def test_iterations_are_products_with_the_curvature():
     example = games.quadratic(target=(0.3, -0.7))
     point = example.theta_g, example.theta_d

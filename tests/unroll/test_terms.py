@@ -10,6 +10,7 @@ import tinygrad_ugan as ug
 from tests.oracles import derivative, directional_derivative, dot, normal_like, relative_error
 from tests.unroll.test_gradient import compute, unroll
 from tinygrad_ugan.check.strategies import problems
+from tinygrad_ugan.errors import NonFiniteError
 
 
 def decompose(problem):
@@ -138,6 +139,13 @@ def test_table_and_plot_show_every_term(tmp_path):
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert len(heights) == 4
     assert sum(heights) == pytest.approx(np.sqrt(dot(terms.total, terms.total)))
+
+
+def test_a_batch_that_is_not_finite_is_named():
+    game = ug.unroll.Game(lambda x, y, batch: batch["b"] * x * y)
+    for function in (ug.unroll.decompose, ug.unroll.trajectory):
+        with pytest.raises(NonFiniteError, match=r"batch\['b'\]: expected finite numbers"):
+            function(game, 2.0, 3.0, {"b": np.inf}, steps=1, lr=0.1)
 
 
 def test_a_game_without_steps_has_no_indirect_term():
