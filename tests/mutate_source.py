@@ -38,8 +38,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tinygrad_ugan"
-SLOWDOWN, PATIENCE = 5, 10  # a mutant hangs if it takes so many times as long, and so many s, of
-# the processor (not by the clock: others may need it too); or half an hour in which it does nothing
+SLOWDOWN, PATIENCE = 5, 10  # a test hangs if it takes so many times as long, and so many s, of the
+# processor (not by the clock: others may need it too); or half an hour in which it does nothing
 IDLE = 1800.0
 
 Place = tuple[str, int, str]  # the file, first line and qualified name of a function
@@ -230,8 +230,8 @@ class Mutation:
                     self.count["not entered"] += 1
                     self.survivors.append(mutant)
                     continue
-                limit = PATIENCE + SLOWDOWN * sum(seconds[i] for i in chosen)
-                child = _start(lambda m=mutant, c=chosen: _judge(m, live[m.place], items, c), limit)
+                tests = [(items[i], PATIENCE + SLOWDOWN * seconds[i]) for i in chosen]
+                child = _start(lambda m=mutant, t=tests: _judge(m, live[m.place], t))
                 running[child] = mutant, time.monotonic() + IDLE
             for child, (mutant, deadline) in list(running.items()):
                 pid, status = os.waitpid(child, os.WNOHANG)
@@ -300,15 +300,20 @@ def _live_functions() -> dict[Place, list[types.FunctionType]]:
 
 
 def _judge(
-    mutant: Mutant, functions: list[types.FunctionType], items: list[pytest.Item], chosen: list[int]
+    mutant: Mutant, functions: list[types.FunctionType], tests: list[tuple[pytest.Item, float]]
 ) -> int:
-    """Put the mutant in place, and run its tests until one fails."""
+    """Put the mutant in place, and run its tests until one fails or hangs."""
     mutated = {id(old): new for old, new in _counterparts(functions[0].__code__, mutant.code)}
     for function in [f for f in gc.get_objects() if isinstance(f, types.FunctionType)]:
         new = mutated.get(id(function.__code__))
         if new is not None and new.co_freevars == function.__code__.co_freevars:
             function.__code__ = new
-    return int(any(_failures(items[i]) for i in chosen))
+    for item, limit in tests:
+        until = math.ceil(time.process_time() + limit)
+        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+        if _failures(item):
+            return 1
+    return 0
 
 
 def _counterparts(
@@ -342,14 +347,12 @@ def _failures(item: pytest.Item) -> list[str]:
     return failures
 
 
-def _start(work: Callable[[], int], limit: float = math.inf) -> int:
+def _start(work: Callable[[], int]) -> int:
     """Fork a process that does the work, silently; its exit code is the result."""
     if child := os.fork():
         return child
     code = 1
     try:
-        if limit < math.inf:
-            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 1)
         os.dup2(sink, 2)

@@ -12,6 +12,9 @@ SOLVED = {
     "bilinear": games.bilinear,
     "bilinear 2 x 3": functools.partial(games.bilinear, [[1.0, -0.5, 0.2], [0.3, 0.8, -1.1]]),
     "quadratic": games.quadratic,
+    "quadratic 2 x 3": functools.partial(
+        games.quadratic, [[1.0, 0.5, 0.2], [-0.3, 0.8, 0.1]], np.diag([1.0, 0.7, 0.4])
+    ),
     "quadratic, to a target": functools.partial(games.quadratic, target=(0.3, -0.7)),
     "Dirac-GAN": games.dirac_gan,
     "Gaussian mean": games.gaussian_mean,

@@ -345,7 +345,7 @@ def test_after_a_warmup_nothing_is_left_to_compile(monkeypatch, rng):
         networks = [
             ug.nn.MLP((n_in, *hidden, n_out), "elu") for n_in, n_out in ((17, data), (data, 1))
         ]
-        noise, real = (rng.standard_normal((37, n)).astype(dtype) for n in (17, data))
+        noise, real = (rng.standard_normal((70, n)).astype(dtype) for n in (17, data))
         parameters = [network.init(rng, dtype) for network in networks]
         batch = ug.gan.Batch(real, noise)
         ug.unroll.value_and_grad(
