@@ -65,6 +65,14 @@ def test_the_dirac_gan_is_the_minimax_game_of_one_point_against_another():
     assert example.game.inner(x, y, example.batch) == pytest.approx(expected, rel=1e-14)
 
 
+def test_the_gaussian_and_its_noise_are_as_described():
+    batch = games.gaussian_mean(seed=1, n=10_000).batch
+    for values, mean in ((batch["real"], 1.0), (batch["noise"], 0.0)):
+        # to five standard errors, of 0.5 / 100 and 0.5 / 141
+        assert np.mean(values) == pytest.approx(mean, abs=0.025)
+        assert np.std(values) == pytest.approx(0.5, abs=0.018)
+
+
 @solved
 def test_schedules_agree_with_their_pieces(make):
     """Two steps of one size, then three of another, are two solutions one after the other."""

@@ -123,11 +123,13 @@ def warmup(activation: str = "tanh") -> None:
     executor.runner(target)
     executor.server(target)
     terms = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
-    hidden, data = ((2,), (2, 2)), (1, 2, 3, 4, 5)
+    some = 2  # a size that no kernel depends on
+    hidden, data = ((some,), (some, some)), (1, 2, 3, 4, 5)
     for dtype, widths, n in itertools.product((np.float32, np.float64), hidden, data):
-        generator = Network((8, *widths, n), activation)
+        generator = Network((some, *widths, n), activation)
         discriminator = Network((n, *widths, 1), activation)
-        sweep = Sweep(generator, discriminator, 1, 1, terms, terms, 2, straight(2, 2))
+        moves = straight(some, some)
+        sweep = Sweep(generator, discriminator, some, some, terms, terms, some, moves)
         SweepProgram(sweep, target, dtype)
 
 
