@@ -64,7 +64,13 @@ def test_singular_values_are_those_of_the_product(n, rng):
     np.testing.assert_allclose(found.singular_values, expected[:2], rtol=1e-9)
 
 
-def test_bad_threshold():
+def test_threshold():
     game = linear_dynamics(np.eye(2))
+    options = {"steps": 5, "lr": 0.1}  # 1.1^5 = 1.6
+    for threshold, verdict in ((1.5, "exploding"), (2.0, "stable")):
+        found = ug.unroll.diagnose(
+            game, np.ones(2), np.ones(2), None, threshold=threshold, **options
+        )
+        assert found.verdict == verdict
     with pytest.raises(ArgumentError, match="threshold: expected a number > 1"):
-        ug.unroll.diagnose(game, np.ones(2), np.ones(2), None, steps=1, lr=0.1, threshold=1.0)
+        ug.unroll.diagnose(game, np.ones(2), np.ones(2), None, threshold=1.0, **options)

@@ -118,7 +118,7 @@ class Terms:
         axis = figure.subplots()
         colors = ["tab:gray", *["tab:blue"] * len(self.per_step)]
         axis.bar(names, np.asarray(parts, float), color=colors)
-        axis.axhline(0, color="black", linewidth=0.8)
+        axis.axhline(color="black", linewidth=0.8)
         axis.set(
             ylabel="component along the total",
             title=f"|total| = {size:.3g}, |indirect| / |direct| = {self.norm_ratio:.3g}",
@@ -168,7 +168,7 @@ def decompose(
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
     found = parts(problem) if drawback(problem) is None else _parts(problem)
     zeros = optree.tree_map(np.zeros_like, found.direct)
-    indirect = functools.reduce(add, found.per_step[::-1], zeros)
+    indirect = functools.reduce(add, found.per_step, zeros)
     total = add(found.direct, indirect)
     if not is_finite((found.value, total)):
         raise explain_non_finite(problem)
