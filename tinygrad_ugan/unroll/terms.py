@@ -179,7 +179,7 @@ def _parts(problem: Problem) -> Parts:
     """By the adjoint recursion, for any game."""
     reduced, pull_back = through_samples(problem)
     states = list(enumerate(reduced.states()))
-    value, direct, lam, final = outer_gradients(reduced, iter(states[::-1]))
+    value, direct, lam, final = outer_gradients(reduced, iter(states[-1:]))
     backs = list(backsteps(reduced, iter(states[-2::-1]), lam, final))[::-1]
     return Parts(
         value=value,
