@@ -82,7 +82,10 @@ OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.NotIn: ast.In,
 }
 
-COMMUTATIVE = {"add", "fadd", "fmul", "inner_product", "isclose", "max", "min", "mul"}
+COMMUTATIVE = {
+    "_cosine", "add", "fadd", "fmul", "inner_product", "isclose", "logaddexp", "max", "maximum",
+    "min", "minimum", "mul",
+}  # fmt: skip
 
 
 def slips(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -122,8 +122,8 @@ def warmup(activation: str = "tanh") -> None:
     target = host_target()
     executor.runner(target)
     executor.server(target)
-    terms = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
-    some = 2  # a size that no kernel depends on
+    some = 2  # a size or a factor that no kernel depends on
+    terms = (Term("log_sigmoid", some), Term("log_sigmoid_of_minus", some))
     hidden, data = ((some,), (some, some)), (1, 2, 3, 4, 5)
     for dtype, widths, n in itertools.product((np.float32, np.float64), hidden, data):
         generator = Network((some, *widths, n), activation)
@@ -372,7 +372,7 @@ def _moves(steps: int, held: int, snapshots: int) -> tuple[Move, ...]:
     for t, move in enumerate(moves):
         if move.up:
             slots[move.target] = free.pop() if free else len(slots)
-        target = slots[move.target] if move.up else 0
+        target = slots[move.target] if move.up else move.target
         placed.append(move._replace(source=slots[move.source], target=target))
         free += [slots.pop(state) for state in _states(move) if last_use[state] == t]
     return tuple(placed)

@@ -114,11 +114,11 @@ class Terms:
         size = _norm(self.total)
         names = ["direct", *(f"$c_{{{k}}}$" for k in range(len(self.per_step)))]
         parts = [inner_product(t, self.total) / size for t in (self.direct, *self.per_step)]
-        figure = Figure(figsize=(max(4.0, 0.45 * len(names) + 1), 3), layout="constrained")
+        figure = Figure(figsize=(max(4.0, 0.5 * len(names)), 3), layout="constrained")
         axis = figure.subplots()
         colors = ["tab:gray", *["tab:blue"] * len(self.per_step)]
         axis.bar(names, np.asarray(parts, float), color=colors)
-        axis.axhline(color="black", linewidth=0.8)
+        axis.axhline(color="black")
         axis.set(
             ylabel="component along the total",
             title=f"|total| = {size:.3g}, |indirect| / |direct| = {self.norm_ratio:.3g}",
