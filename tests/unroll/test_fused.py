@@ -188,7 +188,7 @@ def test_activations_are_kept_up_to_a_limit(monkeypatch, rng):
         problem = make_problem(game, *theta, batch, steps=steps, lr=0.1)
         return fused._build(fused._plan(problem, **options)).nbytes, fused._kept_bytes(problem)
 
-    game = ug.gan.Game(ug.nn.MLP((3, 5, 40)), ug.nn.MLP((40, 16, 32, 1)))
+    game = ug.gan.Game(ug.nn.MLP((3, 5, 40)), ug.nn.MLP((40, 16, 32, 24, 1)))
     theta = (n.init(rng, np.float64) for n in (game.generator, game.discriminator))
     theta, batch = tuple(theta), ug.gan.Batch(np.ones((300, 40)), np.ones((200, 3)))
     steps = 10
