@@ -22,7 +22,11 @@ deep: .venv/test ## Run the tests with many more random examples
 
 mutants: .venv/test ## Break every derivative rule, and the source; mutants must fail the tests
 	$(BIN)/python -m tests.mutate_rules
+	$(BIN)/python -m tests.mutate_source $(patsubst tinygrad_ugan/%,%,$(wildcard tinygrad_ugan/autodiff/*.py)) \
+		--tests tests/autodiff --sample 260 || true
 	$(BIN)/python -m tests.mutate_source unroll || true
+	$(BIN)/python -m tests.mutate_source gan/objectives.py gan/game.py \
+		--tests tests/gan/test_objectives.py tests/gan/test_game.py tests/unroll/test_fused.py || true
 	$(BIN)/python -m tests.mutate_source kernels --sample 400 || true
 
 valgrind: .venv/test ## Run random sweeps of the kernels under valgrind

@@ -6,8 +6,9 @@ survive; ``--sample 400`` takes as many of them at random. The score is the shar
 docs/mutants.md explains the survivors.
 
 The tests are collected once. Every mutant is a forked process in which the code of one function has
-been replaced, so that all who refer to the function see the mutant. Kernels that the mutant does
-not touch are taken from a cache under the hash of their LLVM code.
+been replaced, and that of the functions that it has made, so that all who refer to them see the
+mutant. Kernels that the mutant does not touch are taken from a cache under the hash of their LLVM
+code.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tinygrad_ugan"
-SLOWDOWN, PATIENCE = 5, 10  # a mutant hangs if it takes so many times as long, and so many s, of
-# the processor; or half an hour in which it does nothing
+SLOWDOWN, PATIENCE = 5, 10  # a test hangs if it takes so many times as long, and so many s, of the
+# processor (not by the clock: others may need it too); or half an hour in which it does nothing
 IDLE = 1800.0
 
 Place = tuple[str, int, str]  # the file, first line and qualified name of a function
@@ -81,7 +82,10 @@ OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.NotIn: ast.In,
 }
 
-COMMUTATIVE = {"add", "fadd", "fmul", "inner_product", "isclose", "max", "min", "mul"}
+COMMUTATIVE = {
+    "_cosine", "add", "fadd", "fmul", "inner_product", "isclose", "logaddexp", "max", "maximum",
+    "min", "minimum", "mul",
+}  # fmt: skip
 
 
 def slips(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -229,8 +233,8 @@ class Mutation:
                     self.count["not entered"] += 1
                     self.survivors.append(mutant)
                     continue
-                limit = PATIENCE + SLOWDOWN * sum(seconds[i] for i in chosen)
-                child = _start(lambda m=mutant, c=chosen: _judge(m, live[m.place], items, c), limit)
+                tests = [(items[i], PATIENCE + SLOWDOWN * seconds[i]) for i in chosen]
+                child = _start(lambda m=mutant, t=tests: _judge(m, live[m.place], t))
                 running[child] = mutant, time.monotonic() + IDLE
             for child, (mutant, deadline) in list(running.items()):
                 pid, status = os.waitpid(child, os.WNOHANG)
@@ -304,12 +308,34 @@ def _live_functions() -> dict[Place, list[types.FunctionType]]:
 
 
 def _judge(
-    mutant: Mutant, functions: list[types.FunctionType], items: list[pytest.Item], chosen: list[int]
+    mutant: Mutant, functions: list[types.FunctionType], tests: list[tuple[pytest.Item, float]]
 ) -> int:
-    """Put the mutant in place, and run its tests until one fails."""
-    for function in functions:
-        function.__code__ = mutant.code
-    return int(any(_failures(items[i]) for i in chosen))
+    """Put the mutant in place, and run its tests until one fails or hangs."""
+    mutated = {id(old): new for old, new in _counterparts(functions[0].__code__, mutant.code)}
+    for function in [f for f in gc.get_objects() if isinstance(f, types.FunctionType)]:
+        new = mutated.get(id(function.__code__))
+        if new is not None and new.co_freevars == function.__code__.co_freevars:
+            function.__code__ = new
+    for item, limit in tests:
+        until = math.ceil(time.process_time() + limit)
+        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+        if _failures(item):
+            return 1
+    return 0
+
+
+def _counterparts(
+    old: types.CodeType, new: types.CodeType
+) -> Iterator[tuple[types.CodeType, types.CodeType]]:
+    """Pairs of a function and its mutant: itself, and those within, which may be made already."""
+    yield old, new
+    olds, news = (
+        [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        for code in (old, new)
+    )
+    if len(olds) == len(news):
+        for pair in zip(olds, news, strict=True):
+            yield from _counterparts(*pair)
 
 
 def _failures(item: pytest.Item) -> list[str]:
@@ -329,14 +355,12 @@ def _failures(item: pytest.Item) -> list[str]:
     return failures
 
 
-def _start(work: Callable[[], int], limit: float = math.inf) -> int:
+def _start(work: Callable[[], int]) -> int:
     """Fork a process that does the work, silently; its exit code is the result."""
     if child := os.fork():
         return child
     code = 1
     try:
-        if limit < math.inf:
-            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 1)
         os.dup2(sink, 2)
@@ -369,25 +393,28 @@ def _cache_by_content(folder: Path) -> None:
 
     compile_module, load_really = objects.compile_module, objects._load
 
-    def load(name: str, target: Any, build: Callable[[], Any]) -> int:
-        if "test_objects" in os.environ["PYTEST_CURRENT_TEST"]:  # the tests of the cache itself
-            return load_really(name, target, build)
-        module = build()
+    def compile_once(module: Any, target: Any) -> bytes:
         digest = hashlib.sha256(f"{target}{module}".encode()).hexdigest()
         path = folder / digest
         if not path.exists():
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_bytes(compile_module(module, target))
             temporary.replace(path)
+        return path.read_bytes()
+
+    def load(name: str, target: Any, build: Callable[[], Any]) -> int:
+        if "test_objects" in os.environ["PYTEST_CURRENT_TEST"]:  # the tests of the cache itself
+            return load_really(name, target, build)
+        code = objects.compile_module(build(), target)
         engine = objects.llvm.create_mcjit_compiler(
             objects.llvm.parse_assembly(""), objects._machine(target)
         )
         objects._engines.append(engine)
-        engine.add_object_file(objects.llvm.ObjectFileRef.from_data(path.read_bytes()))
+        engine.add_object_file(objects.llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         return engine.get_function_address(name)
 
-    objects._load = load
+    objects.compile_module, objects._load = compile_once, load
 
 
 def main() -> int:
@@ -417,6 +444,8 @@ def main() -> int:
             "no:xdist",
             "-o",
             "addopts=",
+            "-o",
+            "timeout=0",
             "--import-mode=importlib",
         ]
         pytest.main([*options, *tests], plugins=[plugin])

@@ -53,6 +53,8 @@ def test_defaults_are_left_out_and_options_named():
     assert ARGUMENTS.rearrange(max, ("a", 0), {}) == (("a", 0), {})
     with pytest.raises(NotDifferentiableError, match="default="):
         ARGUMENTS.rearrange(max, ("a",), {"default": 0})
+    stacked = Arguments.of(lambda *arrays: 0).rearrange(lambda *a, axis=0: 0, "ab", {"axis": 0})
+    assert stacked == (["a", "b"], {})
     with pytest.raises(NotDifferentiableError, match="casting="):
         ARGUMENTS.rearrange(np.clip, ("a", 0, 1), {"casting": "no"})
 

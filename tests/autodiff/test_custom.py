@@ -60,6 +60,7 @@ def test_pytrees_keywords_and_none():
     assert gx["y"].tolist() == [0.0, 0.0, 0.0]  # "b" was not used: its cotangent is zero
     assert (gscale, goffset) == (2.0, 0.0)
     assert ug.grad(lambda s: loss(tree, s, 1.0))(3.0) == 2.0
+    assert ug.grad(lambda s: np.sum(f(tree, scale=s)["a"]))(3.0) == 2.0
 
 
 def test_name_and_documentation_stay():

@@ -29,8 +29,8 @@ def test_keepdims(axis):
 
 
 @pytest.mark.parametrize(("ours", "scipys"), PAIRS)
-def test_lists_integers_and_numbers(ours, scipys):
-    for x in ([1.0, 2.0], [[1, 2], [3, 5]], 3.0):
+def test_lists_ties_integers_and_numbers(ours, scipys):
+    for x in ([1.0, 2.0], [2.0, 2.0, 1.0], [[1, 2], [3, 5]], 3.0):
         np.testing.assert_allclose(ours(x), scipys(x), rtol=1e-14)
 
 

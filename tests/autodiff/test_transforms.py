@@ -140,6 +140,8 @@ def test_argnums_keywords_and_aux():
         2.0, 3.0, scale=10.0
     )
     assert (value, aux, gradients) == (60.0, {"sum": 5.0}, (30.0, 20.0))
+    _, (traced, constant) = ug.grad(lambda x: (x, (2 * x, "as it is")), has_aux=True)(3.0)
+    assert (type(traced), traced, constant) == (np.float64, 6.0, "as it is")
 
 
 def test_pullback_may_be_called_again_and_inside_other_transforms():
@@ -170,6 +172,13 @@ def test_jacobian_nests_and_takes_empty_arrays(mode):
     assert ug.jacobian(lambda x: x[:0], mode=mode)(np.ones(3)).shape == (0, 3)
 
 
+@pytest.mark.parametrize(("mode", "evaluations"), [("reverse", 1), ("forward", 1 + 3)])
+def test_jacobian_takes_the_sweeps_of_its_mode(mode, evaluations):
+    taken = []
+    ug.jacobian(lambda x: taken.append(x) or x[:2], mode=mode)(np.ones(3))
+    assert len(taken) == evaluations
+
+
 def test_outputs_that_do_not_depend_on_the_input():
     assert ug.grad(lambda x: 1.0)(2.0) == 0.0
     assert ug.grad(lambda t: t["x"] ** 2)({"x": 3.0, "y": np.ones(2)})["y"].tolist() == [0.0, 0.0]
@@ -190,6 +199,8 @@ def test_gradients_are_arrays_of_their_own():
     gx, gy = ug.grad(lambda x, y: np.sum(x + y), argnums=(0, 1))(x, y)
     gx += 1  # writable, and not shared
     assert gy.tolist() == [1, 1, 1]
+    gx, gy = ug.vjp(lambda x, y: np.tanh(x + y), x, y)[1](np.ones(3))
+    assert not np.shares_memory(gx, gy)
     cotangent = np.ones(3)
     (g,) = ug.vjp(lambda x: x + 0.0, x)[1](cotangent)
     g += 1

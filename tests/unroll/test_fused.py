@@ -14,10 +14,11 @@ from hypothesis import given
 import tinygrad_ugan as ug
 from tinygrad_ugan.check import strategies
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
-from tinygrad_ugan.kernels import objects
+from tinygrad_ugan.kernels import ascent_program, objects, sweep_program, target, threads
 from tinygrad_ugan.optim import SGD, Adam, Momentum
-from tinygrad_ugan.unroll import terms
+from tinygrad_ugan.unroll import fused, terms
 from tinygrad_ugan.unroll.fused import _moves
+from tinygrad_ugan.unroll.problem import make_problem
 from tinygrad_ugan.unroll.snapshots import advances
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
@@ -66,14 +67,14 @@ class Problem(NamedTuple):
         return max(distance(gradient, expected) for _, gradient in nudged)
 
     def stays_near(self):
-        """Whether theta_0 ... theta_K are all of about one length."""
+        """Whether theta_0 ... theta_K are all of about one size."""
         try:
             with np.errstate(all="ignore"):
                 path = ug.unroll.trajectory(*self[:4], **self.options)
         except NonFiniteError:
             return False
-        lengths = [np.linalg.norm(_flat(theta)) for theta in path.thetas]
-        return max(lengths) < 10 * lengths[0]
+        sizes = [np.abs(_flat(theta)).max() for theta in path.thetas]
+        return max(sizes) < 10 * sizes[0]
 
     def astype(self, dtype):
         arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])
@@ -185,6 +186,51 @@ def test_snapshots_give_the_same_bits(small):
         assert distance(small.value_and_grad("fused", snapshots=snapshots), expected) == 0
 
 
+def test_programs_are_built_once(small, monkeypatch):
+    built = []
+
+    def spied(program):
+        return lambda *arguments: built.append(program) or program(*arguments)
+
+    for module, name in ((sweep_program, "SweepProgram"), (ascent_program, "AscentProgram")):
+        monkeypatch.setattr(module, name, spied(getattr(module, name)))
+    fused._idle.cache_clear()
+    calls = (
+        lambda: small.value_and_grad("fused"),
+        lambda: ug.unroll.decompose(*small[:4], **small.options),
+        lambda: ug.unroll.ascent(*small[:4]),
+    )
+    for call in (*calls, *calls):
+        call()
+    assert len(built) == len(calls)
+
+
+def test_activations_are_kept_up_to_a_limit(monkeypatch, rng):
+    def nbytes(steps, **options):
+        problem = make_problem(game, *theta, batch, steps=steps, lr=0.1)
+        plan = fused._plan(problem, **options)
+        return fused._build(plan).nbytes, fused._kept_bytes(plan)
+
+    game = ug.gan.Game(ug.nn.MLP((3, 5, 40)), ug.nn.MLP((40, 16, 32, 24, 1)))
+    theta = (n.init(rng, np.float64) for n in (game.generator, game.discriminator))
+    theta, batch = tuple(theta), ug.gan.Batch(np.ones((300, 40)), np.ones((200, 3)))
+    steps = 10
+    most, kept = nbytes(steps)
+    monkeypatch.setattr(fused, "MOST_KEPT", kept)
+    assert nbytes(steps) == (most, kept)
+    monkeypatch.setattr(fused, "MOST_KEPT", kept - 1)
+    least, _ = nbytes(steps)  # the activations of one state instead of steps + 1
+    assert most - least == pytest.approx(kept * steps / (steps + 1), rel=0.05)
+
+
+def test_snapshots_take_less_memory(small):
+    def nbytes(**options):
+        return fused._build(fused._plan(long, **options)).nbytes
+
+    long = make_problem(*small[:4], steps=100, lr=0.1)
+    assert nbytes(snapshots=1) < nbytes(snapshots=20) < nbytes(snapshots=100) < nbytes()
+
+
 def test_read_only_and_strided_arrays_are_taken(small):
     def strided(x):
         wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]))
@@ -215,6 +261,12 @@ def _mixed(problem):
     return problem._replace(theta_g=optree.tree_map(np.float32, problem.theta_g))
 
 
+def _of_different_sizes(problem):
+    real, noise = problem.batch
+    batches = [ug.gan.Batch(real[:n], noise) for n in (9, 9, 9, 4)]
+    return problem._replace(batch=batches)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -226,8 +278,9 @@ def _mixed(problem):
         (_mixed, "not all of one dtype"),
         (lambda p: p._replace(theta_d=tuple(p.theta_d)), "theta_d is not a list"),
         (lambda p: p.astype(np.float16), "dtype float16"),
+        (_of_different_sizes, "not all of one size"),
     ],
-)  # fmt: skip
+)
 def test_what_it_cannot_take_is_explained_and_left_to_adjoint(small, change, reason):
     problem = change(small)
     explained = ug.unroll.explain_method(*problem[:4], **problem.options)
@@ -237,6 +290,21 @@ def test_what_it_cannot_take_is_explained_and_left_to_adjoint(small, change, rea
         problem.value_and_grad("fused")
     got, expected = (problem.value_and_grad(method) for method in ("auto", "adjoint"))
     assert distance(got, expected) == 0
+
+
+def test_layers_with_anything_more_than_w_and_b_are_not_taken(small):
+    small.theta_d[0]["scale"] = np.ones(7)
+    explained = ug.unroll.explain_method(*small[:4], **small.options)
+    assert explained.startswith("adjoint: theta_d is not a list")
+
+
+def test_auto_does_without_vector_kernels(small, monkeypatch):
+    monkeypatch.setattr(target, "host_target", lambda: target.PLAIN)
+    monkeypatch.setattr(fused, "_has_vectors", fused._has_vectors.__wrapped__)  # it remembers
+    explained = ug.unroll.explain_method(*small[:4], **small.options)
+    assert explained == "adjoint: there are no vector kernels for this processor"
+    other = ug.unroll.explain_method(ug.unroll.Game(GAME.inner), *small[1:4], **small.options)
+    assert "not one of logits" in other
 
 
 def test_what_it_takes_is_explained_too(small):
@@ -281,18 +349,27 @@ def test_warmup_needs_a_known_activation():
         ug.warmup("tan")
 
 
+@pytest.fixture
+def fresh_threads(monkeypatch):
+    pool = threads.Pool(2)
+    monkeypatch.setattr(threads._Current, "pool", pool)
+    yield
+    pool.stop()
+
+
+@pytest.mark.usefixtures("fresh_threads")
 def test_after_a_warmup_nothing_is_left_to_compile(monkeypatch, rng):
     monkeypatch.setattr(objects, "_addresses", {})
     monkeypatch.setattr(objects, "_cached", lambda name, target: None)
     monkeypatch.setattr(objects, "_keep", lambda name, target, code: code)
     ug.warmup("elu")
     monkeypatch.setattr(objects, "compile_module", None)
-    sizes = itertools.product((np.float32, np.float64), ((5,), (70, 6, 9)), (1, 3, 16))
+    sizes = itertools.product((np.float32, np.float64), ((5,), (70, 6, 9)), (1, 2, 3, 4, 16))
     for dtype, hidden, data in sizes:
         networks = [
             ug.nn.MLP((n_in, *hidden, n_out), "elu") for n_in, n_out in ((17, data), (data, 1))
         ]
-        noise, real = (rng.standard_normal((37, n)).astype(dtype) for n in (17, data))
+        noise, real = (rng.standard_normal((70, n)).astype(dtype) for n in (17, data))
         parameters = [network.init(rng, dtype) for network in networks]
         batch = ug.gan.Batch(real, noise)
         ug.unroll.value_and_grad(

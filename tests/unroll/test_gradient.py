@@ -169,6 +169,21 @@ def test_running_through_the_samples_changes_nothing(rng):
         assert relative_error(through_samples, expected) < 1e-13
 
 
+def test_the_generator_runs_once_for_one_batch_and_once_a_step_for_fresh_ones():
+    runs = []
+
+    def generator(w, z):
+        runs.append(z)
+        return z @ w
+
+    game = ug.gan.Game(generator, lambda w, x: x @ w)
+    w, v, batch = np.ones((3, 2)), np.ones((2, 1)), ug.gan.Batch(np.ones((5, 2)), np.ones((5, 3)))
+    for batches, expected in ((batch, 1), ([batch, batch, batch._replace()], 3)):
+        runs.clear()
+        ug.unroll.value_and_grad(game, w, v, batches, steps=2, lr=0.1, method="tape")
+        assert len(runs) == expected
+
+
 def test_auto_is_exact_and_arguments_stay_untouched(rng):
     game = ug.gan.Game(ug.nn.MLP((3, 2)), ug.nn.MLP((2, 4, 1)))
     theta = game.generator.init(rng), game.discriminator.init(rng)
@@ -227,6 +242,12 @@ BATCH = ug.gan.Batch(np.ones((5, 2), np.float32), np.ones((5, 3), np.float32))
             r"theta_d\[0\]\['w'\]: expected floating-point parameters, got dtype int64",
         ),
         (
+            {"theta_g": [{"w": np.ones((3, 2), int), "b": np.ones(2, int)}]},
+            ArgumentTypeError,
+            r"theta_g\[0\]\['b'\]: expected floating-point parameters, got dtype int64",
+        ),
+        ({"theta_d": 1}, ArgumentTypeError, "theta_d: expected floating-point parameters, got 1"),
+        (
             {"theta_g": [{"w": np.ones((3, 2)), "b": np.full(2, np.nan)}]},
             NonFiniteError,
             "theta_g: expected finite",
@@ -241,6 +262,11 @@ BATCH = ug.gan.Batch(np.ones((5, 2), np.float32), np.ones((5, 3), np.float32))
             {"game": ug.unroll.Game(lambda g, d, b: d[0]["w"])},
             ArgumentError,
             r"<lambda>.*scalar.*shape \(2, 1\)",
+        ),
+        (
+            {"game": ug.unroll.Game(GAME.inner, lambda g, d, b: np.inf * np.sum(g[0]["w"]))},
+            NonFiniteError,
+            "game: expected finite numbers, got a NaN or infinity in its value",
         ),
         (
             {"game": ug.unroll.Game(lambda g, d, b: np.sum(d[0]["w"] ** 4)), "lr": 1e30},

@@ -28,6 +28,25 @@ def test_quadratic_game_in_closed_form(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_the_scale_of_the_outer_objective_does_not_matter(solver, scale):
+    example = games.quadratic(target=(0.3, -0.7))
+    scaled = ug.unroll.Game(example.game.inner, lambda *args: scale * example.game.outer(*args))
+    found, expected = (
+        ug.unroll.implicit_grad(game, example.theta_g, example.theta_d, None, solver=solver)
+        for game in (scaled, example.game)
+    )
+    np.testing.assert_allclose(found.gradient, scale * expected.gradient, rtol=1e-9)
+
+
+def test_iterations_are_products_with_the_curvature():
+    example = games.quadratic(target=(0.3, -0.7))
+    point = example.theta_g, example.theta_d
+    found = ug.unroll.implicit_grad(example.game, *point, None, solver="dense")
+    assert found.iterations == 2  # one a column
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_damping_shifts_the_curvature(solver):
     example = games.quadratic([[1.0]], [[2.0]], target=[0.0])
     x, y = np.array([1.0]), np.array([0.5])
@@ -118,11 +137,28 @@ def test_not_converged_is_an_error_that_says_what_to_do(solver):
         ug.unroll.implicit_grad(game, x, y, None, solver=solver)
 
 
+def test_the_residual_is_relative_to_what_is_solved_for():
+    game = ug.unroll.Game(lambda x, y, _: np.sum(x * y), outer=lambda x, y, _: 5 * np.sum(y))
+    with pytest.raises(ug.unroll.NotConvergedError, match=r"most 3\.7e-11, .*residual 1\.0e\+00"):
+        ug.unroll.implicit_grad(game, np.ones(3), np.ones(3), None, solver="dense")
+
+
+def test_an_outer_objective_without_the_discriminator_leaves_nothing_to_solve():
+    game = ug.unroll.Game(lambda x, y, _: x * y, outer=lambda x, y, _: x**2)
+    found = ug.unroll.implicit_grad(game, 3.0, 1.0, None)
+    assert (found.gradient, found.residual, found.iterations) == (6.0, 0.0, 0)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"solver": "cgs"}, "solver: .*did you mean 'cg'"), ({"damping": -1.0}, "damping: .*>= 0")],
+    [
+        ({"solver": "cgs"}, "solver: .*did you mean 'cg'"),
+        ({"damping": -1.0}, "damping: .*>= 0"),
+        ({"batch": [None, None]}, "batch: .*got 2 batches"),
+    ],
 )
 def test_bad_input(options, words):
     example = games.quadratic()
+    arguments = {"theta_g": example.theta_g, "theta_d": example.theta_d, "batch": None}
     with pytest.raises(ArgumentError, match=words):
-        ug.unroll.implicit_grad(example.game, example.theta_g, example.theta_d, None, **options)
+        ug.unroll.implicit_grad(example.game, **arguments | options)

@@ -29,7 +29,23 @@ def test_verdicts(rate, verdict, step):
     growth = (1 + rate / 10) ** np.arange(12, -1, -1)
     np.testing.assert_allclose(found.adjoint_norms, np.sqrt(n) * growth, rtol=1e-12)
     assert found.singular_values[0] == pytest.approx(growth[0], rel=1e-10)
-    assert verdict in str(found)
+    since = "" if step is None else f" from step {step} back"
+    assert str(found).startswith(
+        f"{verdict}{since}: ||lambda_0|| / ||lambda_K|| = {growth[0]:.3g}, largest"
+    )
+
+
+@pytest.mark.parametrize(
+    ("growths", "verdict"), [((20, 1 / 400), "vanishing"), ((1 / 20, 400), "exploding")]
+)
+def test_where_it_ends_counts_not_where_it_has_been(growths, verdict):
+    """From lambda_2 = 1 back to lambda_1 and lambda_0."""
+    rates = [growth - 1 for growth in growths[::-1]]
+    found = ug.unroll.diagnose(
+        linear_dynamics([[1.0]]), np.zeros(1), np.ones(1), None, steps=2, lr=rates
+    )
+    np.testing.assert_allclose(found.adjoint_norms, [growths[0] * growths[1], growths[0], 1])
+    assert (found.verdict, found.step) == (verdict, 0)
 
 
 @pytest.mark.parametrize("n", [2, 6])
@@ -48,7 +64,13 @@ def test_singular_values_are_those_of_the_product(n, rng):
     np.testing.assert_allclose(found.singular_values, expected[:2], rtol=1e-9)
 
 
-def test_bad_threshold():
+def test_threshold():
     game = linear_dynamics(np.eye(2))
+    options = {"steps": 5, "lr": 0.1}  # 1.1^5 = 1.6
+    for threshold, verdict in ((1.5, "exploding"), (2.0, "stable")):
+        found = ug.unroll.diagnose(
+            game, np.ones(2), np.ones(2), None, threshold=threshold, **options
+        )
+        assert found.verdict == verdict
     with pytest.raises(ArgumentError, match="threshold: expected a number > 1"):
-        ug.unroll.diagnose(game, np.ones(2), np.ones(2), None, steps=1, lr=0.1, threshold=1.0)
+        ug.unroll.diagnose(game, np.ones(2), np.ones(2), None, threshold=1.0, **options)

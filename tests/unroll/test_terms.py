@@ -10,6 +10,7 @@ import tinygrad_ugan as ug
 from tests.oracles import derivative, directional_derivative, dot, normal_like, relative_error
 from tests.unroll.test_gradient import compute, unroll
 from tinygrad_ugan.check.strategies import problems
+from tinygrad_ugan.errors import NonFiniteError
 
 
 def decompose(problem):
@@ -107,6 +108,30 @@ def test_norm_ratio_and_cosine():
     assert terms.cosine == pytest.approx(direct @ indirect / (sizes[0] * sizes[1]))
 
 
+def test_table_holds_norms_shares_and_cosines():
+    total, direct, indirect = np.array([3.0, 4.0]), np.array([3.0, 0.0]), np.array([0.0, 4.0])
+    terms = ug.unroll.Terms(
+        1.0, total, direct, indirect, (indirect,), (), np.ones(2), None, np.ones(1), np.ones(2)
+    )
+    columns = terms.table().columns
+    assert [column.header for column in columns][:3] == ["term", "norm", "norm / total"]
+    assert list(zip(*(column.cells for column in columns), strict=True)) == [
+        ("total", "5", "1.000", "+1.000", "+0.600"),
+        ("direct", "3", "0.600", "+0.600", "+1.000"),
+        ("indirect", "4", "0.800", "+0.800", "+0.000"),
+        ("  c_0", "4", "0.800", "+0.800", "+0.000"),
+    ]
+
+
+def test_without_a_direct_term_the_ratio_is_infinite():
+    game = ug.unroll.Game(lambda x, y, _: x * y, outer=lambda x, y, _: y)
+    terms = ug.unroll.decompose(game, 2.0, 3.0, None, steps=1, lr=0.5)
+    assert terms.norm_ratio == np.inf
+    assert np.isnan(terms.cosine)
+    constant = ug.unroll.Game(game.inner, outer=lambda x, y, _: np.float64(1.0))
+    assert ug.unroll.decompose(constant, 2.0, 3.0, None, steps=1, lr=0.5).norm_ratio == 0
+
+
 def test_table_and_plot_show_every_term(tmp_path):
     terms = example()
     console = Console(record=True, width=100)
@@ -115,9 +140,29 @@ def test_table_and_plot_show_every_term(tmp_path):
     assert all(name in text for name in ("total", "direct", "indirect", "c_0", "c_1", "c_2"))
     figure = terms.plot()
     figure.savefig(tmp_path / "terms.png")
-    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    (axis,) = figure.axes
+    assert axis.get_ylabel() == "component along the total"
+    assert axis.get_title().endswith(f"|indirect| / |direct| = {terms.norm_ratio:.3g}")
+    assert [line.get_ydata() for line in axis.lines] == [[0, 0]]
+    heights = [bar.get_height() for bar in axis.patches]
     assert len(heights) == 4
     assert sum(heights) == pytest.approx(np.sqrt(dot(terms.total, terms.total)))
+
+
+def test_every_bar_of_the_plot_has_its_room():
+    game = ug.unroll.Game(lambda x, y, _: x * y)
+    short, long = (
+        ug.unroll.decompose(game, 2.0, 3.0, None, steps=steps, lr=0.1).plot().get_figwidth()
+        for steps in (20, 40)
+    )
+    assert (long - short) / 20 == pytest.approx(0.5)
+
+
+def test_a_batch_that_is_not_finite_is_named():
+    game = ug.unroll.Game(lambda x, y, batch: batch["b"] * x * y)
+    for function in (ug.unroll.decompose, ug.unroll.trajectory):
+        with pytest.raises(NonFiniteError, match=r"batch\['b'\]: expected finite numbers"):
+            function(game, 2.0, 3.0, {"b": np.inf}, steps=1, lr=0.1)
 
 
 def test_a_game_without_steps_has_no_indirect_term():

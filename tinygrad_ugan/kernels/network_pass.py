@@ -308,10 +308,11 @@ def make_pass(
             program.array(network.block_rows, n, chunks).along(CHUNK) for n in network.sizes[:-1]
         ]
 
-    h = [x, *kept(network.sizes[1:-1])]
+    if tangent and network.is_thin(1):
+        h = [x, scratch()[1], *kept(network.sizes[2:-1])]
+    else:
+        h = [x, *kept(network.sizes[1:-1])]
     if not tangent:
         return Pass(program, network, h, scratch(), scratch(), [], [])
-    if network.is_thin(1):
-        h = [x, scratch()[1], *kept(network.sizes[2:-1])]
     e = [x, *kept(network.sizes[1:-2])]
     return Pass(program, network, h, e, scratch(), scratch(), scratch())

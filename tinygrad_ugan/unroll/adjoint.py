@@ -33,17 +33,14 @@ class Backstep(NamedTuple):
 
     Attributes
     ----------
-    k : int
-    theta, g : pytree
-        theta_k and g_k.
+    g : pytree
+        g_k.
     c : pytree like theta_G
         What step k contributes to the indirect term.
     lam_next, lam : pytree
         lambda_{k+1} and lambda_k.
     """
 
-    k: int
-    theta: PyTree
     g: PyTree
     c: PyTree
     lam_next: PyTree
@@ -82,7 +79,7 @@ def backsteps(
         g_bar, before = problem.rule.pull_back(k, _gradient(problem, k, state), state, after)
         g, mixed, curvature = second_order(problem, k, state.theta, g_bar)
         before = State(add(before.theta, curvature), before.memory)
-        yield Backstep(k, state.theta, g, mixed, after.theta, before.theta)
+        yield Backstep(g, mixed, after.theta, before.theta)
         after = before
 
 

@@ -122,12 +122,14 @@ def warmup(activation: str = "tanh") -> None:
     target = host_target()
     executor.runner(target)
     executor.server(target)
-    terms = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
-    hidden, data = ((2,), (2, 2)), (1, 2, 3, 4, 5)
+    some = 2  # a size or a factor that no kernel depends on
+    terms = (Term("log_sigmoid", some), Term("log_sigmoid_of_minus", some))
+    hidden, data = ((some,), (some, some)), (1, 2, 3, 4, 5)
     for dtype, widths, n in itertools.product((np.float32, np.float64), hidden, data):
-        generator = Network((8, *widths, n), activation)
+        generator = Network((some, *widths, n), activation)
         discriminator = Network((n, *widths, 1), activation)
-        sweep = Sweep(generator, discriminator, 1, 1, terms, terms, 2, straight(2, 2))
+        moves = straight(some, some)
+        sweep = Sweep(generator, discriminator, some, some, terms, terms, some, moves)
         SweepProgram(sweep, target, dtype)
 
 
@@ -353,10 +355,10 @@ def _rule_name(rule: Rule) -> str:
 
 
 def _kept_bytes(plan: _Plan) -> int:
-    """What the way back needs of all steps: two matrices a hidden layer, but for the last one."""
+    """What all steps keep for the way back at most: two matrices a hidden layer, one of the last."""
     widths = plan.discriminator[0][1:-1]
-    columns = 2 * sum(widths) - (widths[-1] if widths else 0)
-    return (plan.steps + 1) * (plan.real + plan.fake) * columns * np.dtype(plan.dtype).itemsize
+    elements = (plan.steps + 1) * (plan.real + plan.fake) * (sum(widths) + sum(widths[:-1]))
+    return elements * np.dtype(plan.dtype).itemsize
 
 
 # Snapshots: the same plan as for the other methods, written down instead of carried out.
@@ -371,7 +373,7 @@ def _moves(steps: int, held: int, snapshots: int) -> tuple[Move, ...]:
     for t, move in enumerate(moves):
         if move.up:
             slots[move.target] = free.pop() if free else len(slots)
-        target = slots[move.target] if move.up else 0
+        target = slots[move.target] if move.up else move.target
         placed.append(move._replace(source=slots[move.source], target=target))
         free += [slots.pop(state) for state in _states(move) if last_use[state] == t]
     return tuple(placed)

@@ -86,7 +86,7 @@ def bilinear(matrix: ArrayLike = ((1.0,),)) -> ClosedForm:
         direct = a @ y_K
         return Solution(y_K, response, x @ a @ y_K, direct, direct + response.T @ a.T @ x)
 
-    return ClosedForm(Game(value), np.ones(a.shape[0]), 0.5 * np.ones(a.shape[1]), None, solve)
+    return ClosedForm(Game(value), np.ones(a.shape[0]), np.full(a.shape[1], 0.5), None, solve)
 
 
 def quadratic(
@@ -127,7 +127,7 @@ def quadratic(
         return Solution(y_K, response, value, direct, direct + response.T @ by_y)
 
     game = Game(inner, inner if t is None else distance)
-    return ClosedForm(game, np.ones(b.shape[0]), 0.5 * np.ones(b.shape[1]), None, solve)
+    return ClosedForm(game, np.ones(b.shape[0]), np.full(b.shape[1], 0.5), None, solve)
 
 
 def dirac_gan() -> ClosedForm:
@@ -168,7 +168,8 @@ def gaussian_mean(seed: int = 0, n: int = 16) -> ClosedForm:
 
     ``inner = -mean((y r - 1)^2)/2 - mean((y (x + z))^2)/2`` is quadratic in y, with curvature
     ``a = mean(r^2) + mean((x + z)^2)`` and maximum ``mean(r) / a``, and ``y_K = y* + (1 - eta a)^K
-    (y - y*)``; ``outer = mean((y (x + z) - 1)^2)/2``.
+    (y - y*)``; ``outer = mean((y (x + z) - 1)^2)/2``. There are `n` data r, normal with mean 1 and
+    standard deviation 1/2, and as many z, of mean 0.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def gaussian_mean(seed: int = 0, n: int = 16) -> ClosedForm:
     0.5
     """
     rng = np.random.default_rng(seed)
-    real, noise = 1.0 + 0.5 * rng.standard_normal(n), 0.5 * rng.standard_normal(n)
+    real, noise = rng.normal(1.0, 0.5, n), rng.normal(0.0, 0.5, n)
 
     def inner(x: Any, y: Any, batch: Any) -> Any:
         fake = x + batch["noise"]

@@ -24,6 +24,9 @@ from tinygrad_ugan.unroll.problem import Problem, make_problem, through_samples
 PyTree = Any
 Operator = Callable[[NDArray], NDArray]
 
+MOST_PRODUCTS = 1_000
+"""Products with H that a solver takes at the most, unless told otherwise."""
+
 
 class NotConvergedError(ArgumentError):
     """A solver did not reach its tolerance; the message says how far it got."""
@@ -62,7 +65,7 @@ def implicit_grad(
     solver: str = "cg",
     damping: float = 0.0,
     tolerance: float | None = None,
-    max_iterations: int = 1_000,
+    max_iterations: int = MOST_PRODUCTS,
 ) -> Implicit:
     """Gradient of the generator's objective against a discriminator at its optimum.
 
@@ -116,7 +119,7 @@ def implicit_grad(
 
 def implicit(problem: Problem) -> tuple[Any, PyTree]:
     """Value of f_K and its gradient as if theta_K were the optimum, by conjugate gradients."""
-    found = _solve(problem.after(problem.steps), "cg", 0.0, None, 1_000)
+    found = _solve(problem.after(problem.steps), "cg", 0.0, None, MOST_PRODUCTS)
     return found.value, found.gradient
 
 
@@ -186,10 +189,7 @@ def _norm(a: Operator, b: NDArray) -> float:
 
 def _dense(a: Operator, b: NDArray, tolerance: float, max_iterations: int) -> NDArray:
     matrix = np.stack([a(unit) for unit in np.eye(b.size, dtype=b.dtype)], axis=1)
-    try:
-        return np.linalg.solve(matrix, b)
-    except np.linalg.LinAlgError:  # singular: the residual will say so
-        return np.linalg.lstsq(matrix, b)[0]
+    return np.linalg.lstsq(matrix, b)[0]  # if it is singular, the residual will say so
 
 
 _SOLVERS = {"cg": _conjugate_gradients, "neumann": _neumann, "dense": _dense}

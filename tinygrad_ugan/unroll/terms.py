@@ -114,11 +114,11 @@ class Terms:
         size = _norm(self.total)
         names = ["direct", *(f"$c_{{{k}}}$" for k in range(len(self.per_step)))]
         parts = [inner_product(t, self.total) / size for t in (self.direct, *self.per_step)]
-        figure = Figure(figsize=(max(4.0, 0.45 * len(names) + 1), 3), layout="constrained")
+        figure = Figure(figsize=(max(4.0, 0.5 * len(names)), 3), layout="constrained")
         axis = figure.subplots()
         colors = ["tab:gray", *["tab:blue"] * len(self.per_step)]
         axis.bar(names, np.asarray(parts, float), color=colors)
-        axis.axhline(0, color="black", linewidth=0.8)
+        axis.axhline(color="black")
         axis.set(
             ylabel="component along the total",
             title=f"|total| = {size:.3g}, |indirect| / |direct| = {self.norm_ratio:.3g}",
@@ -168,7 +168,7 @@ def decompose(
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
     found = parts(problem) if drawback(problem) is None else _parts(problem)
     zeros = optree.tree_map(np.zeros_like, found.direct)
-    indirect = functools.reduce(add, found.per_step[::-1], zeros)
+    indirect = functools.reduce(add, found.per_step, zeros)
     total = add(found.direct, indirect)
     if not is_finite((found.value, total)):
         raise explain_non_finite(problem)
@@ -179,7 +179,7 @@ def _parts(problem: Problem) -> Parts:
     """By the adjoint recursion, for any game."""
     reduced, pull_back = through_samples(problem)
     states = list(enumerate(reduced.states()))
-    value, direct, lam, final = outer_gradients(reduced, iter(states[::-1]))
+    value, direct, lam, final = outer_gradients(reduced, iter(states[-1:]))
     backs = list(backsteps(reduced, iter(states[-2::-1]), lam, final))[::-1]
     return Parts(
         value=value,
