@@ -355,7 +355,7 @@ def _rule_name(rule: Rule) -> str:
 
 
 def _kept_bytes(plan: _Plan) -> int:
-    """What all steps keep for the way back at most: two matrices a hidden layer, one of the last."""
+    """What all steps keep for the way back: at most two matrices a layer, one of the last."""
     widths = plan.discriminator[0][1:-1]
     elements = (plan.steps + 1) * (plan.real + plan.fake) * (sum(widths) + sum(widths[:-1]))
     return elements * np.dtype(plan.dtype).itemsize
