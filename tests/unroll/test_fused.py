@@ -74,7 +74,7 @@ class Problem(NamedTuple):
         except NonFiniteError:
             return False
         sizes = [np.abs(_flat(theta)).max() for theta in path.thetas]
-        return max(sizes) < 10 * sizes[0]
+        return max(sizes) < 2 * sizes[0]
 
     def astype(self, dtype):
         arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])

@@ -23,7 +23,7 @@ CONFIG = Config(
     discriminator_optimizer=Optimizer(lr=2e-3),
     decay=True,
     batch=128,
-    steps=6_000,
+    steps=2_000,
     pictures=1,
 )
 PUBLISHED = {
@@ -46,6 +46,9 @@ exp(-9/2) = 98.9 % of the true samples; so here a sample is of high quality with
 that holds 98.9 % of the true ones, 28.1 standard deviations, measured in all 1200 dimensions. It
 does not say whether the samples fill the 700 dimensions around a centre; the last panel does,
 where those of the generator lie nearer to a centre than data do.
+
+Two thousand steps are few, and more are not better: after 6,000 the samples of K = 5 lie further
+from the centres, 1.4 ± 2.7 modes and 6 ± 11 % of high quality on seeds 0 to 4.
 
 The published figures stand below for what they are: of other networks, on another data set of
 that name, by another measure.
