@@ -74,7 +74,7 @@ class Problem(NamedTuple):
         except NonFiniteError:
             return False
         sizes = [np.abs(_flat(theta)).max() for theta in path.thetas]
-        return max(sizes) < 2 * sizes[0]
+        return max(sizes) < 10 * sizes[0]
 
     def astype(self, dtype):
         arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])
@@ -135,18 +135,34 @@ def test_float32_is_float64_to_rounding(problem):
     assert distance(gradient, expected) < 170 * max(EPSILON, exact.sensitivity(EPSILON))
 
 
-# An ascent that explodes, as wide networks let it at this lr, multiplies its rounding as well.
+# An ascent that explodes, as wide networks let it at this lr, overflows; one that is chaotic
+# multiplies its rounding, and what a change of the parameters by an epsilon changes.
 @given(problem=problems(optimizers=()).filter(lambda problem: problem.stays_near()))
 def test_parts_are_those_of_the_adjoint_recursion(problem):
-    found = ug.unroll.decompose(*problem[:4], **problem.options)
+    found, expected = ug.unroll.decompose(*problem[:4], **problem.options), _recursion(problem)
+    lr = problem.options["lr"]
+    errors = _differences(found, expected, lr)
+    if max(errors.values()) > 1e-11:
+        nudged = [_recursion(problem.nudged(EPSILON_OF_DOUBLE, seed)) for seed in range(3)]
+        changes = [_differences(other, expected, lr) for other in nudged]
+        for name, error in errors.items():
+            assert error < max(1e-11, *(10 * change[name] for change in changes)), name
+
+
+def _recursion(problem):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terms, "drawback", lambda problem: "this is the oracle")
-        expected = ug.unroll.decompose(*problem[:4], **problem.options)
-    sizes = expected.adjoint_norms[1:] * _steps_taken(expected, problem.options["lr"])
-    assert np.all(np.abs(found.grad_lr - expected.grad_lr) <= 1e-11 * sizes)  # <lambda, g>
-    for field in dataclasses.fields(found):
-        got, known = getattr(found, field.name), getattr(expected, field.name)
-        assert field.name == "grad_lr" or distance(got, known) < 1e-11, field.name
+        return ug.unroll.decompose(*problem[:4], **problem.options)
+
+
+def _differences(found, expected, lr):
+    """Of every part, as a share of its size; <lambda, g> as one of ||lambda|| ||g||."""
+    names = [field.name for field in dataclasses.fields(found) if field.name != "grad_lr"]
+    differences = {name: distance(getattr(found, name), getattr(expected, name)) for name in names}
+    sizes = expected.adjoint_norms[1:] * _steps_taken(expected, lr)
+    change = np.abs(found.grad_lr - expected.grad_lr)
+    shares = np.divide(change, sizes, out=np.where(change > 0, np.inf, 0.0), where=sizes > 0)
+    return {**differences, "grad_lr": max(shares, default=0.0)}
 
 
 def _steps_taken(terms, lr):
