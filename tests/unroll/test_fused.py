@@ -61,10 +61,10 @@ class Problem(NamedTuple):
         )
 
     def sensitivity(self, epsilon, **changes):
-        """How far the gradient moves when the parameters are nudged."""
-        _, expected = self.value_and_grad("adjoint", **changes)
-        nudged = (self.nudged(epsilon, s).value_and_grad("adjoint", **changes) for s in range(3))
-        return max(distance(gradient, expected) for _, gradient in nudged)
+        """How far value and gradient move, each as a share, when the parameters are nudged."""
+        expected = self.value_and_grad("adjoint", **changes)
+        nudged = [self.nudged(epsilon, s).value_and_grad("adjoint", **changes) for s in range(3)]
+        return [max(distance(other[i], expected[i]) for other in nudged) for i in (0, 1)]
 
     def stays_near(self):
         """Whether theta_0 ... theta_K are all of about one size."""
@@ -118,12 +118,12 @@ def test_float64_is_the_adjoint_recursion(problem, data):
     expected_value, expected = problem.value_and_grad("adjoint", **truncate)
     assert value == pytest.approx(expected_value, rel=1e-12, abs=1e-13)
     error = distance(gradient, expected)
-    assert error < 1e-12 or error < 10 * problem.sensitivity(EPSILON_OF_DOUBLE, **truncate)
+    assert error < 1e-12 or error < 10 * problem.sensitivity(EPSILON_OF_DOUBLE, **truncate)[1]
 
 
 # 170 epsilons of 1.2e-7 are 2e-5; or, where the game is badly conditioned, 170 times what a change
-# of the parameters by an epsilon changes.
-@given(problem=problems(optimizers=()))
+# of the parameters by an epsilon changes. An ascent that explodes leaves the range of float32.
+@given(problem=problems(optimizers=()).filter(lambda problem: problem.stays_near()))
 def test_float32_is_float64_to_rounding(problem):
     single = problem.astype(np.float32)
     value, gradient = single.value_and_grad("fused")
@@ -131,8 +131,10 @@ def test_float32_is_float64_to_rounding(problem):
     assert all(leaf.dtype == np.float32 for leaf in optree.tree_leaves(gradient))
     exact = single.astype(np.float64)
     expected_value, expected = exact.value_and_grad("adjoint")
-    assert value == pytest.approx(expected_value, rel=170 * EPSILON, abs=17 * EPSILON)
-    assert distance(gradient, expected) < 170 * max(EPSILON, exact.sensitivity(EPSILON))
+    of_value, of_gradient = exact.sensitivity(EPSILON)
+    bound = 170 * max(EPSILON, of_value)
+    assert value == pytest.approx(expected_value, rel=bound, abs=17 * EPSILON)
+    assert distance(gradient, expected) < 170 * max(EPSILON, of_gradient)
 
 
 # An ascent that explodes, as wide networks let it at this lr, overflows; one that is chaotic
