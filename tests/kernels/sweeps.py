@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
-import optree
 
 from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels.network import Network
@@ -83,32 +82,17 @@ class Setting(NamedTuple):
         result = program.run(flat(theta_g), flat(theta_d), *batches, etas)
         return result.value, result.gradients[0]
 
-    def expected(self, nudge=lambda theta: theta):
-        """The same by the adjoint recursion of `unroll`, in float64, at nudged parameters."""
-        theta_g, theta_d, batch = self.inputs()
+    def expected(self):
+        """The same by the adjoint recursion of `unroll`, in float64."""
         value, gradient = unroll.value_and_grad(
             self.game,
-            nudge(theta_g),
-            nudge(theta_d),
-            batch,
+            *self.inputs(),
             steps=self.steps,
             lr=self.lr,
             truncate=self.truncate,
             method="adjoint",
         )
         return value, flat(gradient)
-
-    def sensitivity(self, epsilon):
-        """How far the gradient moves when each parameter changes by this part of it."""
-        _, expected = self.expected()
-        rng = np.random.default_rng(0)
-
-        def nudge(theta):
-            return optree.tree_map(
-                lambda x: x * (1 + epsilon * rng.choice([-1, 1], x.shape)), theta
-            )
-
-        return max(distance(self.expected(nudge)[1], expected) for _ in range(3))
 
 
 def flat(params: list[dict[str, Any]]):

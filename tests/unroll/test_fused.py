@@ -26,7 +26,6 @@ WIDEST, MOST_ROWS, MOST_STEPS = (300, 700, 12) if DEEP else (40, 70, 5)
 
 
 EPSILON = float(np.finfo(np.float32).eps)
-EPSILON_OF_DOUBLE = float(np.finfo(np.float64).eps)
 
 # Adam with its usual eps multiplies the rounding of a gradient that should vanish by lr / eps.
 OPTIMIZERS = (SGD(0.02), Momentum(0.02, 0.7), Adam(0.01, eps=1e-2))
@@ -48,33 +47,17 @@ class Problem(NamedTuple):
     def value_and_grad(self, method, **changes):
         return ug.unroll.value_and_grad(*self[:4], **self.options, method=method, **changes)
 
-    def nudged(self, epsilon, seed):
-        """The same at parameters of which each differs by this part of it."""
+    def nudged(self, seed):
+        """The same at parameters that differ by an epsilon of float32."""
         rng = np.random.default_rng(seed)
 
         def nudge(x):
-            return x * (1 + epsilon * rng.choice([-1, 1], x.shape))
+            return x * (1 + EPSILON * rng.choice([-1, 1], x.shape))
 
         return self._replace(
             theta_g=optree.tree_map(nudge, self.theta_g),
             theta_d=optree.tree_map(nudge, self.theta_d),
         )
-
-    def sensitivity(self, epsilon, **changes):
-        """How far value and gradient move, each as a share, when the parameters are nudged."""
-        expected = self.value_and_grad("adjoint", **changes)
-        nudged = [self.nudged(epsilon, s).value_and_grad("adjoint", **changes) for s in range(3)]
-        return [max(distance(other[i], expected[i]) for other in nudged) for i in (0, 1)]
-
-    def stays_near(self):
-        """Whether theta_0 ... theta_K are all of about one size."""
-        try:
-            with np.errstate(all="ignore"):
-                path = ug.unroll.trajectory(*self[:4], **self.options)
-        except NonFiniteError:
-            return False
-        sizes = [np.abs(_flat(theta)).max() for theta in path.thetas]
-        return max(sizes) < 10 * sizes[0]
 
     def astype(self, dtype):
         arrays = optree.tree_map(lambda x: x.astype(dtype), self[1:4])
@@ -96,10 +79,6 @@ def problems(optimizers=OPTIMIZERS):
     return drawn.map(lambda problem: Problem(*problem))
 
 
-def _flat(tree):
-    return np.concatenate([np.ravel(x) for x in optree.tree_leaves(tree)])
-
-
 def distance(got, expected):
     """The largest difference, as a share of the largest element."""
     pairs = list(zip(optree.tree_leaves(got), optree.tree_leaves(expected), strict=True))
@@ -107,8 +86,7 @@ def distance(got, expected):
     return max((np.abs(x - y).max() for x, y in pairs if np.size(y)), default=0.0) / (scale or 1.0)
 
 
-# Sums of up to 700 products in another order: some hundred epsilons of 2.2e-16. Seldom, where much
-# cancels, one epsilon in the parameters changes more than that: ten times this change is allowed.
+# Sums of up to 700 products in another order: some hundred epsilons of 2.2e-16.
 @given(problem=problems(), data=st.data())
 def test_float64_is_the_adjoint_recursion(problem, data):
     steps = problem.options["steps"]
@@ -117,59 +95,42 @@ def test_float64_is_the_adjoint_recursion(problem, data):
     value, gradient = problem.value_and_grad("fused", **truncate, **snapshots)
     expected_value, expected = problem.value_and_grad("adjoint", **truncate)
     assert value == pytest.approx(expected_value, rel=1e-12, abs=1e-13)
-    error = distance(gradient, expected)
-    assert error < 1e-12 or error < 10 * problem.sensitivity(EPSILON_OF_DOUBLE, **truncate)[1]
+    assert distance(gradient, expected) < 1e-12
 
 
 # 170 epsilons of 1.2e-7 are 2e-5; or, where the game is badly conditioned, 170 times what a change
-# of the parameters by an epsilon changes. An ascent that explodes leaves the range of float32.
-@given(problem=problems(optimizers=()).filter(lambda problem: problem.stays_near()))
+# of the parameters by an epsilon changes. The gradient is judged alone as well: it may be so small
+# that beside the value its errors do not show.
+@given(problem=problems(optimizers=()))
 def test_float32_is_float64_to_rounding(problem):
     single = problem.astype(np.float32)
-    value, gradient = single.value_and_grad("fused")
-    assert value.dtype == np.float32
-    assert all(leaf.dtype == np.float32 for leaf in optree.tree_leaves(gradient))
+    found = single.value_and_grad("fused")
+    assert {leaf.dtype for leaf in optree.tree_leaves(found)} == {np.dtype(np.float32)}
     exact = single.astype(np.float64)
-    expected_value, expected = exact.value_and_grad("adjoint")
-    of_value, of_gradient = exact.sensitivity(EPSILON)
-    bound = 170 * max(EPSILON, of_value)
-    assert value == pytest.approx(expected_value, rel=bound, abs=17 * EPSILON)
-    assert distance(gradient, expected) < 170 * max(EPSILON, of_gradient)
+    expected = exact.value_and_grad("adjoint")
+    nudged = [exact.nudged(seed).value_and_grad("adjoint") for seed in range(3)]
+    for part in (slice(None), slice(1, None)):
+        changes = [distance(other[part], expected[part]) for other in nudged]
+        assert distance(found[part], expected[part]) < 170 * max(EPSILON, *changes)
 
 
-# An ascent that explodes, as wide networks let it at this lr, overflows; one that is chaotic
-# multiplies its rounding, and what a change of the parameters by an epsilon changes.
-@given(problem=problems(optimizers=()).filter(lambda problem: problem.stays_near()))
+@given(problem=problems(optimizers=()))
 def test_parts_are_those_of_the_adjoint_recursion(problem):
-    found, expected = ug.unroll.decompose(*problem[:4], **problem.options), _recursion(problem)
-    lr = problem.options["lr"]
-    errors = _differences(found, expected, lr)
-    if max(errors.values()) > 1e-11:
-        nudged = [_recursion(problem.nudged(EPSILON_OF_DOUBLE, seed)) for seed in range(3)]
-        changes = [_differences(other, expected, lr) for other in nudged]
-        for name, error in errors.items():
-            assert error < max(1e-11, *(10 * change[name] for change in changes)), name
-
-
-def _recursion(problem):
+    found = ug.unroll.decompose(*problem[:4], **problem.options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terms, "drawback", lambda problem: "this is the oracle")
-        return ug.unroll.decompose(*problem[:4], **problem.options)
-
-
-def _differences(found, expected, lr):
-    """Of every part, as a share of its size; <lambda, g> as one of ||lambda|| ||g||."""
-    names = [field.name for field in dataclasses.fields(found) if field.name != "grad_lr"]
-    differences = {name: distance(getattr(found, name), getattr(expected, name)) for name in names}
-    sizes = expected.adjoint_norms[1:] * _steps_taken(expected, lr)
-    change = np.abs(found.grad_lr - expected.grad_lr)
-    shares = np.divide(change, sizes, out=np.where(change > 0, np.inf, 0.0), where=sizes > 0)
-    return {**differences, "grad_lr": max(shares, default=0.0)}
+        expected = ug.unroll.decompose(*problem[:4], **problem.options)
+    sizes = expected.adjoint_norms[1:] * _steps_taken(expected, problem.options["lr"])
+    assert np.all(np.abs(found.grad_lr - expected.grad_lr) <= 1e-11 * sizes)  # <lambda, g>
+    for field in dataclasses.fields(found):
+        got, known = getattr(found, field.name), getattr(expected, field.name)
+        assert field.name == "grad_lr" or distance(got, known) < 1e-11, field.name
 
 
 def _steps_taken(terms, lr):
     """||g_k||."""
-    points = map(_flat, terms.trajectory)
+    leaves = map(optree.tree_leaves, terms.trajectory)
+    points = [np.concatenate([np.ravel(x) for x in line]) for line in leaves]
     steps = np.array([np.linalg.norm(b - a) for a, b in itertools.pairwise(points)])
     return steps / lr
 
