@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tinygrad_ugan import viz
 from tinygrad_ugan.experiments.presets import PRESETS
 from tinygrad_ugan.experiments.session import Session
-from tinygrad_ugan.gan import Config, Row, Run
+from tinygrad_ugan.gan import Config, Row, Run, pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +99,12 @@ def published(figures: Mapping[str, tuple[float, float]]) -> list[dict[str, str]
         {"": f"published: {name}", **empty, "modes": f"{modes:g}", "% high quality": f"{quality:g}"}
         for name, (modes, quality) in figures.items()
     ]
+
+
+def pictured(runs: Runs) -> dict[str, Figure]:
+    """Draw the first seed's samples over time, and what came out of all of them."""
+    samples = pictures.samples_over_time(first_of(runs))
+    return {"samples": samples, "intervals": intervals(figures(runs))}
 
 
 def intervals(figures: Figures) -> Figure:

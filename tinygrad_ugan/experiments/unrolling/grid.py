@@ -6,7 +6,7 @@ from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.presets import PRESETS
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.experiments.unrolling import comparison
-from tinygrad_ugan.gan import Grid, pictures
+from tinygrad_ugan.gan import Grid
 
 CONFIG = PRESETS["ring-miniature"].updated(
     {
@@ -60,12 +60,8 @@ def run(session: Session) -> Outcome:
             bool(unrolled["modes"].mean() > ordinary["modes"].mean()),
         ),
     ]
-    pictured = {
-        "samples": pictures.samples_over_time(comparison.first_of(runs)),
-        "intervals": comparison.intervals(found),
-    }
     rows = comparison.table(found) + comparison.published(PUBLISHED)
-    return Outcome(claims, rows, pictured, config.to_dict())
+    return Outcome(claims, rows, comparison.pictured(runs), config.to_dict())
 
 
 EXPERIMENT = Experiment(

@@ -6,7 +6,6 @@ from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.presets import PRESETS
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.experiments.unrolling import comparison
-from tinygrad_ugan.gan import pictures
 
 PAGE = """
 Eight Gaussians of standard deviation 0.02 on a circle of radius 2. The generator turns noise of
@@ -60,12 +59,8 @@ def run(session: Session) -> Outcome:
             bool((ordinary["quality"] < 10).all()),
         ),
     ]
-    pictured = {
-        "samples": pictures.samples_over_time(comparison.first_of(runs)),
-        "intervals": comparison.intervals(found),
-    }
-    remarks = "" if session.quick else REMARKS
-    return Outcome(claims, comparison.table(found), pictured, config.to_dict(), remarks)
+    rows, pictured = comparison.table(found), comparison.pictured(runs)
+    return Outcome(claims, rows, pictured, config.to_dict(), "" if session.quick else REMARKS)
 
 
 EXPERIMENT = Experiment(

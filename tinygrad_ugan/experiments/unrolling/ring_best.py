@@ -6,7 +6,6 @@ from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.presets import PRESETS
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.experiments.unrolling import comparison
-from tinygrad_ugan.gan import pictures
 
 PAGE = """
 The data and the discriminator of `ring`, for all eight modes and 95 % high quality in the least
@@ -45,11 +44,7 @@ def run(session: Session) -> Outcome:
             bool(best["quality"].mean() >= goal),
         ),
     ]
-    pictured = {
-        "samples": pictures.samples_over_time(comparison.first_of(runs)),
-        "intervals": comparison.intervals(found),
-    }
-    return Outcome(claims, comparison.table(found), pictured, config.to_dict())
+    return Outcome(claims, comparison.table(found), comparison.pictured(runs), config.to_dict())
 
 
 EXPERIMENT = Experiment(

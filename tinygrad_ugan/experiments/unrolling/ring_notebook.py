@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.experiments.unrolling import comparison
-from tinygrad_ugan.gan import Config, Networks, Optimizer, Ring, Unroll, Update, pictures
+from tinygrad_ugan.gan import Config, Networks, Optimizer, Ring, Unroll, Update
 
 CONFIG = Config(
     data=Ring(radius=1.0, std=0.01),
@@ -54,12 +54,8 @@ def run(session: Session) -> Outcome:
             bool((unrolled["reverse_kl"] < 0.1).all()),
         ),
     ]
-    pictured = {
-        "samples": pictures.samples_over_time(comparison.first_of(runs)),
-        "intervals": comparison.intervals(found),
-    }
-    remarks = "" if session.quick else REMARKS
-    return Outcome(claims, comparison.table(found), pictured, config.to_dict(), remarks)
+    rows, pictured = comparison.table(found), comparison.pictured(runs)
+    return Outcome(claims, rows, pictured, config.to_dict(), "" if session.quick else REMARKS)
 
 
 EXPERIMENT = Experiment(
