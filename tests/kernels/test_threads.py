@@ -53,15 +53,15 @@ def test_a_program_has_all_threads_unless_it_is_to_run_alone(pool, runs):
 
 
 def test_helpers_start_once_with_the_first_program_and_end_with_the_pool(pool):
-    before = set(helpers())
+    others = set(helpers())  # of earlier pools; any of these may end at any time
     pool.run(1, TARGET, alone=True)
-    assert set(helpers()) == before
+    assert set(helpers()) <= others
     pool.run(1, TARGET)
-    mine = set(helpers()) - before
+    mine = set(helpers()) - others
     assert sorted(t.name for t in mine) == ["tinygrad_ugan-1", "tinygrad_ugan-2"]
     assert all(t.daemon for t in mine)  # the interpreter may end before them
     pool.run(1, TARGET)
-    assert set(helpers()) == before | mine
+    assert set(helpers()) - others == mine
     pool.stop()
     assert all(map(ended, mine))
 
