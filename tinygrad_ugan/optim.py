@@ -134,14 +134,19 @@ class Adam:
         square = optree.tree_map(
             lambda v, g: self.beta2 * v + (1 - self.beta2) * (g * g), state.square, grads
         )
-        *_, step, scale = self._scalars(steps)
+        *_, step, scale = self.coefficients(steps)
         updates = optree.tree_map(
             lambda m, v: step * m / np.sqrt(scale * v + self.eps**2), mean, square
         )
         return updates, AdamState(steps, mean, square)
 
-    def _scalars(self, steps: int, scale: float = 1.0) -> tuple[float, ...]:
-        """What `tinygrad_ugan.kernels.parameters` takes for a step, with its length scaled."""
+    def coefficients(self, steps: int, scale: float = 1.0) -> tuple[float, ...]:
+        """Return what step number `steps` multiplies by, as the kernels take it.
+
+        ``beta1, 1 - beta1, beta2, 1 - beta2, eps^2``, then ``-scale lr / (1 - beta1^steps)`` of the
+        mean and ``1 / (1 - beta2^steps)`` of the square. Whoever steps takes these, since an ulp in
+        the power ``beta2^steps`` is a thousand in the last.
+        """
         b1, b2 = self.beta1, self.beta2
         step, correction = -scale * self.lr / (1 - b1**steps), 1 / (1 - b2**steps)
         return b1, 1 - b1, b2, 1 - b2, self.eps**2, step, correction
@@ -170,7 +175,7 @@ def descend(
         groups = [leaves, *map(optree.tree_leaves, (grads, state.mean, state.square))]
         program = _adam_program(groups)
         if program is not None:
-            scalars = optimizer._scalars(state.steps + 1, scale)
+            scalars = optimizer.coefficients(state.steps + 1, scale)
             after = program.step(scalars, *groups)
             params, mean, square = (optree.tree_unflatten(structure, x) for x in after)
             return params, AdamState(state.steps + 1, mean, square)

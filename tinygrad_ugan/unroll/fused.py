@@ -340,10 +340,8 @@ def _scalars(rule: Rule, steps: int) -> NDArray:
         return np.full((steps, 1), optimizer.lr)
     if isinstance(optimizer, Momentum):
         return np.tile([optimizer.lr, optimizer.momentum], (steps, 1))
-    b1, b2, counts = optimizer.beta1, optimizer.beta2, np.arange(1, steps + 1)
-    constants = np.tile([b1, 1 - b1, b2, 1 - b2, optimizer.eps**2], (steps, 1))
-    changing = [-optimizer.lr / (1 - b1**counts), 1 / (1 - b2**counts)]
-    return np.column_stack([constants, *changing])
+    lines = [optimizer.coefficients(count) for count in range(1, steps + 1)]
+    return np.array(lines).reshape(steps, 7)
 
 
 def _rule_name(rule: Rule) -> str:
