@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels.network import Weights
-from tinygrad_ugan.kernels.program import Array, address_of, readable
+from tinygrad_ugan.kernels.program import Array, readable
 from tinygrad_ugan.kernels.sweep import Move, Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
@@ -138,17 +138,8 @@ class SweepProgram(RowPhases, ParameterPhases):
             [view(self.values, last + c) for c in range(self.chunks)],
             [view(self.flaws, c) for c in range(self.chunks)],
         ]
-        self._lay_out_outputs()
-
-    def _lay_out_outputs(self) -> None:
-        """Where in the memory of the gradients each part has its parameters."""
-        layers = itertools.pairwise(self.sweep.generator.sizes)
-        shapes = [shape for m, n in layers for shape in ((m, n), (n,))]
-        ends = list(itertools.accumulate(math.prod(shape) for shape in shapes))
-        self._pieces = list(zip([0, *ends], ends, shapes, strict=False))
-        self._part_size = ends[-1]
-        starts = np.add.outer([0, *ends[:-1]], self._part_size * np.arange(self._parts))
-        self._output_offsets = starts.ravel() * self.program.dtype.itemsize
+        layers = itertools.pairwise(s.generator.sizes)
+        self._shapes = [shape for m, n in layers for shape in ((m, n), (n,))]
 
     def run(
         self,
@@ -170,18 +161,18 @@ class SweepProgram(RowPhases, ParameterPhases):
             What the rule's kernels read at every step.
         """
         self._scalars_view[: len(scalars), : scalars.shape[1]] = scalars
-        addresses, kept = readable([*theta_g, *theta_d, *reals, *noises])
-        flat = np.empty(self._parts * self._part_size, self.program.dtype)
-        outputs = self._output_offsets + address_of(flat)
-        self._executable.run(addresses + outputs.tolist())
+        leaves = [
+            [np.empty(shape, self.program.dtype) for _ in range(self._parts)]
+            for shape in self._shapes
+        ]
+        outputs = itertools.chain.from_iterable(leaves)
+        addresses, kept = readable([*theta_g, *theta_d, *reals, *noises, *outputs])
+        self._executable.run(addresses)
         del kept  # the program has read them
         value, flaws = (
             sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
         )
-        parts = [
-            [flat[start + a : start + b].reshape(shape) for a, b, shape in self._pieces]
-            for start in range(0, flat.size, self._part_size)
-        ]
+        parts = [list(part) for part in zip(*leaves, strict=True)]
         return Result(value, parts, math.isfinite(value + flaws))
 
     # What else there is to see after a run

@@ -199,16 +199,17 @@ _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 def _leaves_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[NDArray] | None:
     """The leaves, if they are arrays of a network's shapes in the form in which it makes them."""
-    shapes = _shapes(sizes)
-    if type(theta) is not list or 2 * len(theta) != len(shapes):
+    if type(theta) is not list:
         return None
     for layer in theta:
-        if type(layer) is not dict or layer.keys() != {"w", "b"}:
+        if type(layer) is not dict or len(layer) != 2:
             return None
-    leaves = _leaves(theta)
-    for x, shape in zip(leaves, shapes, strict=True):
-        if type(x) is not np.ndarray or x.shape != shape:
-            return None
+    try:
+        leaves = _leaves(theta)
+    except KeyError:
+        return None
+    if set(map(type, leaves)) != {np.ndarray} or [x.shape for x in leaves] != _shapes(sizes):
+        return None
     return leaves
 
 

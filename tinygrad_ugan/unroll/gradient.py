@@ -38,6 +38,7 @@ METHODS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
         "implicit": implicit,
     }
 )
+_CHOICES = ("auto", *METHODS)
 _WITH_SNAPSHOTS = ("tape", "adjoint", "fused")
 
 
@@ -120,7 +121,7 @@ def value_and_grad(
     >>> float(direct)
     4.0
     """
-    check_choice("method", method, ("auto", *METHODS))
+    check_choice("method", method, _CHOICES)
     problem = make_problem(
         game, theta_g, theta_d, batch,
         steps=steps, lr=lr, optimizer=optimizer, check_finite=False,
