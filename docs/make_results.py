@@ -18,8 +18,7 @@ HEAD = """\
 
 Written by `make results`, which runs every experiment in full; do not edit. Each has a page with
 its subject, claims, table and picture, and a results.json with settings, seeds and machine. Seconds
-are those of one thread, the other core having done other work meanwhile; exact-vs-detached was run
-before the kernels were as fast as they are.
+are those of one thread, the other core having done other work meanwhile.
 
 | experiment | what it shows | claims that hold | seeds | seconds | source |
 | --- | --- | --- | --- | --- | --- |
