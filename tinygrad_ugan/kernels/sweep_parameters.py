@@ -25,24 +25,7 @@ class ParameterPhases(SweepMemory):
         self._clear_value(self.flaws.along(CHUNK))
         network.copy_in(p, s.generator, self.theta_g, self._slots_g, self.chunks)
         network.copy_in(p, s.discriminator, self.theta, self._slots_d, self.chunks)
-        for weights in self.memory:
-            p.section(network.alone(weights.flat.size, self.chunks))
-            p.call(parameters.zero, out=weights.flat)
-        return phase
-
-    def _begin(self) -> int:
-        """lambda_K; the adjoint of what the rule remembers is zero."""
-
-        def step(l: int, kind: str) -> None:
-            lam = getattr(self.lam, kind)[l].by_row
-            arguments = self._partial(self.partial_d, l, kind)
-            p.call(parameters.total, **arguments, out=lam, n=lam.columns)
-
-        p = self.program
-        phase = p.phase(self.chunks)
-        self._each_parameter(self.sweep.discriminator, step)
-        self._clear(self.curvature)
-        for weights in self.adjoints:
+        for weights in (*self.memory, self.lam, *self.adjoints):
             p.section(network.alone(weights.flat.size, self.chunks))
             p.call(parameters.zero, out=weights.flat)
         return phase
@@ -129,11 +112,6 @@ class ParameterPhases(SweepMemory):
         phase = p.phase(self.chunks)
         self._clear_value(self._square_now)
         self._each_parameter(self.sweep.discriminator, step)
-        return phase
-
-    def _clear_generator(self) -> int:
-        phase = self.program.phase(self.chunks)
-        self._clear(self.partial_g)
         return phase
 
     def _hand_out(

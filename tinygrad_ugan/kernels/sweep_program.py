@@ -90,7 +90,6 @@ class SweepProgram(RowPhases, ParameterPhases):
         if s.terms:
             run(self._evaluate(), s.steps, slot)
         if self._wants_lambda:
-            run(self._begin())
             phases["pull"] = self._pull()
             phases["reverse"], phases["last"] = self._reverse(), self._reverse(last=True)
 
@@ -107,18 +106,17 @@ class SweepProgram(RowPhases, ParameterPhases):
 
     def _write_generator(self) -> None:
         s, run = self.sweep, self.program.run_phase
-        clear, back = self._clear_generator(), self._generator_backward()
+        first = self._generator_backward(clear=True)
+        more = self._generator_backward()
         out = self._hand_out(s.generator, self.partial_g, self.grad_g, self._slot_out)
         contributions = [*self._backs[::-1], s.steps]
         if s.terms:
             for k in contributions:
-                run(clear)
-                run(back, k)
+                run(first, k)
                 run(out, k)
             return
-        run(clear)
-        for k in contributions if s.fresh else [0]:
-            run(back, k)
+        for i, k in enumerate(contributions if s.fresh else [0]):
+            run(more if i else first, k)
         run(out)
 
     # Running

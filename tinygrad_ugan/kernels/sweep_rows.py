@@ -67,11 +67,11 @@ class RowPhases(SweepMemory):
         return phase
 
     def _outer(self) -> int:
-        """f_K, lambda_K in parts, and the direct cotangent of the samples."""
+        """f_K, the direct cotangent of the samples, and lambda_K in parts, for `pull` to add up."""
         p, s, here = self.program, self.sweep, self._discriminator_here()
         phase = p.phase(self.chunks)
         if self._wants_lambda:
-            self._clear(self.partial_d)
+            self._clear(self.curvature)
         value = self._after_value()
         self._clear_value(value)
         theta = self.theta.along(I)
@@ -80,7 +80,7 @@ class RowPhases(SweepMemory):
             here.hidden(theta)
             self._objective(here, theta, term, self.weights_outer, value)
             if is_fake or self._wants_lambda:
-                grad = self.partial_d.along(CHUNK) if self._wants_lambda else None
+                grad = self.curvature.along(CHUNK) if self._wants_lambda else None
                 here.backward(theta, _column(self.ds), grad, to_input=is_fake)
             if is_fake:
                 self._add_cotangent(parameters.scaled, here.d[0])
@@ -156,9 +156,11 @@ class RowPhases(SweepMemory):
                 )
         return phase
 
-    def _generator_backward(self) -> int:
+    def _generator_backward(self, *, clear: bool = False) -> int:
         p = self.program
         phase = p.phase(self.chunks)
+        if clear:
+            self._clear(self.partial_g)
         p.section(self._noise_blocks)
         grad = self.partial_g.along(CHUNK)
         self._generator_here().backward(self.theta_g, self.x_bar.by_row, grad, to_input=False)
