@@ -11,6 +11,8 @@ PAGE = """
 Eight Gaussians of standard deviation 0.02 on a circle of radius 2. The generator turns noise of
 256 dimensions into points through two hidden layers of 128, the discriminator has one; both move
 by Adam at 1e-4 for 25,000 steps, and the generator looks K plain ascent steps of size 0.1 ahead.
+The paper states plain ascent, and its authors' code unrolls the discriminator's own Adam: that is
+the last row, with a step size of 1e-4 and a state that starts at zero each time.
 
 An ordinary GAN (K = 0) is to chase one mode after the other: the generator puts all its mass
 where the discriminator is highest, the discriminator lowers that place, and so on. Looking
@@ -26,41 +28,60 @@ Published for unrolled GANs, with K = 5 and another author's networks: 7.6 modes
 """
 
 REMARKS = """
-K = 1 and 5 reach 80 % of high quality on average, K = 10 does not: it finds the modes as surely,
-and is the slowest to sharpen. How soon it does depends on the initial weights, from 59 to 88 %
-over the seeds, and is still rising at 25,000 steps. With both players moving at once, seeds 0 to
-4 end at 65 % on average, instead of 74 %; a program of its own in PyTorch did so with other draws
-and ended at 87, 85 and 79 %. `ring-best` shows what other settings reach.
+With plain ascent K = 1 and 5 reach 80 % of high quality on average, K = 10 does not: it finds the
+modes as surely, and is the slowest to sharpen. How soon it does depends on the initial weights,
+from 59 to 88 % over the seeds, and is still rising at 25,000 steps. With both players moving at
+once, seeds 0 to 4 end at 65 % on average, instead of 74 %; a program of its own in PyTorch did so
+with other draws and ended at 87, 85 and 79 %. With Adam unrolled K = 10 sharpens sooner, whatever
+the seed; it was tried on three others first, where it came to 83, 86 and 86 %. `ring-best` shows
+what other settings reach. A few runs were halted while something else was measured: the median of
+their seconds is 31, 33, 34, 39 and 41, from top to bottom.
 """
 
 
 def run(session: Session) -> Outcome:
-    """Train with several K."""
-    config, steps, goal = PRESETS["ring"], [0, 1, 5, 10], 80
+    """Train with several K, and with Adam unrolled."""
     if session.quick:
-        config, steps, goal = comparison.MINIATURE, [0, 10], 30
-    runs = comparison.train_all(session, comparison.unrolled(config, steps))
+        goal, config = 30, comparison.MINIATURE
+        configs = comparison.unrolled(config, [0, 10])
+    else:
+        goal, config = 80, PRESETS["ring"]
+        configs = comparison.unrolled(config, [0, 1, 5, 10])
+        configs["K = 10, Adam"] = config.updated({"unroll": {"optimizer": "adam", "lr": 1e-4}})
+    runs = comparison.train_all(session, configs)
     found = comparison.figures(runs)
-    unrolled, ordinary = found["K = 10"], found["K = 0"]
+    ordinary = found["K = 0"]["quality"]
     claims = [
-        Claim(
-            f"K = 10 has all 8 modes on every seed after {config.steps:,} steps",
-            f"at least {unrolled['modes'].min()}",
-            bool((unrolled["modes"] == 8).all()),
-        ),
-        Claim(
-            f"and at least {goal} % high quality on average",
-            f"{comparison.estimate(unrolled['quality'])} %",
-            bool(unrolled["quality"].mean() >= goal),
+        *(
+            claim
+            for label in found
+            if label.startswith("K = 10")
+            for claim in _claims(label, found, goal)
         ),
         Claim(
             "K = 0 collapses: below 10 % on every seed",
-            f"at most {ordinary['quality'].max():.1f} %",
-            bool((ordinary["quality"] < 10).all()),
+            f"at most {ordinary.max():.1f} %",
+            bool((ordinary < 10).all()),
         ),
     ]
     rows, pictured = comparison.table(found), comparison.pictured(runs)
     return Outcome(claims, rows, pictured, config.to_dict(), "" if session.quick else REMARKS)
+
+
+def _claims(label: str, found: comparison.Figures, goal: float) -> list[Claim]:
+    modes, quality = (found[label][name] for name in ("modes", "quality"))
+    return [
+        Claim(
+            f"{label} has all 8 modes on every seed at the end",
+            f"at least {modes.min()}",
+            bool((modes == 8).all()),
+        ),
+        Claim(
+            f"{label} has at least {goal} % high quality on average",
+            f"{comparison.estimate(quality)} %",
+            bool(quality.mean() >= goal),
+        ),
+    ]
 
 
 EXPERIMENT = Experiment(
