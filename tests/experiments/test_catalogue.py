@@ -39,5 +39,9 @@ def test_unknown_name():
 
 def test_list(capsys):
     main(["list"])
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in experiments.names())
+    _, *lines = capsys.readouterr().out.splitlines()
+    for line, name in zip(lines, experiments.names(), strict=True):
+        experiment = experiments.find(name)
+        assert name == line.split()[0]
+        assert experiment.summary in line
+        assert line.rstrip().endswith(experiment.source)

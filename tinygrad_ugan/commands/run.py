@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import tyro
+from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -17,6 +18,8 @@ from tinygrad_ugan.commands.output import ProgressLine, console
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.experiments import Claim, Session
 from tinygrad_ugan.gan import Callback, Config
+
+WIDE = 240  # columns, enough for every line
 
 T = TypeVar("T")
 
@@ -67,14 +70,14 @@ class List:
     """List the named experiments."""
 
     def run(self) -> None:
-        """Show name, summary and source of each."""
+        """Show name, summary and source of each; a line each where no terminal sets a width."""
         table = Table(box=None)
         for column in ("name", "what it shows", "source"):
             table.add_column(column)
         for name in experiments.names():
             each = experiments.find(name)
             table.add_row(each.name, each.summary, each.source)
-        console.print(table)
+        (console if console.is_terminal else Console(width=WIDE)).print(table)
 
 
 def _track(items: Iterable[T], label: str) -> Iterable[T]:
