@@ -11,12 +11,15 @@ from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
+import optree
 import pytest
 from hypothesis import given
 
 from tests.kernels.emitted import TARGETS
-from tests.kernels.sweeps import distance, settings
+from tests.kernels.sweeps import Setting, distance, flat, settings
+from tinygrad_ugan import gan, nn
 from tinygrad_ugan.kernels import program, sweep_program
+from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
 _NOT_AT_ALL = 0  # PROT_NONE
 _kept = []  # a page that were given back could be anything
@@ -41,24 +44,29 @@ def replace(module, name, value):
     setattr(module, name, value)
 
 
-def run_guarded(target):
-    """Random sweeps on memory that ends before forbidden pages, `numpy.empty` included."""
+def guarded(x):
+    """A copy before a forbidden page."""
+    copy = before_a_forbidden_page(x.shape, x.dtype)
+    copy[...] = x
+    return copy
 
-    def aligned(size):
-        return before_a_forbidden_page(-(-size // 64) * 64, np.uint8)
+
+def guard():
+    """From now on sweeps have memory, arrays given and arrays returned before forbidden pages."""
 
     class Numpy(SimpleNamespace):
         def __getattr__(self, name):
             return getattr(np, name)
 
-    def guarded(x):
-        x = np.asarray(x)
-        copy = before_a_forbidden_page(x.shape, x.dtype)
-        copy[...] = x
-        return copy
+    inputs = Setting.inputs
+    replace(program, "aligned", lambda size: before_a_forbidden_page(-(-size // 64) * 64, np.uint8))
+    replace(sweep_program, "np", Numpy(empty=before_a_forbidden_page))
+    replace(Setting, "inputs", lambda *arguments: optree.tree_map(guarded, inputs(*arguments)))
 
-    replace(program, "aligned", aligned)
-    replace(sweep_program, "np", Numpy(empty=before_a_forbidden_page, ascontiguousarray=guarded))
+
+def run_guarded(target):
+    """Random sweeps."""
+    guard()
 
     @hypothesis.settings(max_examples=hypothesis.settings().max_examples // 5)
     @given(setting=settings())
@@ -68,6 +76,22 @@ def run_guarded(target):
         setting.run(target, np.float32)
 
     run()
+
+
+def overstep(target, what):
+    """A sweep that is given, or returns, a shorter array than it is made for."""
+    guard()
+    setting = Setting(gan.Game(nn.MLP((3, 5, 2)), nn.MLP((2, 7, 1))), real=40, fake=40, steps=1)
+    theta_g, theta_d, batch = setting.inputs()
+    swept = SweepProgram(setting.sweep(), target, np.float64)
+    memory = swept._executable._memory
+    assert (memory.ctypes.data + memory.nbytes) % mmap.PAGESIZE == 0
+    if what == "given":
+        batch = batch._replace(real=guarded(batch.real[:20]))
+    else:
+        sweep_program.np.empty = lambda shape, dtype: before_a_forbidden_page(1, dtype)
+    print("ready", flush=True)
+    swept.run(flat(theta_g), flat(theta_d), [batch.real], [batch.noise], np.full((1, 1), 0.1))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
@@ -82,12 +106,13 @@ run_guarded(TARGETS[{target!r}])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
-def test_a_forbidden_page_is_forbidden():
-    code = """
-from tests.kernels.test_bounds import before_a_forbidden_page
-array = before_a_forbidden_page((3,))
-array[2] = 1
-print(array.ctypes.data_as(__import__("ctypes").POINTER(__import__("ctypes").c_double))[3])
+@pytest.mark.parametrize("what", ["given", "returned"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_it_would_be_seen(target, what):
+    code = f"""
+from tests.kernels.test_bounds import TARGETS, overstep
+overstep(TARGETS[{target!r}], {what!r})
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert done.returncode < 0
+    assert done.stdout == b"ready\n"
+    assert done.returncode < 0  # ended by the system
