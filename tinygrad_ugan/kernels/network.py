@@ -39,6 +39,12 @@ class Network:
         """Whether the weights of layer l are kept as rows, one for each output."""
         return l == self.depth and self.narrow
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of w and b of every layer, as the caller has them."""
+        layers = itertools.pairwise(self.sizes)
+        return [shape for m, n in layers for shape in ((m, n), (n,))]
+
     def shape(self, l: int) -> tuple[int, int]:
         """The shape in which the weights of layer l are kept."""
         n_in, n_out = self.sizes[l - 1 : l + 1]

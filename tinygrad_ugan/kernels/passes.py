@@ -152,12 +152,6 @@ class _Writer:
         """Write the program."""
         raise NotImplementedError
 
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Of w and b of every layer, as the caller has them."""
-        layers = zip(self.network.sizes, self.network.sizes[1:], strict=False)
-        return [shape for m, n in layers for shape in ((m, n), (n,))]
-
     def array(self, columns: int) -> Array:
         """Room for a number of columns of all rows, at the rows of the block."""
         return self.program.array(self._tall, columns).by_row
@@ -193,7 +187,7 @@ class _Writer:
     def take_theta(self, into: Weights) -> None:
         """Read parameters; a phase of its own."""
         self.phase()
-        slots = [self.take(shape) for shape in self.shapes]
+        slots = [self.take(shape) for shape in self.network.shapes]
         network.copy_in(self.program, self.network, into, slots, self.chunks)
 
     def take_rows(self, into: Array, scale: float = 1.0) -> None:
@@ -219,7 +213,7 @@ class _Writer:
         """Add up the chunks' gradients and hand them to the caller; a phase of its own."""
         self.phase()
         for l in range(1, self.network.depth + 1):
-            w_shape, b_shape = self.shapes[2 * l - 2 : 2 * l]
+            w_shape, b_shape = self.network.shapes[2 * l - 2 : 2 * l]
             self._give_parameter(partial.w[l - 1], w_shape, is_rows=self.network.is_rows(l))
             self._give_parameter(partial.b[l - 1], b_shape, is_rows=False)
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels.network import Weights
-from tinygrad_ugan.kernels.program import Array, readable
+from tinygrad_ugan.kernels.program import Array, address_of, readable
 from tinygrad_ugan.kernels.sweep import Move, Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
@@ -106,17 +106,19 @@ class SweepProgram(RowPhases, ParameterPhases):
 
     def _write_generator(self) -> None:
         s, run = self.sweep, self.program.run_phase
-        first = self._generator_backward(clear=True)
-        more = self._generator_backward()
+        back = self._generator_backward(clear=True)
         out = self._hand_out(s.generator, self.partial_g, self.grad_g, self._slot_out)
         contributions = [*self._backs[::-1], s.steps]
         if s.terms:
             for k in contributions:
-                run(first, k)
+                run(back, k)
                 run(out, k)
             return
-        for i, k in enumerate(contributions if s.fresh else [0]):
-            run(more if i else first, k)
+        run(back, contributions[0] if s.fresh else 0)
+        if s.fresh:
+            more = self._generator_backward()
+            for k in contributions[1:]:
+                run(more, k)
         run(out)
 
     # Running
@@ -136,8 +138,7 @@ class SweepProgram(RowPhases, ParameterPhases):
             [view(self.values, last + c) for c in range(self.chunks)],
             [view(self.flaws, c) for c in range(self.chunks)],
         ]
-        layers = itertools.pairwise(s.generator.sizes)
-        self._shapes = [shape for m, n in layers for shape in ((m, n), (n,))]
+        self._shapes = s.generator.shapes
 
     def run(
         self,
@@ -163,9 +164,9 @@ class SweepProgram(RowPhases, ParameterPhases):
             [np.empty(shape, self.program.dtype) for _ in range(self._parts)]
             for shape in self._shapes
         ]
+        addresses, kept = readable([*theta_g, *theta_d, *reals, *noises])
         outputs = itertools.chain.from_iterable(leaves)
-        addresses, kept = readable([*theta_g, *theta_d, *reals, *noises, *outputs])
-        self._executable.run(addresses)
+        self._executable.run([*addresses, *map(address_of, outputs)])
         del kept  # the program has read them
         value, flaws = (
             sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
