@@ -19,6 +19,7 @@ from tinygrad_ugan.autodiff.rules import (
     indexing,
     joining,
     linalg,
+    powers,
     products,
     quantiles,
     reductions,
@@ -27,7 +28,7 @@ from tinygrad_ugan.autodiff.rules import (
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
 
-_ELEMENTS = (elementwise, choice, reductions, cumulative, quantiles)
+_ELEMENTS = (elementwise, powers, choice, reductions, cumulative, quantiles)
 _PLACES = (indexing, shape, joining, calculus)
 _MATRICES = (products, linalg, decompositions, standard)
 RECORDS = tuple(record for room in (*_ELEMENTS, *_PLACES, *_MATRICES) for record in room.RULES)

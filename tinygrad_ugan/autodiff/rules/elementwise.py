@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -27,23 +26,6 @@ INSIDE = Domain(-0.7, 0.7)
 QUOTIENTS = (Domain(2.3, 2.8), Domain(1.0, 1.1))
 
 _AT_JUMPS = "at the jumps, the derivative from the side where it is continuous"
-_AT_ZERO = "at base 0 the derivative in the exponent is 0"
-
-
-def _lower_exponent(y: Any) -> Any:
-    """``y - 1``, but 1 where y is 0, so that ``0 * x ** -1`` is 0 at x = 0."""
-    if isinstance(y, int | float):  # stays a weak Python number: no promotion of float32
-        return y - 1 if y != 0 else 1
-    return np.where(y == 0, 1, y - 1)
-
-
-def _power(x: Any, y: Any) -> Any:
-    """``x ** y``, but not for y = 1: squares are differentiated without a power."""
-    return x if isinstance(y, int | float) and y == 1 else x**y
-
-
-def _log_base(x: Any) -> Any:
-    return np.log(np.where(x > 0, x, 1))
 
 
 def _nonzero(r: Any) -> Any:
@@ -90,13 +72,6 @@ _ARITHMETIC = (
     elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x),
     elementwise(np.divide,   lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
                 domain=(REAL, POSITIVE)),
-    elementwise(np.power,    lambda ans, x, y: y * _power(x, _lower_exponent(y)),
-                             lambda ans, x, y: ans * _log_base(x),
-                implementation=operator.pow,  # has NumPy's short cuts for small exponents
-                domain=(POSITIVE, REAL), convention=_AT_ZERO),
-    elementwise(np.float_power, lambda ans, x, y: y * np.float_power(x, _lower_exponent(y)),
-                                lambda ans, x, y: ans * _log_base(x),
-                domain=(POSITIVE, REAL), convention=_AT_ZERO),
     elementwise(np.negative, -1),
     elementwise(np.positive, 1),
     elementwise(np.square,   lambda ans, x: 2 * x),

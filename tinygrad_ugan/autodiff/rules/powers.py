@@ -1,0 +1,122 @@
+"""Powers ``x ** y``, and their derivatives to any order in base and exponent."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import (
+    POSITIVE,
+    REAL,
+    Domain,
+    Operand,
+    Primitive,
+    elementwise,
+    sample,
+    shape_of,
+)
+
+
+def _power_derivative(k: int, n: int, x: Any, y: Any) -> Any:
+    """The derivative of ``x ** y``, k times in x and n times in y.
+
+    With e for a small change of y it is n! times the coefficient of e^n in
+    ``(y + e) (y + e - 1) ... (y + e - k + 1) x^(y - k) exp(e log(x))``.
+    At x = 0 it is the limit from the right, and at x < 0 there is none in y (NaN).
+    """
+    dtype = np.result_type(x, y)
+    x, y = np.asarray(x, dtype), np.asarray(y, dtype)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of log(0), log(-1), 0 ** -1
+        first, *others = _falling_factorial(y, k, n)
+        factor, log_x = first, np.log(x) if n else None
+        for j, coefficient in enumerate(others):
+            factor = coefficient + _product(factor, log_x) / dtype.type(n - j)
+        derivative = _product(factor * dtype.type(math.factorial(n)), x ** (y - k))
+    if n:  # 0 ** y jumps at y = 0: from 1 to 0
+        derivative = np.where((x == 0) & (y == 0) & (k == 0), 0, derivative)
+    return derivative[()]
+
+
+def _falling_factorial(y: Any, k: int, n: int) -> list[Any]:
+    """Taylor coefficients of ``y (y - 1) ... (y - k + 1)``, up to that of order n."""
+    series = [np.ones_like(y), *(np.zeros_like(y) for _ in range(n))]
+    for i in range(k):
+        below = [np.zeros_like(y), *series[:-1]]
+        series = [c * (y - i) + b for c, b in zip(series, below, strict=True)]
+    return series
+
+
+def _product(a: Any, b: Any) -> Any:
+    """``a * b``, but 0 where one is 0 and the other infinite: the zero comes sooner."""
+    product = a * b
+    return np.where(((a == 0) & np.isinf(b)) | ((b == 0) & np.isinf(a)), 0, product)
+
+
+_NEGATIVE = Domain(-3.0, -0.2)
+_WHOLE = np.array([0, 1, 2], np.float32)
+
+power_derivative: Primitive = elementwise(
+    _power_derivative,
+    0,
+    0,
+    lambda ans, k, n, x, y: power_derivative(k + 1, n, x, y),
+    lambda ans, k, n, x, y: power_derivative(k, n + 1, x, y),
+    samples=[
+        *(
+            sample(k, n, Operand((3,), POSITIVE), Operand((2, 1)))
+            for k, n in ((1, 0), (0, 1), (2, 1))
+        ),
+        sample(1, 0, Operand((3,), _NEGATIVE), _WHOLE),
+        sample(2, 1, Operand((3,), POSITIVE), _WHOLE),
+    ],
+)
+
+
+def _in_base(ans: Any, x: Any, y: Any) -> Any:
+    """A number for y is a constant: without powers where it is 2, and cheap."""
+    if not isinstance(y, int | float):
+        return power_derivative(1, 0, x, y)
+    if y == 0:
+        return np.zeros(shape_of(x), x.dtype)
+    return y * x if y == 2 else y * x ** (y - 1)
+
+
+def _double(x: Any) -> Any:
+    return x * np.float64(1)
+
+
+_AT_ZERO = "at 0 ** 0 the derivative in the exponent is 0; at negative bases there is none (NaN)"
+_SAMPLES = [
+    *(
+        sample(Operand(a, POSITIVE), Operand(b))
+        for a, b in (((), ()), ((3,), (3,)), ((2, 3), (3,)))
+    ),
+    sample(Operand((), POSITIVE), Operand((4,))),
+    sample(Operand((2, 1, 3), POSITIVE), Operand((4, 1))),
+    sample(Operand((3,), _NEGATIVE), _WHOLE),
+    sample(Operand((2, 3), POSITIVE), _WHOLE),
+]
+
+RULES = (
+    elementwise(
+        np.power,
+        _in_base,
+        lambda ans, x, y: power_derivative(0, 1, x, y),
+        implementation=operator.pow,  # has NumPy's short cuts for small exponents
+        domain=(POSITIVE, REAL),
+        samples=_SAMPLES,
+        convention=_AT_ZERO,
+    ),
+    elementwise(
+        np.float_power,
+        lambda ans, x, y: power_derivative(1, 0, _double(x), _double(y)),
+        lambda ans, x, y: power_derivative(0, 1, _double(x), _double(y)),
+        domain=(POSITIVE, REAL),
+        samples=_SAMPLES,
+        convention=_AT_ZERO,
+    ),
+    power_derivative,
+)
