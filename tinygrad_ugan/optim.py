@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import optree
 
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 PyTree = Any
 
@@ -163,6 +164,11 @@ def descend(
     Adam's goes through the kernels where parameters are plain arrays: the same up to rounding, in
     one pass over memory instead of a dozen.
 
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If the gradient, or the means in Adam's state, are not arrays like the parameters.
+
     Examples
     --------
     >>> theta = np.array([1.0, 2.0])
@@ -170,9 +176,13 @@ def descend(
     >>> theta
     array([0., 2.])
     """
+    leaves, structure = optree.tree_flatten(params)
+    groups = [leaves, _leaves_like(leaves, structure, "grads", grads)]
     if isinstance(optimizer, Adam):
-        leaves, structure = optree.tree_flatten(params)
-        groups = [leaves, *map(optree.tree_leaves, (grads, state.mean, state.square))]
+        if not isinstance(state, AdamState):
+            raise ArgumentTypeError("state", repr(type(state)), "an AdamState, as from Adam.init")
+        means = (("state.mean", state.mean), ("state.square", state.square))
+        groups += (_leaves_like(leaves, structure, name, mean) for name, mean in means)
         program = _adam_program(groups)
         if program is not None:
             scalars = optimizer.coefficients(state.steps + 1, scale)
@@ -181,6 +191,18 @@ def descend(
             return params, AdamState(state.steps + 1, mean, square)
     updates, state = optimizer.update(grads, state, params)
     return apply_updates(params, updates, scale), state
+
+
+def _leaves_like(models: list[Any], structure: Any, name: str, tree: PyTree) -> list[Any]:
+    """The leaves of a tree that must be like the parameters, in structure and shapes."""
+    leaves, found = optree.tree_flatten(tree)
+    if found != structure:
+        raise ArgumentError(name, f"the structure {found}", f"that of params, {structure}")
+    for leaf, model in zip(leaves, models, strict=True):
+        if shape_of(leaf) != shape_of(model):
+            given, expected = f"shape {shape_of(leaf)}", f"that of its parameter, {shape_of(model)}"
+            raise ArgumentError(name, given, expected)
+    return leaves
 
 
 def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kernels.emitted import TARGETS
 from tinygrad_ugan.kernels import executor, parameters, threads
-from tinygrad_ugan.kernels.program import FIRST_ROW, Program, address_of, split
+from tinygrad_ugan.kernels.program import FIRST_ROW, Program, split
 
 CHUNKS, ROWS = 7, 90
 TARGET = TARGETS["avx2"]
@@ -27,14 +27,14 @@ class Doubling:
         self.x = p.array(ROWS, 8)
         phase = p.phase(CHUNKS)
         p.section(split(ROWS, CHUNKS, block=4, unit=1))
-        x, out = self.x.by_row, p.slot()
+        x, out = self.x.by_row, p.result((ROWS, 8))
         p.call(parameters.scaled, x=x, ld=x.ld, scale=p.constant(2.0), out=x, n=8)
         p.call(parameters.copy_out, x=x, ldx=x.ld, first=FIRST_ROW, out=out, n=8)
         for _ in range(self.PHASES):
             p.run_phase(phase)
         self.executable = p.compile()
         self.out = np.zeros((ROWS, 8))
-        self.executable._slots[:] = address_of(self.out)
+        self.executable._slots[:] = self.out.ctypes.data
         self.start = np.random.default_rng(0).standard_normal((ROWS, 8))
         self.executable.view(self.x)[:] = self.start
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.program import FIRST_ROW, Executable, Program, address_of
+from tinygrad_ugan.kernels.program import FIRST_ROW, Executable, Program
 from tinygrad_ugan.kernels.shelf import Shelf
 from tinygrad_ugan.kernels.target import Target
 
@@ -38,15 +38,13 @@ class AdamDescent:
         stops = [start + size for start, size in zip(starts, sizes, strict=True)]
         self._pieces = list(zip(starts, stops, shapes, strict=True))
         self._shelf = Shelf(len(_RESULTS) * ends[-1] * self._dtype.itemsize)
-        results = np.add.outer(starts, ends[-1] * np.arange(len(_RESULTS)))
-        self._offsets = results.ravel() * self._dtype.itemsize
         self._program = p = Program(target, dtype)
         self._scalars = p.vector(7)
         chunks = max(1, min(4, sum(sizes) // _CHUNK))
         p.run_phase(p.phase(chunks))
-        given = [{name: p.slot() for name in _GIVEN} for _ in sizes]
-        for size, slots in zip(sizes, given, strict=True):
-            slots |= {name: p.slot() for name in _RESULTS}
+        given = [{name: p.input(name, shape) for name in _GIVEN} for shape in shapes]
+        for size, shape, slots in zip(sizes, shapes, given, strict=True):
+            slots |= {name: p.result(shape) for name in _RESULTS}
             p.section(network.shares(size, chunks, unit))
             p.call(parameters.descend_adam, first=FIRST_ROW, scalars=self._scalars, **slots)
         self._free: list[Executable] = []
@@ -64,20 +62,24 @@ class AdamDescent:
         *arrays : sequence of ndarray
             Parameters, gradients, and the running means of these and of their squares.
         """
-        given = [[np.ascontiguousarray(x) for x in group] for group in arrays]
         memory = self._shelf.lend().view(self._dtype).reshape(len(_RESULTS), -1)
-        executable = self._borrow()
-        executable.view(self._scalars)[0] = scalars
-        sources = [address_of(x) for leaf in zip(*given, strict=True) for x in leaf]
-        executable.run([*sources, *(address_of(memory) + self._offsets).tolist()])
-        self._free.append(executable)
-        return tuple(
+        results = tuple(
             [line[start:stop].reshape(shape) for start, stop, shape in self._pieces]
             for line in memory
         )
+        executable = self._borrow()
+        executable.view(self._scalars)[0] = scalars
+        executable.run(_by_leaf(arrays), _by_leaf(results))
+        self._free.append(executable)
+        return results
 
     def _borrow(self) -> Executable:
         try:
             return self._free.pop()
         except IndexError:
             return self._program.compile()
+
+
+def _by_leaf(groups: Sequence[Sequence[NDArray]]) -> list[NDArray]:
+    """The first arrays of all groups, then the second ones, and so on."""
+    return list(itertools.chain.from_iterable(zip(*groups, strict=True)))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import randoms
-from tinygrad_ugan.kernels.program import FIRST_ROW, Program, address_of, split
+from tinygrad_ugan.kernels.program import FIRST_ROW, Program, split
 from tinygrad_ugan.kernels.shelf import Shelf
 from tinygrad_ugan.kernels.target import Target
 
@@ -34,7 +34,8 @@ class Noise:
         p.run_phase(p.phase(chunks))
         p.section(split(rows, chunks, rows, 1))
         digits = randoms.DIGITS[self._dtype]
-        p.call(randoms.normal, digits, key=p.slot(), first=FIRST_ROW, out=p.slot())
+        numbers = p.result((rows * randoms.BLOCK,))
+        p.call(randoms.normal, digits, key=p.number(), first=FIRST_ROW, out=numbers)
         self._executable = p.compile()
 
     def draw(self, key: int) -> NDArray:
@@ -50,5 +51,6 @@ class Noise:
         ndarray, shape (size,)
         """
         numbers = self._shelf.lend().view(self._dtype)
-        self._executable.run([key, address_of(numbers)])
+        self._executable.numbers[0] = key
+        self._executable.run(results=[numbers])
         return numbers[: self._size]

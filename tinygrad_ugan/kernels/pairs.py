@@ -14,23 +14,41 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.kernels.addresses import check_shape, native_rows
+
 
 def signed_differences(v: NDArray, p: NDArray) -> NDArray:
     """``out_bij = sum_c sign(p_cbi - p_cbj) (v_cbi - v_cbj)``, shape (B, n, n).
 
     For v = p these are the 1-norm distances of all pairs of points.
     """
+    v, p = _checked(v=v, p=p)
     _, sets, n = p.shape
+    check_shape("v", v, p.shape)
     out = np.zeros((sets, n, n), v.dtype)
-    _compiled(_add_signed_differences)(np.ascontiguousarray(v), np.ascontiguousarray(p), out)
+    _compiled(_add_signed_differences)(v, p, out)
     return out
 
 
 def signed_sums(g: NDArray, p: NDArray) -> NDArray:
     """``out_cbi = sum_j sign(p_cbi - p_cbj) (g_bij + g_bji)``: the transpose, shape (C, B, n)."""
+    g, p = _checked(g=g, p=p)
+    _, sets, n = p.shape
+    check_shape("g", g, (sets, n, n))
     out = np.zeros(p.shape, g.dtype)
-    _compiled(_add_signed_sums)(g + np.swapaxes(g, 1, 2), np.ascontiguousarray(p), out)
+    _compiled(_add_signed_sums)(g + np.swapaxes(g, 1, 2), p, out)
     return out
+
+
+def _checked(**arrays: NDArray) -> list[NDArray]:
+    """The arrays as the loops, which look at no bounds, can take them."""
+    for name, x in arrays.items():
+        if x.ndim != 3:
+            raise ArgumentError(name, f"shape {x.shape}", "three axes")
+        if x.dtype.kind not in "fi" or x.itemsize > 8 or x.dtype == np.float16:
+            raise ArgumentTypeError(name, f"dtype {x.dtype}", "float32, float64 or whole numbers")
+    return [native_rows(x) for x in arrays.values()]
 
 
 # The innermost loop runs over memory in order, and sums nothing: so it becomes vector code.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.network import Network, Weights
 from tinygrad_ugan.kernels.network_pass import Pass
@@ -26,9 +27,7 @@ from tinygrad_ugan.kernels.program import (
     FIRST_ROW,
     Array,
     Executable,
-    Place,
     Program,
-    address_of,
     split,
 )
 from tinygrad_ugan.kernels.rates import Rates
@@ -57,7 +56,6 @@ class Record:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.memory = shelf.take()
-        self.address = address_of(self.memory)
 
     def __del__(self) -> None:
         self._shelf.put(self.memory)
@@ -69,27 +67,23 @@ class Runner:
     def __init__(self, writer: _Writer) -> None:
         self._program = writer.program
         self._dtype = writer.program.dtype
-        self._inputs, self._outputs = writer.inputs, writer.outputs
         self._free: list[Executable] = []
 
     def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray]:
-        """Run the program on arrays of the dtype."""
-        arrays = [self._readable(x, shape) for x, shape in zip(inputs, self._inputs, strict=True)]
-        outputs = [np.empty(shape, self._dtype) for shape in self._outputs]
-        arrays += outputs
+        """Run the program."""
+        arrays = [self._converted(x) for x in inputs]
         executable = self._borrow()
-        executable.run([address_of(x) for x in arrays], record.address)
+        results = executable.run(arrays, outside=record.memory)
         self._free.append(executable)
-        return outputs
+        return results
 
-    def _readable(self, x: NDArray, shape: tuple[int, ...]) -> NDArray:
-        """The array, row by row in memory; of another shape it must not be read."""
-        if x.shape != shape:
-            raise ValueError(f"expected an array of shape {shape}, got shape {x.shape}")
-        flags = x.flags
-        if x.dtype == self._dtype and flags.c_contiguous and flags.aligned:
+    def _converted(self, x: NDArray) -> NDArray:
+        """The array in the program's dtype: a cotangent may come in another."""
+        if x.dtype == self._dtype:
             return x
-        return np.require(x, self._dtype, ["C", "A"])
+        if not np.can_cast(x.dtype, self._dtype, "same_kind"):
+            raise ArgumentTypeError("cotangent", f"dtype {x.dtype}", f"one like {self._dtype}")
+        return x.astype(self._dtype)
 
     def _borrow(self) -> Executable:
         try:
@@ -141,8 +135,6 @@ class _Writer:
         chunks = problem.rows // (2 * unit) if size * problem.rows > _SERIAL else 1
         self.chunks = max(1, min(_CHUNKS, chunks))
         self.blocks = split(problem.rows, self.chunks, _BLOCK, unit)
-        self.inputs: list[tuple[int, ...]] = []
-        self.outputs: list[tuple[int, ...]] = []
         with p.outside():
             self.theta = network.allocate(p, net, transposed=True)
             self.h = [self.array(n) for n in net.sizes[:-1]]
@@ -178,24 +170,18 @@ class _Writer:
 
     # From the caller's arrays, and to them
 
-    def take(self, shape: tuple[int, ...]) -> Place:
-        """A slot for the next input; all of them come before the outputs."""
-        assert not self.outputs
-        self.inputs.append(shape)
-        return self.program.slot()
-
-    def take_theta(self, into: Weights) -> None:
+    def take_theta(self, name: str, into: Weights) -> None:
         """Read parameters; a phase of its own."""
         self.phase()
-        slots = [self.take(shape) for shape in self.network.shapes]
+        slots = [self.program.input(name, shape) for shape in self.network.shapes]
         network.copy_in(self.program, self.network, into, slots, self.chunks)
 
-    def take_rows(self, into: Array, scale: float = 1.0) -> None:
+    def take_rows(self, name: str, into: Array, scale: float = 1.0) -> None:
         """Read rows, those of the section's blocks."""
-        self.program.call(
-            parameters.copy_in, source=self.take((self.rows, into.columns)), first=FIRST_ROW,
-            count=self.rows, scale=self.program.constant(scale), out=into, ldo=into.ld,
-            n=into.columns,
+        p, shape = self.program, (self.rows, into.columns)
+        p.call(
+            parameters.copy_in, source=p.input(name, shape), first=FIRST_ROW, count=self.rows,
+            scale=p.constant(scale), out=into, ldo=into.ld, n=into.columns,
         )  # fmt: skip
 
     def give_rows(self, x: Array) -> None:
@@ -204,7 +190,7 @@ class _Writer:
         self.program.section(
             [[(r, min(n, last - r)) for r, n in blocks if r < last] for blocks in self.blocks]
         )
-        slot = self._give((self.rows, x.columns))
+        slot = self.program.result((self.rows, x.columns))
         self.program.call(
             parameters.copy_out, x=x, ldx=x.ld, first=FIRST_ROW, out=slot, n=x.columns
         )
@@ -218,7 +204,7 @@ class _Writer:
             self._give_parameter(partial.b[l - 1], b_shape, is_rows=False)
 
     def _give_parameter(self, partial: Array, shape: tuple[int, ...], *, is_rows: bool) -> None:
-        p, count, n, slot = self.program, partial.rows, partial.columns, self._give(shape)
+        p, count, n, slot = self.program, partial.rows, partial.columns, self.program.result(shape)
         total = p.array(count, n)
         shares = network.shares(count, self.chunks, p.target.padded(1, p.dtype))
         p.section(network.alone(count, self.chunks) if is_rows else shares)
@@ -233,10 +219,6 @@ class _Writer:
             p.call(
                 parameters.copy_out, x=total.by_row, ldx=total.ld, first=FIRST_ROW, out=slot, n=n
             )
-
-    def _give(self, shape: tuple[int, ...]) -> Place:
-        self.outputs.append(shape)
-        return self.program.slot()
 
     def phase(self) -> None:
         """Open the next phase."""
@@ -257,9 +239,9 @@ class _Writer:
 class _Forward(_Writer):
     def write(self) -> None:
         net = self.network
-        self.take_theta(self.theta)
+        self.take_theta("theta", self.theta)
         self.row_phase(theta=False)
-        self.take_rows(self.h[0], net.input_scale)
+        self.take_rows("x", self.h[0], net.input_scale)
         y = self.array(net.sizes[-1])
         here = self.make_pass(None)
         here.hidden(self.theta)
@@ -276,7 +258,7 @@ class _Backward(_Writer):
         net, wants = self.network, self._wants
         partial = self.row_phase(theta=wants.theta)
         y_bar = self.array(net.sizes[-1])
-        self.take_rows(y_bar)
+        self.take_rows("y_bar", y_bar)
         x_bar = self.array(net.sizes[0]) if wants.x else None
         grad = partial and partial.along(CHUNK)
         self.make_pass(x_bar).backward(self.theta, y_bar, grad, to_input=wants.x)
@@ -296,17 +278,17 @@ class _Rates(_Writer):
         net, moves, wants = self.network, self._moves, self._wants
         v = network.allocate(self.program, net, transposed=True)
         if moves.theta:
-            self.take_theta(v)
+            self.take_theta("Rtheta", v)
         partial = self.row_phase(theta=wants.theta)
         y_bar, Ry_bar, Ry = (self.array(net.sizes[-1]) for _ in range(3))
         Rx, Rx_bar = (self.array(net.sizes[0]) for _ in range(2))
-        for is_given, rows, scale in (
-            (wants.x or wants.theta, y_bar, 1.0),
-            (moves.y, Ry_bar, 1.0),
-            (moves.x, Rx, net.input_scale),
+        for is_given, name, rows, scale in (
+            (wants.x or wants.theta, "y_bar", y_bar, 1.0),
+            (moves.y, "Ry_bar", Ry_bar, 1.0),
+            (moves.x, "Rx", Rx, net.input_scale),
         ):
             if is_given:
-                self.take_rows(rows, scale)
+                self.take_rows(name, rows, scale)
         Rh, Rd = [Rx, *self.scratch()[1:]], [Rx_bar, *self.scratch()[1:]]
         here = Rates(self.make_pass(None), Rh, Rd, self.theta, v, moves.x)
         here.hidden()

@@ -7,7 +7,6 @@ section, and add calls by keyword. Nothing is computed until `Program.run`.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels import executor, kernel, threads
+from tinygrad_ugan.kernels.addresses import Operands, address_of
 from tinygrad_ugan.kernels.target import PLAIN, Target
 
 _LINE = 64  # bytes, of a cache line
@@ -75,7 +76,10 @@ class Array:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the address of a caller's array stands; `per_step`, at the k-th place after it."""
+    """Where the address of a caller's array, or a number, stands.
+
+    With `per_step`, at the k-th place after it.
+    """
 
     index: int
     per_step: bool = False
@@ -119,7 +123,8 @@ class Program:
         self._schedule: list[tuple[int, int, int, int]] = []
         self._constants: dict[float, Array] = {}
         self._initial: list[tuple[Array, NDArray]] = []
-        self._slots = 0
+        self._inputs, self._results = Operands(dtype), Operands(dtype)
+        self._numbers = 0
 
     # Memory
 
@@ -170,10 +175,21 @@ class Program:
             self._constants[value] = self.constants([value])
         return self._constants[value]
 
-    def slot(self, copies: int = 1) -> Place:
-        """Places for the addresses of so many of the caller's arrays."""
-        self._slots += copies
-        return Place(self._slots - copies)
+    def input(self, name: str, shape: tuple[int, ...], copies: int = 1) -> Place:
+        """Places for so many of the caller's arrays; all of them come before the results."""
+        assert not len(self._results)
+        self._inputs.expect(name, shape, copies)
+        return Place(len(self._inputs) - copies)
+
+    def result(self, shape: tuple[int, ...], copies: int = 1) -> Place:
+        """Places for so many arrays that the program writes for the caller."""
+        self._results.expect("result", shape, copies)
+        return Place(len(self._inputs) + len(self._results) - copies)
+
+    def number(self) -> Place:
+        """A place for a whole number that the caller sets: see `Executable.numbers`."""
+        self._numbers += 1
+        return Place(self._numbers - 1)
 
     # Code
 
@@ -215,13 +231,22 @@ class Program:
 
 
 class Executable:
-    """A program with its memory, ready to run."""
+    """A program with its memory, ready to run.
+
+    Attributes
+    ----------
+    numbers : ndarray of int64
+        What stands in the places for numbers.
+    """
 
     def __init__(self, program: Program) -> None:
         self.target = program.target
         self.dtype = program.dtype
         self._memory = aligned(program._size)
-        self._slots = np.zeros(max(program._slots, 1), np.int64)
+        self._inputs, self._results = program._inputs, program._results
+        self._slots = np.zeros(len(self._inputs) + len(self._results), np.int64)
+        self.numbers = np.zeros(program._numbers, np.int64)
+        self._outside_size = program.outside_size
         self._is_serial = all(chunks == 1 for chunks, _, _ in program._phases)
         self._tables = self._lay_out(program)
         for array, values in program._initial:
@@ -275,7 +300,8 @@ class Executable:
         if kind == "Count":
             return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
         if kind in ("Slot", "Given"):
-            return (self._slots.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
+            table = self._slots if kind == "Slot" else self.numbers
+            return (table.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
         if value.outside:
             return value.address
@@ -286,19 +312,42 @@ class Executable:
         """The memory of all arrays."""
         return self._memory.nbytes
 
-    def run(self, addresses: Sequence[int], outside: int = 0) -> None:
+    def run(
+        self,
+        inputs: Sequence[NDArray] = (),
+        results: list[NDArray] | None = None,
+        outside: NDArray | None = None,
+    ) -> list[NDArray]:
         """Run the program.
 
         Parameters
         ----------
-        addresses : sequence of int
-            Of the caller's arrays, one for each slot.
-        outside : int
-            Address of the memory for what was laid out in `Program.outside`.
+        inputs : sequence of ndarray
+            As announced by `Program.input`, in any layout.
+        results : list of ndarray, optional
+            Where to write what `Program.result` announced; no input may share their memory. New
+            arrays, if not given.
+        outside : ndarray, optional
+            The memory for what was laid out in `Program.outside`.
+
+        Returns
+        -------
+        list of ndarray
+            The results.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an array is not what was announced.
         """
-        self._slots[: len(addresses)] = addresses
-        if self._outside.size:
-            self._calls[self._outside] = self._offsets + outside
+        addresses, kept = self._inputs.readable(inputs)
+        if results is None:
+            places, results = self._results.make()
+        else:
+            places = self._results.writable(results)
+        self._slots[:] = addresses + places
+        if self._outside_size:
+            self._point_to(outside)
         self._counters.fill(0)
         if self.target == PLAIN:
             from tinygrad_ugan.kernels import plain  # numba is slow to import
@@ -306,6 +355,14 @@ class Executable:
             plain.run(*self._tables[:5])
         else:
             threads.pool().run(self._header_address, self.target, alone=self._is_serial)
+        del kept  # the program has read them
+        return results
+
+    def _point_to(self, outside: NDArray | None) -> None:
+        if outside is None or outside.nbytes < self._outside_size:
+            given = "none" if outside is None else f"{outside.nbytes} bytes"
+            raise ArgumentError("outside", given, f"memory of {self._outside_size} bytes")
+        self._calls[self._outside] = self._offsets + address_of(outside)
 
     def view(self, array: Array, copy: int = 0) -> NDArray:
         """The memory of an array, pads cut off."""
@@ -313,26 +370,6 @@ class Executable:
         flat = self._memory[start : start + array.copy].view(self.dtype)
         tall = flat.size // array.ld
         return flat[: tall * array.ld].reshape(tall, array.ld)[: array.rows, : array.columns]
-
-
-def readable(arrays: Sequence[NDArray]) -> tuple[list[int], Sequence[NDArray]]:
-    """Where the elements of arrays begin; and the arrays, copied if not contiguous, to be kept."""
-    try:
-        return [ctypes.addressof(_first_byte(x)) for x in arrays], arrays
-    except TypeError:  # one is read-only, or not contiguous
-        contiguous = [np.ascontiguousarray(x) for x in arrays]
-        return [address_of(x) for x in contiguous], contiguous
-
-
-def address_of(x: NDArray) -> int:
-    """Where the elements of a contiguous array begin."""
-    try:
-        return ctypes.addressof(_first_byte(x))
-    except TypeError:  # it is read-only, which takes longer
-        return x.ctypes.data
-
-
-_first_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
 def aligned(size: int) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.network import Weights
+from tinygrad_ugan.kernels.network import Network, Weights
 from tinygrad_ugan.kernels.network_pass import make_pass
 from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, K, Place, Program, split
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
@@ -55,12 +55,23 @@ class SweepMemory:
 
     def _allocate_slots(self) -> None:
         s, p = self.sweep, self.program
-        self._slots_g = [p.slot() for _ in range(2 * s.generator.depth)]
-        self._slots_d = [p.slot() for _ in range(2 * s.discriminator.depth)]
-        self._slot_real, self._slot_noise = (
-            self._per_batch(p.slot(self._batches)) for _ in range(2)
+        self._slots_g, self._slots_d = (
+            [p.input(name, shape) for shape in net.shapes]
+            for name, net in (("theta_g", s.generator), ("theta_d", s.discriminator))
         )
-        self._slots_out = [p.slot(self._parts) for _ in range(2 * s.generator.depth)]
+        self._slot_real, self._slot_noise = (
+            self._per_batch(p.input(name, (rows, net.sizes[0]), self._batches))
+            for name, rows, net in (
+                ("batch.real", s.real, s.discriminator),
+                ("batch.noise", s.fake, s.generator),
+            )
+        )
+        self._slots_out = [p.result(shape, self._parts) for shape in self._judged.shapes]
+
+    @property
+    def _judged(self) -> Network:
+        """The network whose gradient is handed out."""
+        return self.sweep.generator
 
     def _allocate_parameters(self) -> None:
         s, p = self.sweep, self.program

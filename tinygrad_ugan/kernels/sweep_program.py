@@ -13,7 +13,6 @@ run is here.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels.network import Weights
-from tinygrad_ugan.kernels.program import Array, address_of, readable
+from tinygrad_ugan.kernels.program import Array
 from tinygrad_ugan.kernels.sweep import Move, Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
@@ -138,7 +137,6 @@ class SweepProgram(RowPhases, ParameterPhases):
             [view(self.values, last + c) for c in range(self.chunks)],
             [view(self.flaws, c) for c in range(self.chunks)],
         ]
-        self._shapes = s.generator.shapes
 
     def run(
         self,
@@ -159,19 +157,12 @@ class SweepProgram(RowPhases, ParameterPhases):
         scalars : ndarray, shape (K, m)
             What the rule's kernels read at every step.
         """
-        self._scalars_view[: len(scalars), : scalars.shape[1]] = scalars
-        leaves = [
-            [np.empty(shape, self.program.dtype) for _ in range(self._parts)]
-            for shape in self._shapes
-        ]
-        addresses, kept = readable([*theta_g, *theta_d, *reals, *noises])
-        outputs = itertools.chain.from_iterable(leaves)
-        self._executable.run([*addresses, *map(address_of, outputs)])
-        del kept  # the program has read them
+        self._scalars_view[: self.sweep.steps, : scalars.shape[1]] = scalars
+        found = self._executable.run([*theta_g, *theta_d, *reals, *noises])
         value, flaws = (
             sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
         )
-        parts = [list(part) for part in zip(*leaves, strict=True)]
+        parts = [found[part :: self._parts] for part in range(self._parts)]
         return Result(value, parts, math.isfinite(value + flaws))
 
     # What else there is to see after a run
