@@ -83,6 +83,7 @@ def _slogdet(a):
 
 
 def _cholesky(a, *, upper=False):
+    a = np.swapaxes(a, -1, -2) if upper else a
     a, lower = lift(a), lift(np.zeros(a.shape))
     for j in range(a.shape[-1]):
         rest = a[..., j:, j] - np.sum(lower[..., j:, :j] * lower[..., j : j + 1, :j], axis=-1)

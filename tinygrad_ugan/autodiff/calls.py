@@ -14,7 +14,6 @@ import optree
 
 from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer
 from tinygrad_ugan.autodiff.leaves import is_at, value_beneath, zeros_of
-from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -50,6 +49,7 @@ class Traced:
         self.values = [x.value if is_at(x, self.level) else x for x in leaves]
         self.places = [i for i, x in enumerate(leaves) if is_at(x, self.level)]
         self.nodes = [leaves[i].node for i in self.places]
+        self._tracer = leaves[self.places[0]].__class__ if self.level else Tracer
 
     @property
     def is_forward(self) -> bool:
@@ -77,7 +77,7 @@ class Traced:
 
         call = Node(self.nodes, pull)
         results = [
-            Tensor(y, self.level, Node([call], _hand(i))) if y.dtype.kind == "f" else y
+            self._tracer(y, self.level, Node([call], _hand(i))) if y.dtype.kind == "f" else y
             for i, y in enumerate(values)
         ]
         return optree.tree_unflatten(treedef, results)
@@ -87,7 +87,7 @@ class Traced:
 
         def carry(x: Any, tangent: Any) -> Any:
             y = value_beneath(x, self.level)
-            return Tensor(y, self.level, Tangent(tangent)) if y.dtype.kind == "f" else y
+            return self._tracer(y, self.level, Tangent(tangent)) if y.dtype.kind == "f" else y
 
         return optree.tree_map(carry, out, tangents)
 

@@ -9,19 +9,12 @@ A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
 TALL = np.vstack([A, A[:1] + 1])
 
 
-def test_derivative_of_a_triangle_reader_is_symmetric(rng):
-    weights = rng.standard_normal((3, 3))
-    for f in (np.linalg.cholesky, lambda a: np.linalg.eigh(a).eigenvectors):
-        (gradient,) = ug.vjp(f, A)[1](weights)
-        np.testing.assert_array_equal(gradient, gradient.T)
-
-
 def test_only_one_triangle_is_read():
     lower, upper = np.tril(A), np.triu(A)
     for f in (np.linalg.cholesky, np.linalg.eigvalsh):
-        np.testing.assert_allclose(ug.vjp(f, lower)[0], f(A), rtol=1e-14)
+        np.testing.assert_array_equal(ug.vjp(f, lower)[0], f(A))
     value, _ = ug.vjp(lambda a: np.linalg.cholesky(a, upper=True), upper)
-    np.testing.assert_allclose(value, np.linalg.cholesky(A, upper=True), rtol=1e-15)
+    np.testing.assert_array_equal(value, np.linalg.cholesky(A, upper=True))
 
 
 @pytest.mark.parametrize(
@@ -73,11 +66,3 @@ def test_the_residuals_of_lstsq_have_no_gradient_through_the_solution(rng):
     gradient = ug.grad(lambda b: np.linalg.lstsq(TALL, b, rcond=None)[1][0])(b)
     x = np.linalg.lstsq(TALL, b)[0]
     np.testing.assert_allclose(gradient, 2 * (b - TALL @ x), rtol=1e-11)
-
-
-def test_the_determinant_of_a_singular_matrix_has_a_value_but_no_derivative():
-    singular = np.zeros((2, 2))
-    value, pullback = ug.vjp(np.linalg.det, singular)
-    assert value == 0
-    with pytest.raises(np.linalg.LinAlgError):
-        pullback(1.0)

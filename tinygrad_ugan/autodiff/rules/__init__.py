@@ -15,6 +15,7 @@ from tinygrad_ugan.autodiff.rules import (
     choice,
     cumulative,
     decompositions,
+    determinants,
     elementwise,
     indexing,
     joining,
@@ -24,13 +25,14 @@ from tinygrad_ugan.autodiff.rules import (
     quantiles,
     reductions,
     shape,
+    slopes,
     standard,
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
 
-_ELEMENTS = (elementwise, powers, choice, reductions, cumulative, quantiles)
+_ELEMENTS = (elementwise, powers, slopes, choice, reductions, cumulative, quantiles)
 _PLACES = (indexing, shape, joining, calculus)
-_MATRICES = (products, linalg, decompositions, standard)
+_MATRICES = (products, linalg, determinants, decompositions, standard)
 RECORDS = tuple(record for room in (*_ELEMENTS, *_PLACES, *_MATRICES) for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
 CONSTANTS = frozenset(

@@ -19,6 +19,7 @@ from tinygrad_ugan.autodiff.primitive import (
     strip,
     unbroadcast,
 )
+from tinygrad_ugan.autodiff.rules.slopes import sign
 
 
 def _shared(chosen: Any, tied: Any) -> Any:
@@ -44,8 +45,8 @@ _EXTREMES = (
 )
 
 _SIGNS = (
-    elementwise(np.copysign, lambda ans, x, y: np.sign(x) * np.copysign(1, y), 0,
-                domain=(POSITIVE, Domain(-3.0, -0.2)), convention="0 at x = 0"),
+    elementwise(np.copysign, lambda ans, x, y: sign(x) * np.copysign(1, y), 0,
+                domain=(POSITIVE, Domain(-3.0, -0.2)), convention="0 at x = 0, and then NaN"),
     elementwise(np.heaviside, 0, lambda ans, x, y: x == 0,
                 samples=[sample(Operand((2, 3), POSITIVE), Operand((3,), POSITIVE)),
                          sample(_AT_STEP, Operand((3,), POSITIVE)),

@@ -1,18 +1,30 @@
 """Decompositions of matrices: Cholesky, eigenvalues of symmetric matrices, singular values, QR.
 
-Most have several results. A primitive has one: it packs them, each flattened, behind one another
-along a last axis, and its rule unpacks what it is given and packs what it gives.
+Of a symmetric matrix NumPy reads one triangle, and so the derivative hangs on its elements alone:
+twice on those off the diagonal, which stand for two each.
+
+Vectors that belong to equal values are not unique, and where a value is 0 neither are some of
+those of a singular value: their derivative is NaN there, and with it that of whatever is made of
+them. Values count as equal if they differ by no more than their own rounding.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, Sample, composite, general, sample, shape_of
+from tinygrad_ugan.autodiff.joint import JointPrimitive
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    Sample,
+    composite,
+    general,
+    sample,
+    shape_of,
+    strip,
+)
 from tinygrad_ugan.autodiff.rules.linalg import spread
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.errors import NotDifferentiableError, check_choice
@@ -36,177 +48,227 @@ def _lower(x: Any) -> Any:
     return x * (np.tri(n, dtype=x.dtype) - np.eye(n, dtype=x.dtype) / 2)
 
 
-def _inverse_where_nonzero(x: Any) -> Any:
-    return np.where(x == 0, 0, 1 / np.where(x == 0, 1, x))
+def _mirrored(x: Any, upper: bool) -> Any:
+    """The symmetric matrix that is read from one triangle of x."""
+    x = mT(x) if upper else x
+    return np.tril(x) + mT(np.tril(x, -1))
 
 
-def _with_several_results(
-    implementation: Callable[..., Sequence[Any]],
-    shapes: Callable[[int, int], Sequence[tuple[int, ...]]],
-    push: Callable[[Sequence[Any], Any], Sequence[Any]],
-    pull: Callable[[Sequence[Any], Sequence[Any]], Any],
-) -> Callable[[Any], list[Any]]:
-    """Make a differentiable function of a matrix (or a stack) that returns a list of arrays.
+def _folded(g: Any, upper: bool) -> Any:
+    """The transpose of `_mirrored`: 0 outside of the triangle that is read."""
+    lower = np.tril(g) + mT(np.triu(g, 1))
+    return mT(lower) if upper else lower
 
-    Parameters
-    ----------
-    implementation : callable
-        The function on bare arrays.
-    shapes : callable
-        The shapes of the results for a matrix of m rows and n columns.
-    push : callable
-        ``push(results, tangent) -> tangents of the results``.
-    pull : callable
-        ``pull(results, cotangents of the results) -> cotangent of the matrix``.
-    """
 
-    def pack(results: Sequence[Any], a: Any) -> Any:
-        flat = (*shape_of(a)[:-2], -1)
-        return np.concatenate([np.reshape(x, flat) for x in results], axis=-1)
+def _rounding(x: Any) -> Any:
+    """How far the values of a decomposition are off by rounding, kept as a last axis."""
+    bare = np.abs(strip(x))
+    unit = 8 * np.finfo(bare.dtype).eps * bare.shape[-1]
+    return unit * np.max(bare, axis=-1, keepdims=True, initial=0)
 
-    def unpack(packed: Any, a: Any) -> list[Any]:
-        stack, results, end = shape_of(a)[:-2], [], 0
-        for shape in shapes(*shape_of(a)[-2:]):
-            begin, end = end, end + math.prod(shape)
-            results.append(np.reshape(packed[..., begin:end], (*stack, *shape)))
-        return results
 
-    def packed(a: Any) -> Any:
-        return pack(implementation(a), a)
+def _inverse_or_nan(x: Any, least: Any) -> Any:
+    """``1 / x``, and NaN where x is no larger than rounding leaves of 0."""
+    return 1 / np.where(np.abs(strip(x)) <= least, np.nan, x)
 
-    def jvp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-    ) -> Any:
-        return pack(push(unpack(ans, args[0]), tangents[0]), args[0])
 
-    def vjp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-    ) -> Sequence[Any]:
-        return [pull(unpack(ans, args[0]), unpack(cotangent, args[0]))]
+def _inverse_gaps(w: Any) -> Any:
+    """``1 / (w_j - w_i)``, and 0 where i = j."""
+    diagonal = np.eye(shape_of(w)[-1], dtype=bool)
+    gaps = np.where(diagonal, 1, w[..., None, :] - w[..., :, None])
+    return np.where(diagonal, 0, _inverse_or_nan(gaps, _rounding(w)[..., None] * ~diagonal))
 
-    primitive = general(packed, jvp, vjp, ())
-    return lambda a: unpack(primitive(a), a)
+
+def _is_upper(a: Any, UPLO: str = "L") -> bool:
+    return UPLO.upper() == "U"
 
 
 def _cholesky_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
-    halfway = np.linalg.solve(ans, _symmetric(tangents[0]))
-    return ans @ _lower(np.linalg.solve(ans, mT(halfway)))
+    upper = params.get("upper", False)
+    factor = mT(ans) if upper else ans
+    halfway = np.linalg.solve(factor, _mirrored(tangents[0], upper))
+    pushed = factor @ _lower(np.linalg.solve(factor, mT(halfway)))
+    return mT(pushed) if upper else pushed
 
 
 def _cholesky_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    halfway = np.linalg.solve(mT(ans), _lower(mT(ans) @ cotangent))
-    return [_symmetric(np.linalg.solve(mT(ans), mT(halfway)))]
+    upper = params.get("upper", False)
+    transposed, g = (ans, mT(cotangent)) if upper else (mT(ans), cotangent)
+    halfway = np.linalg.solve(transposed, _lower(transposed @ g))
+    return [_folded(np.linalg.solve(transposed, mT(halfway)), upper)]
 
 
-def _cholesky_lower(a: Any) -> Any:
-    return np.linalg.cholesky(a)
-
-
-_SYMMETRIC = Operand((3, 3), structure=lambda x: _symmetric(spread(x)))
-_SYMMETRIC_STACK = Operand((2, 3, 3), structure=lambda x: _symmetric(spread(x)))
-cholesky = general(
-    _cholesky_lower, _cholesky_jvp, _cholesky_vjp, [sample(_SYMMETRIC), sample(_SYMMETRIC_STACK)]
-)
-
-
-def _cholesky(a: Any, *, upper: bool = False) -> Any:
-    return mT(cholesky(mT(a))) if upper else cholesky(a)
-
-
-def _eigh_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
-    w, v = results
-    inner = mT(v) @ _symmetric(t) @ v
+def _eigh_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> tuple[Any, ...]:
+    w, v = ans
+    inner = mT(v) @ _mirrored(tangents[0], _is_upper(*args)) @ v
     return _diagonal(inner), v @ (_inverse_gaps(w) * inner)
 
 
-def _eigh_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
-    (w, v), (of_w, of_v) = results, cotangents
-    scaled = v * of_w[..., None, :]
-    return _symmetric((scaled + v @ (_inverse_gaps(w) * (mT(v) @ of_v))) @ mT(v))
+def _eigh_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
+) -> Sequence[Any]:
+    (w, v), (of_w, of_v) = ans, cotangents
+    terms = []
+    if of_w is not None:
+        terms.append(v * of_w[..., None, :])
+    if of_v is not None:
+        terms.append(v @ (_inverse_gaps(w) * (mT(v) @ of_v)))
+    return [_folded(sum(terms[1:], terms[0]) @ mT(v), _is_upper(*args))]
 
 
-def _inverse_gaps(w: Any) -> Any:
-    """``1 / (w_j - w_i)``, and 0 where they are equal."""
-    return _inverse_where_nonzero(w[..., None, :] - w[..., :, None])
-
-
-_eigh_of_lower = _with_several_results(
-    np.linalg.eigh, lambda m, n: ((n,), (n, n)), _eigh_push, _eigh_pull
+eigenpairs = JointPrimitive(
+    "eigh", lambda a, UPLO: tuple(np.linalg.eigh(a, UPLO)), _eigh_jvp, _eigh_vjp
 )
 
 
 def _eigh(a: Any, UPLO: str = "L") -> Any:
     check_choice("UPLO", UPLO.upper(), ("L", "U"))
-    return EighResult(*_eigh_of_lower(a if UPLO.upper() == "L" else mT(a)))
+    return EighResult(*eigenpairs(a, UPLO))
 
 
-def _svd_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
-    u, s, vT = results
-    inner = mT(u) @ t @ mT(vT)
+def _eigvalsh_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    v = np.linalg.eigh(*args, **params).eigenvectors
+    return np.sum(v * (_mirrored(tangents[0], _is_upper(*args, **params)) @ v), axis=-2)
+
+
+def _eigvalsh_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    v = np.linalg.eigh(*args, **params).eigenvectors
+    return [_folded(v * cotangent[..., None, :] @ mT(v), _is_upper(*args, **params))]
+
+
+def _svd_gaps(s: Any) -> tuple[Any, Any, Any]:
+    """``1 / (s_j^2 - s_i^2)``, s_j and s_i."""
     rows, columns = s[..., None, :], s[..., :, None]
-    gaps = _inverse_where_nonzero((rows - columns) * (rows + columns))
+    diagonal = np.eye(shape_of(s)[-1], dtype=bool)
+    return (
+        _inverse_gaps(s) / np.where(diagonal | (strip(rows + columns) == 0), 1, rows + columns),
+        rows,
+        columns,
+    )
+
+
+def _svd_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> tuple[Any, ...]:
+    (u, s, vT), t = ans, tangents[0]
+    v, (m, n) = mT(vT), shape_of(t)[-2:]
+    inner = mT(u) @ t @ v
+    gaps, rows, columns = _svd_gaps(s)
     of_u = u @ (gaps * (inner * rows + columns * mT(inner)))
-    of_v = mT(vT) @ (gaps * (columns * inner + mT(inner) * rows))
-    inverse = _inverse_where_nonzero(rows)
-    right, left = (t @ mT(vT)) * inverse, (mT(t) @ u) * inverse
-    of_u = of_u + right - u @ (mT(u) @ right)
-    of_v = of_v + left - mT(vT) @ (vT @ left)
-    return of_u, _diagonal(inner) * np.sign(s), mT(of_v)
+    of_v = v @ (gaps * (columns * inner + mT(inner) * rows))
+    if m > n:
+        of_u = of_u + _beyond(u, (t @ v) * _inverse(s))
+    if m < n:
+        of_v = of_v + _beyond(v, (mT(t) @ u) * _inverse(s))
+    return of_u, _diagonal(inner), mT(of_v)
 
 
-def _svd_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
-    (u, s, vT), (of_u, of_s, of_vT) = results, cotangents
-    rows, columns = s[..., None, :], s[..., :, None]
-    gaps = _inverse_where_nonzero((rows - columns) * (rows + columns))
-    turn_u, turn_v = mT(u) @ of_u, vT @ mT(of_vT)
-    inner = gaps * (turn_u - mT(turn_u)) * rows + columns * (gaps * (turn_v - mT(turn_v)))
-    of_s = of_s * np.sign(s)
-    inverse = _inverse_where_nonzero(rows)
-    right, left = of_u * inverse, mT(of_vT) * inverse
-    right, left = right - u @ (mT(u) @ right), left - mT(vT) @ (vT @ left)
-    return (u @ inner + u * of_s[..., None, :] + right) @ vT + u @ mT(left)
+def _svd_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
+) -> Sequence[Any]:
+    (u, s, vT), (of_u, of_s, of_vT) = ans, cotangents
+    v, (m, n) = mT(vT), shape_of(args[0])[-2:]
+    gaps, rows, columns = _svd_gaps(s)
+    terms = []
+    if of_s is not None:
+        terms.append(u * of_s[..., None, :] @ vT)
+    if of_u is not None:
+        turn = mT(u) @ of_u
+        terms.append(u @ (gaps * (turn - mT(turn)) * rows) @ vT)
+        if m > n:
+            terms.append(_beyond(u, of_u * _inverse(s)) @ vT)
+    if of_vT is not None:
+        turn = vT @ mT(of_vT)
+        terms.append(u @ (columns * (gaps * (turn - mT(turn)))) @ vT)
+        if m < n:
+            terms.append(u @ mT(_beyond(v, mT(of_vT) * _inverse(s))))
+    return [sum(terms[1:], terms[0])]
 
 
-_svd_reduced = _with_several_results(
-    lambda a: np.linalg.svd(a, full_matrices=False),
-    lambda m, n: ((m, min(m, n)), (min(m, n),), (min(m, n), n)),
-    _svd_push,
-    _svd_pull,
+def _inverse(s: Any) -> Any:
+    """``1 / s_j``, to be multiplied with columns."""
+    return _inverse_or_nan(s, _rounding(s))[..., None, :]
+
+
+def _beyond(q: Any, x: Any) -> Any:
+    """The part of the columns of x that those of q do not span."""
+    return x - q @ (mT(q) @ x)
+
+
+singular_triples = JointPrimitive(
+    "svd", lambda a, full_matrices: tuple(np.linalg.svd(a, full_matrices)), _svd_jvp, _svd_vjp
 )
 
 
+def _singular_values(a: Any) -> Any:
+    return np.linalg.svd(a, compute_uv=False)
+
+
+def _singular_values_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    u, _, vT = singular_triples(args[0], False)
+    return np.sum(u * (tangents[0] @ mT(vT)), axis=-2)
+
+
+def _singular_values_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    u, _, vT = singular_triples(args[0], False)
+    return [u * cotangent[..., None, :] @ vT]
+
+
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    if not compute_uv:
+        return singular_values(a)
     m, n = shape_of(a)[-2:]
-    if compute_uv and full_matrices and m != n:
+    if full_matrices and m != n:
         raise NotDifferentiableError(
             "numpy.linalg.svd with full_matrices=True has no derivative rule for a matrix that is "
             "not square: the vectors beyond the singular values are not unique; use "
             "full_matrices=False"
         )
-    u, s, vT = _svd_reduced(a)
-    return SVDResult(u, s, vT) if compute_uv else s
+    return SVDResult(*singular_triples(a, full_matrices))
 
 
-def _qr_push(results: Sequence[Any], t: Any) -> Sequence[Any]:
-    q, r = results
-    scaled = mT(np.linalg.solve(mT(r), mT(t)))
+def _qr_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> tuple[Any, ...]:
+    q, r = ans
+    scaled = mT(np.linalg.solve(mT(_full_rank(r)), mT(tangents[0])))
     inner = mT(q) @ scaled
     upper = 2 * mT(_lower(_symmetric(inner)))
     return scaled - q @ upper, upper @ r
 
 
-def _qr_pull(results: Sequence[Any], cotangents: Sequence[Any]) -> Any:
-    (q, r), (of_q, of_r) = results, cotangents
-    inner = r @ mT(of_r) - mT(of_q) @ q
+def _qr_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
+) -> Sequence[Any]:
+    (q, r), (of_q, of_r) = ans, cotangents
+    of_q = np.zeros(shape_of(q), q.dtype) if of_q is None else of_q
+    inner = -mT(of_q) @ q if of_r is None else r @ mT(of_r) - mT(of_q) @ q
     below = _lower(inner)
-    return mT(np.linalg.solve(r, mT(of_q + q @ (below + mT(below)))))
+    return [mT(np.linalg.solve(_full_rank(r), mT(of_q + q @ (below + mT(below)))))]
 
 
-_qr_tall = _with_several_results(np.linalg.qr, lambda m, n: ((m, n), (n, n)), _qr_push, _qr_pull)
+def _full_rank(r: Any) -> Any:
+    """The triangular factor, or NaN where it is singular."""
+    diagonal = _diagonal(strip(r))
+    singular = np.any(np.abs(diagonal) <= _rounding(diagonal), axis=-1)
+    return np.where(singular[..., None, None], np.nan, r)
+
+
+orthogonal_factors = JointPrimitive("qr", lambda a: tuple(np.linalg.qr(a)), _qr_jvp, _qr_vjp)
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
@@ -216,7 +278,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
             f"numpy.linalg.qr with mode={mode!r} has no derivative rule for a matrix of {m} rows "
             f"and {n} columns; it has one for mode='reduced' and at least as many rows as columns"
         )
-    q, r = _qr_tall(a)
+    q, r = orthogonal_factors(a)
     return QRResult(q, r) if mode == "reduced" else r
 
 
@@ -232,43 +294,60 @@ def _fix_singular_vectors(result: Any) -> Any:
 
 
 _TALL = Operand((4, 3), structure=spread)
-_SQUARE = Operand((2, 3, 3), structure=spread)
+_SQUARE = Operand((3, 3), structure=spread)  # one triangle is read: nothing makes it symmetric
+_STACK = Operand((2, 3, 3), structure=spread)
 _WIDE = Operand((2, 4), structure=spread)
-_TRIANGLE = "one triangle is read, and the derivative is that of f((A + A^T) / 2)"
+_TRIANGLE = "the derivative is 0 in the elements of the triangle that is not read"
+_EQUAL = "NaN for the vectors of equal"
+_VALUES = "of equal values, those along the vectors that NumPy finds"
+
+singular_values = general(
+    _singular_values,
+    _singular_values_jvp,
+    _singular_values_vjp,
+    [sample(x) for x in (_TALL, _STACK, _WIDE)],
+)
 
 RULES = (
-    cholesky,
-    composite(
+    general(
         np.linalg.cholesky,
-        _cholesky,
-        [sample(_SYMMETRIC), sample(_SYMMETRIC_STACK, upper=True)],
+        _cholesky_jvp,
+        _cholesky_vjp,
+        [sample(_SQUARE), sample(_STACK), sample(_STACK, upper=True)],
         convention=_TRIANGLE,
     ),
     composite(
         np.linalg.eigh,
         _eigh,
         [
-            Sample((_SYMMETRIC,), {}, _fix_eigenvectors),
-            Sample((_SYMMETRIC_STACK, "U"), {}, _fix_eigenvectors),
+            Sample((_SQUARE,), {}, _fix_eigenvectors),
+            Sample((_STACK, "U"), {}, _fix_eigenvectors),
         ],
-        convention=f"{_TRIANGLE}; vectors of equal eigenvalues do not turn into each other",
+        convention=f"{_TRIANGLE}; {_EQUAL} eigenvalues; {_VALUES}",
     ),
-    composite(
+    general(
         np.linalg.eigvalsh,
-        lambda a, UPLO="L": np.linalg.eigh(a, UPLO).eigenvalues,
-        [sample(_SYMMETRIC), sample(_SYMMETRIC_STACK, UPLO="U")],
-        convention=_TRIANGLE,
+        _eigvalsh_jvp,
+        _eigvalsh_vjp,
+        [sample(_SQUARE), sample(_STACK, UPLO="U")],
+        convention=f"{_TRIANGLE}; {_VALUES}, and NaN for their second derivative",
     ),
+    singular_values,
     composite(
         np.linalg.svd,
         _svd,
         [
-            *(sample(x, compute_uv=False) for x in (_TALL, _SQUARE, _WIDE)),
-            *(Sample((x, False), {}, _fix_singular_vectors) for x in (_TALL, _SQUARE, _WIDE)),
-            Sample((_SQUARE,), {}, _fix_singular_vectors),
+            *(sample(x, compute_uv=False) for x in (_TALL, _STACK, _WIDE)),
+            *(Sample((x, False), {}, _fix_singular_vectors) for x in (_TALL, _STACK, _WIDE)),
+            Sample((_STACK,), {}, _fix_singular_vectors),
         ],
-        convention="0 for a singular value that is 0; vectors of equal singular values do not turn "
-        "into each other",
+        convention=f"{_EQUAL} singular values, and for those of 0 beyond a square; {_VALUES}; at a "
+        "value of 0, u @ da @ v, as if it could become negative",
     ),
-    composite(np.linalg.qr, _qr, [sample(_TALL), sample(_SQUARE), sample(_TALL, mode="r")]),
+    composite(
+        np.linalg.qr,
+        _qr,
+        [sample(_TALL), sample(_STACK), sample(_TALL, mode="r")],
+        convention="NaN for a matrix of lower rank",
+    ),
 )

@@ -17,6 +17,7 @@ from tinygrad_ugan.autodiff.primitive import (
     elementwise,
     sample,
 )
+from tinygrad_ugan.autodiff.rules.slopes import cosine, ratio, sign
 
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
@@ -25,18 +26,8 @@ INSIDE = Domain(-0.7, 0.7)
 # Quotients between 2 and 3, away from the jumps at whole numbers.
 QUOTIENTS = (Domain(2.3, 2.8), Domain(1.0, 1.1))
 
+_AT_CORNER = "0 at 0, and then NaN"
 _AT_JUMPS = "at the jumps, the derivative from the side where it is continuous"
-
-
-def _nonzero(r: Any) -> Any:
-    """r, but 1 where it is 0, to divide by what is 0 with it."""
-    return np.where(r == 0, 1, r)
-
-
-def _over_square(x: Any, y: Any) -> Any:
-    """``x / (x^2 + y^2)``, of which the squares could overflow."""
-    r = _nonzero(np.hypot(x, y))
-    return x / r / r
 
 
 def _sinc_derivative(order: int, x: Any) -> Any:
@@ -78,8 +69,8 @@ _ARITHMETIC = (
     elementwise(np.sqrt,     lambda ans, x: 0.5 / ans, domain=POSITIVE),
     elementwise(np.cbrt,     lambda ans, x: 1 / (3 * ans * ans), domain=POSITIVE),
     elementwise(np.reciprocal, lambda ans, x: -ans * ans, domain=POSITIVE),
-    elementwise(np.absolute, lambda ans, x: np.sign(x), domain=POSITIVE, convention="0 at 0"),
-    elementwise(np.fabs,     lambda ans, x: np.sign(x), domain=POSITIVE, convention="0 at 0"),
+    elementwise(np.absolute, lambda ans, x: sign(x), domain=POSITIVE, convention=_AT_CORNER),
+    elementwise(np.fabs,     lambda ans, x: sign(x), domain=POSITIVE, convention=_AT_CORNER),
     elementwise(np.remainder, 1, lambda ans, x, y: -np.floor_divide(x, y), domain=QUOTIENTS,
                 convention=_AT_JUMPS),
     elementwise(np.fmod,     1, lambda ans, x, y: -np.rint((x - ans) / y), domain=QUOTIENTS,
@@ -106,12 +97,11 @@ _TRIGONOMETRIC = (
     elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt((1 - x) * (1 + x)), domain=INSIDE),
     elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt((1 - x) * (1 + x)), domain=INSIDE),
     elementwise(np.arctan,  lambda ans, x: 1 / (1 + x * x)),
-    elementwise(np.arctan2, lambda ans, y, x: _over_square(x, y),
-                            lambda ans, y, x: -_over_square(y, x),
-                domain=(REAL, POSITIVE), convention="0 at the origin"),
-    elementwise(np.hypot,   lambda ans, x, y: x / _nonzero(ans),
-                            lambda ans, x, y: y / _nonzero(ans),
-                domain=(REAL, POSITIVE), convention="0 at the origin"),
+    elementwise(np.arctan2, lambda ans, y, x: ratio(cosine(x, y), np.hypot(x, y)),
+                            lambda ans, y, x: -ratio(cosine(y, x), np.hypot(x, y)),
+                domain=(REAL, POSITIVE), convention=_AT_CORNER),
+    elementwise(np.hypot,   lambda ans, x, y: cosine(x, y), lambda ans, x, y: cosine(y, x),
+                domain=(REAL, POSITIVE), convention=_AT_CORNER),
     elementwise(np.deg2rad, lambda ans, x: DEGREE),
     elementwise(np.radians, lambda ans, x: DEGREE),
     elementwise(np.rad2deg, lambda ans, x: 1 / DEGREE),

@@ -1,4 +1,4 @@
-"""``np.linalg``: inverses, systems of equations, determinants, powers and norms."""
+"""``np.linalg``: inverses, systems of equations, powers and norms."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from tinygrad_ugan.autodiff.primitive import (
     general,
     sample,
     shape_of,
-    strip,
     unbroadcast,
 )
 from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.autodiff.rules.slopes import root
 from tinygrad_ugan.errors import ArgumentError
-
-SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
 
 
 def spread(x: Any) -> Any:
@@ -115,45 +113,6 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, A
     return x, residuals if rank == n < m else np.zeros(0, x.dtype), rank, s
 
 
-def _per_matrix(x: Any) -> Any:
-    return np.expand_dims(x, (-2, -1))
-
-
-def _det_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return ans * _logabsdet_jvp(traced, ans, args, params, tangents)
-
-
-def _det_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return _logabsdet_vjp(traced, ans, args, params, cotangent * ans)
-
-
-def _logabsdet(a: Any) -> Any:
-    return np.linalg.slogdet(a).logabsdet
-
-
-def _logabsdet_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return np.sum(mT(np.linalg.inv(args[0])) * tangents[0], axis=(-2, -1))
-
-
-def _logabsdet_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return [_per_matrix(cotangent) * mT(np.linalg.inv(args[0]))]
-
-
-logabsdet = general(_logabsdet, _logabsdet_jvp, _logabsdet_vjp, [sample(_SQUARE), sample(_STACK)])
-
-
-def _slogdet(a: Any) -> Any:
-    return SlogdetResult(np.linalg.slogdet(strip(a)).sign, logabsdet(a))
-
-
 def _matrix_power(a: Any, n: int) -> Any:
     if n == 0:
         return np.broadcast_to(np.eye(shape_of(a)[-1], dtype=a.dtype), shape_of(a))
@@ -185,7 +144,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     every = range(len(shape_of(x)))
     axes = tuple(every) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if ord is None:
-        result = _root(np.sum(x * x, axes, keepdims=True), 2)
+        result = root(np.sum(x * x, axes, keepdims=True), 2)
     elif len(axes) == 1:
         result = _vector_norm(x, ord, axes[0])
     elif len(axes) == 2:
@@ -195,18 +154,11 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     return result if keepdims else np.squeeze(result, axes)
 
 
-def _root(total: Any, degree: float) -> Any:
-    """The root of a sum of powers, with derivative 0 at 0."""
-    positive = np.where(total == 0, 1, total)
-    root = np.sqrt(positive) if degree == 2 else positive ** (1 / degree)
-    return np.where(total == 0, 0, root)
-
-
 def _vector_norm(x: Any, order: Any, axis: int) -> Any:
     if isinstance(order, str):
         raise ArgumentError("ord", repr(order), "a number for a vector")
     if order == 2:
-        return _root(np.sum(x * x, axis, keepdims=True), 2)
+        return root(np.sum(x * x, axis, keepdims=True), 2)
     if order == 0:
         return np.sum(x != 0, axis, keepdims=True).astype(x.dtype)
     size = np.absolute(x)
@@ -214,14 +166,16 @@ def _vector_norm(x: Any, order: Any, axis: int) -> Any:
         return np.sum(size, axis, keepdims=True)
     if abs(order) == np.inf:
         return _extreme(order)(size, axis, keepdims=True)
-    return _root(np.sum(size**order, axis, keepdims=True), order)
+    side = np.where(x < 0, -x, x) if order > 1 else size  # powers have no corner at 0
+    return root(np.sum(side**order, axis, keepdims=True), order)
 
 
 def _matrix_norm(x: Any, order: Any, row: int, column: int) -> Any:
     if order in ("fro", "f"):
-        return _root(np.sum(x * x, (row, column), keepdims=True), 2)
+        return root(np.sum(x * x, (row, column), keepdims=True), 2)
     if order in ("nuc", 2, -2):
         s = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
+        s = np.absolute(s)  # which they are, but the derivative of 0 is 0
         norm = np.sum(s, -1) if order == "nuc" else _extreme(order)(s, -1)
         return np.expand_dims(norm, (row, column))
     if order not in (1, -1, np.inf, -np.inf):
@@ -266,20 +220,6 @@ RULES = (
         ],
         convention="the rank is taken to stay the same nearby",
     ),
-    general(
-        np.linalg.det,
-        _det_jvp,
-        _det_vjp,
-        [sample(_SQUARE), sample(_STACK)],
-        convention="at a singular matrix the derivative raises LinAlgError",
-    ),
-    logabsdet,
-    composite(
-        np.linalg.slogdet,
-        _slogdet,
-        [sample(_SQUARE), sample(_STACK)],
-        convention="at a singular matrix the derivative raises LinAlgError",
-    ),
     composite(
         np.linalg.matrix_power,
         _matrix_power,
@@ -306,7 +246,7 @@ RULES = (
             *(sample(_A, p, (2, 0), True) for p in ("fro", 1, -np.inf)),
             sample(Operand((3, 2, 4), structure=lambda x: np.moveaxis(spread(x), 1, 0)), 2, (1, 2)),
         ],
-        convention="0 at 0; equal extremes share the cotangent evenly",
+        convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
     ),
 )
 

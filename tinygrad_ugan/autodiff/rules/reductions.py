@@ -20,6 +20,7 @@ from tinygrad_ugan.autodiff.primitive import (
     shape_of,
 )
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast, count, keep, spread
+from tinygrad_ugan.autodiff.rules.slopes import root
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 SAMPLES = [
@@ -102,9 +103,7 @@ def _var(
 def _std(
     a: Any, axis: Axis = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
 ) -> Any:
-    variance = np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims)
-    constant = variance == 0
-    return np.where(constant, 0, np.sqrt(np.where(constant, 1, variance)))
+    return root(np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims), 2)
 
 
 def _extreme_jvp(
@@ -154,7 +153,7 @@ _SUMS = (
     composite(np.mean, _mean, SAMPLES + _DTYPE),
     composite(np.average, _average, SAMPLES + _WEIGHTED),
     composite(np.var, _var, SAMPLES + _DDOF),
-    composite(np.std, _std, _PROPER + _DDOF, convention="0 where the variance is 0"),
+    composite(np.std, _std, _PROPER + _DDOF, convention="0 where the variance is 0, and then NaN"),
 )
 
 _EXTREMES = (

@@ -88,7 +88,7 @@ RULES = (
         np.linalg.matrix_norm,
         _matrix_norm,
         [sample(_A), sample(_M, ord="nuc", keepdims=True), sample(_A, ord=1)],
-        convention="0 at 0; equal extremes share the cotangent evenly",
+        convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
     ),
     composite(
         np.linalg.vector_norm,
@@ -97,7 +97,7 @@ RULES = (
             *(sample(_A), sample(_A, axis=(-1, 0)), sample(_A, axis=(0, 1), ord=3, keepdims=True)),
             *(sample(_A, axis=1, ord=1), sample(_M, keepdims=True, ord=np.inf)),
         ],
-        convention="0 at 0; equal extremes share the cotangent evenly",
+        convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
     ),
     composite(np.cumulative_sum, _cumulative_sum, _SAMPLES),
     composite(np.cumulative_prod, _cumulative_prod, _SAMPLES),

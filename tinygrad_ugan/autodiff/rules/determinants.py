@@ -1,0 +1,150 @@
+"""Determinants: ``np.linalg.det`` and ``slogdet``, also of singular matrices.
+
+The derivative of a determinant is the matrix of cofactors, ``det(A) A^-T`` where A has an inverse.
+Where it has none, or hardly one, the determinant is computed anew from what is not singular: with
+``A = U S V^T``, and U and V held constant, ``U^T A V`` is diagonal at this very A; its block of
+large elements has an inverse, and the other's Schur complement, which is small, a determinant of
+its own. That is exact for every A, and so differentiates to any order.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    as_array,
+    composite,
+    elementwise,
+    general,
+    sample,
+    strip,
+)
+from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.rules.products import mT
+
+SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
+
+LARGE = 1e-3  # singular values down to this part of the largest one form the block with an inverse
+SMALL = 12  # the most that may be left: their minors are as many as their subsets
+
+
+def _per_matrix(x: Any) -> Any:
+    return np.expand_dims(x, (-2, -1))
+
+
+def _inverse_or_nan(a: Any) -> Any:
+    """The inverse; NaN for a singular matrix, where `inv` would refuse the whole stack."""
+    singular = np.linalg.slogdet(strip(a)).sign == 0
+    return np.linalg.inv(np.where(_per_matrix(singular), np.nan, a))
+
+
+def _logabsdet(a: Any) -> Any:
+    return np.linalg.slogdet(a).logabsdet
+
+
+def _logabsdet_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return np.sum(mT(_inverse_or_nan(args[0])) * tangents[0], axis=(-2, -1))
+
+
+def _logabsdet_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return [_per_matrix(cotangent) * mT(_inverse_or_nan(args[0]))]
+
+
+def _slogdet(a: Any) -> Any:
+    return SlogdetResult(np.linalg.slogdet(strip(a)).sign, logabsdet(a))
+
+
+def _regular_det(a: Any) -> Any:
+    return np.linalg.det(a)
+
+
+def _regular_det_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return ans * _logabsdet_jvp(traced, ans, args, params, tangents)
+
+
+def _regular_det_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return _logabsdet_vjp(traced, ans, args, params, cotangent * ans)
+
+
+def _known(x: Any, value: Any) -> Any:
+    """What x is in exact arithmetic, with the bits of `value`."""
+    return value
+
+
+def _det(a: Any) -> Any:
+    a = as_array(a)
+    bare = strip(a)
+    s = np.linalg.svd(bare, compute_uv=False)
+    poor = np.any(s <= LARGE * s[..., :1], axis=-1)
+    if not np.any(poor):
+        return regular_det(a)
+    matrices = np.reshape(a, (-1, *bare.shape[-2:]))
+    dets = [
+        _det_by_blocks(matrix) if is_poor else regular_det(matrix)
+        for matrix, is_poor in zip(matrices, np.ravel(poor), strict=True)
+    ]
+    return known(np.reshape(np.stack(dets), bare.shape[:-2]), np.linalg.det(bare))
+
+
+def _det_by_blocks(a: Any) -> Any:
+    u, s, vT = np.linalg.svd(strip(a))
+    r = np.count_nonzero(s > LARGE * s[0])
+    if len(s) - r > SMALL:
+        return regular_det(a)
+    b = u.T @ a @ vT.T
+    large, small = b[:r, :r], b[r:, r:] - b[r:, :r] @ np.linalg.solve(b[:r, :r], b[:r, r:])
+    sign = np.rint(np.linalg.det(u) * np.linalg.det(vT))
+    return sign * regular_det(large) * _det_by_minors(small)
+
+
+def _det_by_minors(a: Any) -> Any:
+    """Row by row, from the minors of the rows above: nothing is divided, so that zeros are fine."""
+    columns = range(len(a))
+    minors = np.ones(1, a.dtype)
+    for i in columns:
+        place = {chosen: k for k, chosen in enumerate(itertools.combinations(columns, i))}
+        wider = [*itertools.combinations(columns, i + 1)]
+        without = [[place[c[:j] + c[j + 1 :]] for j in range(i + 1)] for c in wider]
+        signs = np.asarray([(-1) ** (i + j) for j in range(i + 1)], a.dtype)
+        minors = np.sum(signs * a[i, np.array(wider)] * minors[np.array(without)], axis=-1)
+    return minors[0]
+
+
+_SQUARE = Operand((3, 3), structure=spread)
+_STACK = Operand((2, 3, 3), structure=spread)
+_SAMPLES = [sample(_SQUARE), sample(_STACK)]
+_NEARLY = Operand((2, 3, 3), structure=lambda x: x * np.asarray([1, 1e-4, 1e-4], x.dtype))
+
+logabsdet = general(_logabsdet, _logabsdet_jvp, _logabsdet_vjp, _SAMPLES)
+regular_det = general(_regular_det, _regular_det_jvp, _regular_det_vjp, _SAMPLES)
+known = elementwise(_known, 1, 0, samples=())
+
+RULES = (
+    composite(
+        np.linalg.det,
+        _det,
+        [*_SAMPLES, sample(_NEARLY)],
+        convention=f"NaN where more than {SMALL} singular values are 0",
+    ),
+    regular_det,
+    logabsdet,
+    composite(
+        np.linalg.slogdet,
+        _slogdet,
+        _SAMPLES,
+        convention="NaN at a singular matrix",
+    ),
+)
