@@ -58,7 +58,7 @@ def _broadcast_to(array: Any, shape: Any) -> Any:
 
 
 def _ravel(a: Any, order: str = "C") -> Any:
-    return np.reshape(a, -1, order)
+    return np.reshape(a, -1, order=order)
 
 
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:

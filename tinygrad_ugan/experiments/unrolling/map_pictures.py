@@ -111,9 +111,8 @@ def _curve(axis: Axes, x: Sequence[float], values: Sequence[NDArray], **style: A
     """Means with 95 % confidence intervals."""
     means = np.array([each.mean() for each in values])
     low, high = np.array([viz.confidence_interval(each) for each in values]).T
-    axis.errorbar(
-        x, means, [means - low, high - means], markersize=4, linewidth=1.2, capsize=2, **style
-    )
+    errors = np.array([means - low, high - means])
+    axis.errorbar(x, means, errors, markersize=4, linewidth=1.2, capsize=2, **style)
 
 
 def by_method(results: Results) -> Figure:

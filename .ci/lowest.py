@@ -1,0 +1,12 @@
+"""Print the lowest versions that setup.cfg promises to work with, as constraints for pip."""
+
+import configparser
+import re
+from pathlib import Path
+
+setup = configparser.ConfigParser()
+setup.read(Path(__file__).parents[1] / "setup.cfg")
+promised = setup["options"]["install_requires"], setup["options.extras_require"]["test"]
+for requirement in "\n".join(promised).split("\n"):
+    if requirement.strip():
+        print(re.sub(r"\s*>=\s*", "==", requirement.strip()))
