@@ -300,3 +300,10 @@ def test_generators_interleave():
 def test_bad_input_names_the_argument(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("argnums", [(0, 0), (0, -2), [1, 0, 1]])
+def test_an_argument_is_differentiated_once(argnums):
+    for transform in (ug.grad, ug.jacobian):
+        with pytest.raises(ArgumentError, match=r"argnums.*named once"):
+            transform(lambda x, y: x * y, argnums)(2.0, 3.0)

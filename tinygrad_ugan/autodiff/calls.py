@@ -24,6 +24,11 @@ class Parts(dict):
         return Parts({**self, **other})
 
 
+def _is_constant(y: Any) -> bool:
+    """Whether a result has no derivative: integers, booleans, text, but not complex numbers."""
+    return y.dtype.kind not in "fc"
+
+
 def _hand(place: int) -> Callable[[Any], Sequence[Any]]:
     """The pullback of one result of a call."""
     return lambda cotangent: [Parts({place: cotangent})]
@@ -77,7 +82,7 @@ class Traced:
 
         call = Node(self.nodes, pull)
         results = [
-            self._tracer(y, self.level, Node([call], _hand(i))) if y.dtype.kind == "f" else y
+            y if _is_constant(y) else self._tracer(y, self.level, Node([call], _hand(i)))
             for i, y in enumerate(values)
         ]
         return optree.tree_unflatten(treedef, results)
@@ -87,7 +92,7 @@ class Traced:
 
         def carry(x: Any, tangent: Any) -> Any:
             y = value_beneath(x, self.level)
-            return self._tracer(y, self.level, Tangent(tangent)) if y.dtype.kind == "f" else y
+            return y if _is_constant(y) else self._tracer(y, self.level, Tangent(tangent))
 
         return optree.tree_map(carry, out, tangents)
 

@@ -10,7 +10,8 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.operands import foreign, is_plain, refused
+from tinygrad_ugan.autodiff.primitive import as_operand, shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 
@@ -20,34 +21,53 @@ def is_at(x: Any, level: int) -> bool:
 
 
 def value_beneath(x: Any, level: int) -> Any:
-    """The value of an output beneath `level`; Python numbers become NumPy scalars."""
+    """The value of an output beneath `level`; Python numbers become NumPy scalars.
+
+    What could hold tensors out of sight, an array of objects or of another library, is refused.
+    """
     if is_at(x, level):
         return x.value
-    return x if hasattr(x, "dtype") else np.asarray(x)[()]
+    if isinstance(x, Tracer):
+        return x
+    if not isinstance(x, np.ndarray | np.generic):
+        if hasattr(x, "dtype") or hasattr(x, "__array__"):
+            raise foreign(type(x))
+        x = np.asarray(x)[()]
+    if x.dtype.kind == "O":
+        raise refused(x)
+    return x
 
 
 def flatten_floating(primals: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], Any]:
     """Leaves and structure of what is to be differentiated; `names` are the primals' in errors."""
     leaves, treedef = optree.tree_flatten(tuple(primals))
     for i, leaf in enumerate(leaves):
-        if type(leaf) is float:
-            leaves[i] = np.float64(leaf)
-        elif getattr(getattr(leaf, "dtype", None), "kind", None) != "f":
+        if type(leaf) in (float, np.memmap):
+            leaves[i] = leaf = np.asarray(leaf)[()]
+        if not is_plain(leaf) or isinstance(leaf, int) or leaf.dtype.kind != "f":
             accessor = optree.tree_accessors(tuple(primals))[i]
             raise _not_floating(accessor[1:].codify(names[accessor[0].entry]), leaf)
     return leaves, treedef
 
 
 def _not_floating(where: str, leaf: Any) -> ArgumentTypeError:
-    kind = f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else type(leaf).__name__
+    is_numpy = type(leaf) is np.ndarray or isinstance(leaf, np.generic | Tracer)
+    kind = f"dtype {leaf.dtype}" if is_numpy else type(leaf).__name__
     hint = "convert it with np.asarray(x, float)"
-    if dataclasses.is_dataclass(leaf):
+    if isinstance(leaf, complex) or getattr(getattr(leaf, "dtype", None), "kind", "") == "c":
+        hint = "hand in its real and imaginary parts as two real arrays"
+    elif isinstance(leaf, np.ma.MaskedArray):
+        hint = "give the masked places a value: x.filled(value)"
+    elif dataclasses.is_dataclass(leaf):
         hint = "make it a pytree: decorate the class with optree.dataclasses.dataclass"
     return ArgumentTypeError(where, kind, "a floating-point array", hint)
 
 
 def match_leaves(name: str, tree: Any, leaves: Sequence[Any], treedef: Any) -> list[Any]:
-    """Flatten a cotangent or tangent and give its leaves the dtypes of `leaves`."""
+    """Flatten a cotangent or tangent and give its leaves the dtypes of `leaves`.
+
+    What belongs to a floating-point leaf must be real: a cast would drop an imaginary part.
+    """
     try:
         given = treedef.flatten_up_to(tree)
     except ValueError as error:
@@ -56,6 +76,7 @@ def match_leaves(name: str, tree: Any, leaves: Sequence[Any], treedef: Any) -> l
         ) from error
     for i, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
         if not isinstance(x, Tracer):
+            x = as_operand(x) if leaf.dtype.kind == "f" else x
             x = np.asarray(x, leaf.dtype) if shape_of(leaf) else leaf.dtype.type(x)
             given[i] = x
         if shape_of(x) != shape_of(leaf):
@@ -77,6 +98,8 @@ def restrict(
     for i in places:
         if not -len(args) <= i < len(args):
             raise ArgumentError("argnums", i, f"one of the {len(args)} positional arguments")
+    if len({i % len(args) for i in places}) < len(places):
+        raise ArgumentError("argnums", tuple(places), "different arguments, each named once")
 
     def of_chosen(*chosen: Any) -> Any:
         full = list(args)

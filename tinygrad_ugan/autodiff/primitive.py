@@ -27,6 +27,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.core import Tracer, bind
+from tinygrad_ugan.autodiff.operands import is_plain, made_plain
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -358,13 +359,13 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def as_array(x: Any) -> Any:
-    """An array of whatever is not a tensor."""
-    return x if isinstance(x, Tracer) else np.asarray(x)
+    """An array of whatever is not a tensor, if it is one of real numbers."""
+    return x if isinstance(x, Tracer) else as_operand(np.asarray(x))
 
 
 def as_operand(x: Any) -> Any:
-    """Turn a list or tuple of numbers into an array, as NumPy does; anything else stays."""
-    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+    """Turn a list or tuple of numbers into an array, as NumPy does; refuse what is no operand."""
+    return x if is_plain(x) else made_plain(x)
 
 
 def strip(x: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.arguments import full_name, refuse_keywords
 from tinygrad_ugan.autodiff.core import Tracer, bind
+from tinygrad_ugan.autodiff.operands import foreign, is_plain, knows_better, made_plain, refused
 from tinygrad_ugan.autodiff.primitive import as_operand, strip
 from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
@@ -25,7 +26,11 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive: Any = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return bind(primitive, (self, as_operand(other)), {})
+        if not is_plain(other):
+            if knows_better(other):
+                return NotImplemented
+            other = made_plain(other)
+        return bind(primitive, (self, other), {})
 
     return method
 
@@ -34,7 +39,11 @@ def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     primitive: Any = TABLE[function]
 
     def method(self: Tensor, other: Any) -> Any:
-        return bind(primitive, (as_operand(other), self), {})
+        if not is_plain(other):
+            if knows_better(other):
+                return NotImplemented
+            other = made_plain(other)
+        return bind(primitive, (other, self), {})
 
     return method
 
@@ -75,12 +84,26 @@ class Tensor(Tracer):
 
     __slots__ = ()
 
+    def __init__(self, value: Any, level: int, node: Any) -> None:
+        """Hold an array of floats (or a tensor below), which no other value has a rule for."""
+        kind = type(value)
+        if kind is np.ndarray:
+            if value.dtype.kind != "f":
+                raise refused(value)
+        elif kind not in _HELD:
+            raise refused(value)
+        self.value = value
+        self.level = level
+        self.node = node
+
     # What NumPy calls.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         record = find(ufunc)
         if record is not None and method == "__call__" and not kwargs:
             return record(*map(as_operand, inputs))
+        if method == "at":
+            raise _in_place(f"{full_name(ufunc)}.at", "ug.at(x)[index].add(value)")
         if method != "__call__":
             raise NotDifferentiableError(
                 f"{full_name(ufunc)}.{method} has no derivative rule; write it with a NumPy "
@@ -97,15 +120,29 @@ class Tensor(Tracer):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
+        if not _ARRAYS.issuperset(types):
+            raise foreign(next(kind for kind in types if kind not in _ARRAYS))
         return _call(function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a plain array inside a differentiated function: build "
-            "arrays with ug.array, np.stack or np.concatenate instead of np.array, write to them "
-            "with ug.at(x)[index].set(value), call ug.softmax and its like instead of SciPy's, or "
-            "cut the derivative with stop_gradient"
+            "arrays with ug.array, np.stack or np.concatenate instead of np.array (a list of "
+            "tensors handed to a NumPy function too) and with np.broadcast_to(x, shape) instead "
+            "of np.full, write to them with ug.at(x)[index].set(value), call ug.softmax and its "
+            "like instead of SciPy's, or cut the derivative with stop_gradient"
         )
+
+    # What other libraries look for before they take a tensor for something of theirs.
+
+    __pandas_priority__ = 10_000  # above all of theirs: `series * x` is left to us, and refused
+
+    def __jax_array__(self) -> NoReturn:
+        raise _foreign("JAX")
+
+    @classmethod
+    def __torch_function__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise _foreign("PyTorch")
 
     # What looks at the value only.
 
@@ -138,10 +175,24 @@ class Tensor(Tracer):
     def _leaves(self) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a Python number inside a differentiated function: keep "
-            "it an array (np.sqrt, not math.sqrt), or cut the derivative with stop_gradient first"
+            "it an array (np.sqrt, not math.sqrt), write it into another with ug.array or "
+            "ug.at(a)[i].set(x), or cut the derivative with stop_gradient first"
         )
 
     __float__ = __int__ = __index__ = __complex__ = _leaves
+
+    def __copy__(self) -> Tensor:
+        """Return the tensor itself: it never changes, and a copy is to keep its derivative."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise NotDifferentiableError(
+            "a traced value cannot be pickled, as that would cut its derivative: keep it in this "
+            "process, or cut the derivative with stop_gradient first"
+        )
 
     def item(self, *args: Any) -> NoReturn:
         """Raise: a Python number would lose the derivative."""
@@ -234,7 +285,7 @@ class Tensor(Tracer):
     def astype(self, dtype: Any, **kwargs: Any) -> Any:
         """Cast to another floating dtype; a cast to integers or booleans is a constant."""
         dtype = np.dtype(dtype)
-        if dtype.kind != "f":
+        if dtype.kind in "iub":
             return strip(self).astype(dtype)
         return astype(self, dtype)
 
@@ -245,6 +296,11 @@ class Tensor(Tracer):
         if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
         return (self[i] for i in range(len(self)))
+
+
+# What a tensor may hold besides arrays, and what NumPy may find beside tensors.
+_HELD = frozenset({Tensor, np.float16, np.float32, np.float64, np.longdouble})
+_ARRAYS = frozenset({Tensor, np.ndarray, np.memmap})
 
 
 def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
@@ -266,6 +322,13 @@ def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
 def _in_place(name: str, way_out: str) -> NotDifferentiableError:
     return NotDifferentiableError(
         f"{name} writes in place, which has no derivative; use {way_out}, which makes a new array"
+    )
+
+
+def _foreign(library: str) -> NotDifferentiableError:
+    return NotDifferentiableError(
+        f"{library} cannot take a traced value: its derivative would be lost; do the whole of it "
+        "with NumPy's functions, or cut the derivative with stop_gradient"
     )
 
 

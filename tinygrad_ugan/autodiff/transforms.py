@@ -26,7 +26,7 @@ from tinygrad_ugan.autodiff.leaves import (
 )
 from tinygrad_ugan.autodiff.primitive import shape_of, strip
 from tinygrad_ugan.autodiff.tensor import Tensor
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -73,7 +73,7 @@ def _vjp(
     level = new_level()
     inputs = [Node() for _ in leaves]
     traced = [Tensor(x, level, node) for x, node in zip(leaves, inputs, strict=True)]
-    out = f(*optree.tree_unflatten(treedef, traced))
+    out = _run(f, optree.tree_unflatten(treedef, traced))
     aux = None
     if has_aux:
         out, aux = _split_aux(out)
@@ -95,6 +95,19 @@ def _vjp(
         return optree.tree_unflatten(treedef, _own(found, leaves, seeds))
 
     return optree.tree_unflatten(out_treedef, values), pullback, aux
+
+
+def _run(f: Callable[..., Any], args: Any) -> Any:
+    """``f(*args)``; NumPy hides our error where a tensor is written to an element of an array."""
+    try:
+        return f(*args)
+    except ValueError as error:
+        if not isinstance(error.__cause__, NotDifferentiableError):
+            raise
+        raise NotDifferentiableError(
+            "a traced value cannot be written into a plain array (a[i] = x): collect the elements "
+            "in a list and make it an array with ug.array, or use a = ug.at(a)[i].set(x)"
+        ) from error
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -130,7 +143,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     directions = match_leaves("tangents", tuple(tangents), leaves, treedef)
     level = new_level()
     traced = [Tensor(x, level, Tangent(t)) for x, t in zip(leaves, directions, strict=True)]
-    out = f(*optree.tree_unflatten(treedef, traced))
+    out = _run(f, optree.tree_unflatten(treedef, traced))
     outputs, out_treedef = optree.tree_flatten(out)
     values = [value_beneath(x, level) for x in outputs]
     pushed = [

@@ -9,6 +9,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
+from tinygrad_ugan.autodiff.operands import refused
 from tinygrad_ugan.autodiff.primitive import match_dtype, shape_of, strip
 from tinygrad_ugan.autodiff.rules.indexing import index_set, scatter_add
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
@@ -87,8 +88,13 @@ class Place:
     def _broadcast(self, values: Any) -> Any:
         """Give the values the shape and dtype of what they are to replace."""
         dtype = self.array.dtype
+        if dtype.kind == "c" and isinstance(values, Tracer):
+            raise refused(self.array)
         if not isinstance(values, Tracer):
-            values = np.asarray(values, dtype)
+            values = np.asarray(values)
+            if values.dtype.kind == "c" != dtype.kind:
+                raise refused(values)
+            values = values.astype(dtype)
         elif dtype.kind != "f":
             raise ArgumentTypeError(
                 "x", f"dtype {dtype}", "a floating-point array", "convert it with x.astype(float)"

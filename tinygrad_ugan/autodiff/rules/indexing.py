@@ -17,7 +17,7 @@ from tinygrad_ugan.autodiff.primitive import (
     Operand,
     Primitive,
     Sample,
-    as_operand,
+    as_array,
     composite,
     general,
     linear,
@@ -147,7 +147,7 @@ def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
 
 
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    values = match_dtype(np.asarray(values) if np.isscalar(values) else as_operand(values), arr)
+    values = match_dtype(as_array(values), arr)
     return rearrange(lambda a, v: np.insert(a, obj, v, axis), [arr, values])
 
 
