@@ -15,7 +15,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, check_choice
+from tinygrad_ugan.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    NonFiniteError,
+    check_choice,
+    printable,
+)
 
 COMMANDS: MappingProxyType[str, str] = MappingProxyType(
     {
@@ -82,6 +88,7 @@ def _show_commands() -> None:
 
 
 def _fail(message: object, code: int) -> NoReturn:
-    console = Console(stderr=True)
-    console.print(f"ugan: {message}", highlight=False, markup=False, soft_wrap=True)
+    notes = getattr(message, "__notes__", ())
+    text = printable("; ".join([f"ugan: {message}", *notes]))
+    Console(stderr=True, markup=False, emoji=False).print(text, highlight=False, soft_wrap=True)
     sys.exit(code)

@@ -70,6 +70,46 @@ def check_choice(argument: str, given: object, choices: Iterable[str]) -> None:
     raise ArgumentError(argument, repr(given), "one of " + ", ".join(map(repr, names)), hint)
 
 
+def shown(value: Any) -> str:
+    """Return what a message says of a value: its ``repr``, if it has one.
+
+    Examples
+    --------
+    >>> shown(10**5000)
+    'a value of type int that is too long to show'
+    """
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # too many digits, or nested too deeply
+        return f"a value of type {type(value).__name__} that is too long to show"
+
+
+def printable(text: str) -> str:
+    r"""Return a text as one line in which nothing acts on a terminal or fails to be encoded.
+
+    Control characters, line breaks and halves of surrogate pairs become their escapes. Names that
+    are not ours pass through it before anybody sees them.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[31mb\n"))
+    a\x1b[31mb\n
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+_LONGEST = 300  # characters of what came that a message repeats
+
+
 def _message(argument: str, given: Any, expected: str, hint: str) -> str:
-    shown = given if isinstance(given, str) else repr(given)
-    return f"{argument}: expected {expected}, got {shown}" + (f"; {hint}" if hint else "")
+    text = given if isinstance(given, str) else shown(given)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 60]} ... {text[-50:]}"
+    message = f"{argument}: expected {expected}, got {text}" + (f"; {hint}" if hint else "")
+    return printable(message)

@@ -14,6 +14,7 @@ from tinygrad_ugan.bench.contenders import LIMIT
 from tinygrad_ugan.bench.libraries import OURS
 from tinygrad_ugan.bench.measure import Figure
 from tinygrad_ugan.bench.workloads import Workload
+from tinygrad_ugan.gan.disk import write_file
 
 
 @dataclass(frozen=True)
@@ -114,4 +115,4 @@ def write(path: Path, records: Sequence[Record], **more: Any) -> None:
     """Write all figures, and what else is to be known about them, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {**more, "records": [record.to_json() for record in records]}
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    write_file(path, json.dumps(report, indent=1) + "\n")

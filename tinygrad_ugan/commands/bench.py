@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinygrad_ugan.commands.output import console
+from tinygrad_ugan.commands.output import console, say
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.disk import check_file_place
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,13 @@ class Bench:
         threads = self.threads if self.threads is not None else os.cpu_count() or 1
         if threads < 1:
             raise ArgumentError("threads", threads, "a whole number >= 1")
+        self._check_place()
         records = bench.quick(self.games, self.dtype, threads)
         console.print(bench.table(records))
         bench.write(self.out, records, machine=bench.machine())
-        console.print(f"figures in {self.out}")
+        say(f"figures in {self.out}")
+
+    def _check_place(self) -> None:
+        with suppress(OSError):  # then the check finds out what is wrong
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+        check_file_place("out", self.out)

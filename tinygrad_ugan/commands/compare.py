@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +14,17 @@ from rich.console import Console
 from tinygrad_ugan.commands.arguments import Configured
 from tinygrad_ugan.commands.output import (
     INTERRUPTED,
+    PLAIN,
     ProgressLine,
     console,
     draw,
     results_table,
+    say,
 )
 from tinygrad_ugan.gan import Run
-from tinygrad_ugan.gan.grids import obtain, variations
+from tinygrad_ugan.gan.disk import write_file
+from tinygrad_ugan.gan.grids import Variation, obtain, variations
+from tinygrad_ugan.gan.locks import at_work
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,10 @@ class Compare(Configured):
         methods = {"unroll.method": self.methods} if self.methods else {}
         vary = {"unroll.steps": self.unroll_steps, **methods}
         every = variations(self.settings, vary, self.seeds)
+        with at_work(self.out):
+            self._compare(every)
+
+    def _compare(self, every: Sequence[Variation]) -> None:
         runs: dict[str, Run] = {}
         for each in every:
             folder = self.out / each.folder
@@ -52,14 +62,15 @@ class Compare(Configured):
                 each.config, folder, [ProgressLine(each.folder, each.config)]
             )
             if not runs[each.folder].finished:
-                console.print("[yellow]interrupted[/]; the same command goes on with it")
+                say("; the same command goes on with it", warning="interrupted")
                 sys.exit(INTERRUPTED)
         for seed in self.seeds:
             rows = {each.label: runs[each.folder] for each in every if each.config.seed == seed}
             draw(rows, self.out, f"-seed{seed}")
         table = results_table([(each.label, runs[each.folder]) for each in every])
         console.print(table)
-        with (self.out / "table.txt").open("w", encoding="utf-8") as file:
-            Console(file=file, width=80).print(table)
+        text = io.StringIO()
+        Console(file=text, width=80, **PLAIN).print(table)
+        write_file(self.out / "table.txt", text.getvalue())
         names = ", ".join(sorted(path.name for path in self.out.glob("*.png")))
-        console.print(f"pictures in {self.out}/: {names}", soft_wrap=True)
+        say(f"pictures in {self.out}/: {names}")

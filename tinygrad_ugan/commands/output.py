@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from tinygrad_ugan.errors import printable
 from tinygrad_ugan.gan import Callback, Config, Objectives, Row, Run, pictures
+from tinygrad_ugan.gan.disk import write_file
 
-console = Console()
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Names of runs and folders are not ours: nothing in them is markup.
+PLAIN: dict[str, Any] = {"markup": False, "emoji": False}
+console = Console(**PLAIN)
 
 INTERRUPTED = 130  # the exit code that shells give a program ended by Ctrl-C
 
@@ -33,7 +43,7 @@ class ProgressLine(Callback):
 
     def __init__(self, label: str, config: Config) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -43,7 +53,7 @@ class ProgressLine(Callback):
             console=console,
         )
         self._task = self._progress.add_task(
-            label, total=config.steps, rate="", objectives="", quality=""
+            printable(label), total=config.steps, rate="", objectives="", quality=""
         )
         self._steps = config.steps
         self._shown = -math.inf, 0  # seconds, steps
@@ -84,14 +94,21 @@ def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:
         "gradients": pictures.curves(runs, pictures.ANATOMY),
     }
     for name, figure in figures.items():
-        figure.savefig(folder / f"{name}{suffix}.png", dpi=120)
+        save(figure, folder / f"{name}{suffix}.png")
 
 
 def draw_one(run: Run, folder: Path) -> None:
     """Draw a run by itself: as `draw`, and surface.png and samples.gif."""
     draw({run_label(run): run}, folder)
-    pictures.decision_surface(run).savefig(folder / "surface.png", dpi=120)
-    (folder / "samples.gif").write_bytes(pictures.animation(run))
+    save(pictures.decision_surface(run), folder / "surface.png")
+    write_file(folder / "samples.gif", pictures.animation(run))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure into a file, in full or not at all."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=120)
+    write_file(path, file.getvalue())
 
 
 def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
@@ -100,7 +117,7 @@ def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
     for label, run in runs:
         last = run.metrics[-1]
         table.add_row(
-            label,
+            printable(label),
             str(run.config.seed),
             f"{last.step:,}",
             f"{last.modes} of {len(run.config.data.centers())}",
@@ -114,6 +131,11 @@ def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
 def run_label(run: Run) -> str:
     """What a run is called where it stands alone."""
     return f"K = {run.config.unroll.steps}"
+
+
+def say(text: str, *, warning: str = "") -> None:
+    """Print a line, names that are not ours in it; the warning comes first, in yellow."""
+    console.print(Text.assemble((warning, "yellow"), printable(text)), soft_wrap=True)
 
 
 def new_folder(name: str) -> Path:

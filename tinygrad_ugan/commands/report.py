@@ -9,8 +9,9 @@ from typing import Annotated
 import tyro
 
 from tinygrad_ugan import gan
-from tinygrad_ugan.commands.output import console
+from tinygrad_ugan.commands.output import say
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.disk import check_file_place, write_file
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Report:
         """Write it."""
         if not self.folders:
             raise ArgumentError("folders", "none", "the folders of one run or more")
+        check_file_place("out", self.out)
         runs = {str(folder): gan.load(folder) for folder in self.folders}
         page = gan.report(_short(runs))
-        self.out.write_text(page, encoding="utf-8")
-        console.print(f"report on {len(runs)} runs in {self.out}", soft_wrap=True)
+        write_file(self.out, page)
+        say(f"report on {len(runs)} runs in {self.out}")
 
 
 def _short(runs: dict[str, gan.Run]) -> dict[str, gan.Run]:

@@ -12,12 +12,14 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from tinygrad_ugan import experiments
-from tinygrad_ugan.commands.output import ProgressLine, console
+from tinygrad_ugan.commands.output import PLAIN, ProgressLine, console, say
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.experiments import Claim, Session
+from tinygrad_ugan.experiments import Claim, Experiment, Session
 from tinygrad_ugan.gan import Callback, Config
+from tinygrad_ugan.gan.locks import at_work
 
 WIDE = 240  # columns, enough for every line
 
@@ -50,6 +52,14 @@ class Run:
         if any(seed < 0 for seed in self.seeds):
             raise ArgumentError("seeds", self.seeds, "whole numbers >= 0")
         out = self.out or Path("runs") / (self.name + "-quick" * self.quick)
+        with at_work(out):
+            missed = self._run(experiment, out)
+        say(f"page, table and pictures in {out}/")
+        if missed:
+            sys.exit(1)
+
+    def _run(self, experiment: Experiment, out: Path) -> bool:
+        """Whether it missed a claim."""
         session = Session(
             self.seeds or range(1 if self.quick else experiment.seeds),
             quick=self.quick,
@@ -60,9 +70,7 @@ class Run:
         outcome = experiment.run(session)
         experiments.write_page(out, experiment, outcome, session)
         _show(outcome.claims)
-        console.print(f"page, table and pictures in {out}/", soft_wrap=True)
-        if outcome.missed:
-            sys.exit(1)
+        return bool(outcome.missed)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class List:
         for name in experiments.names():
             each = experiments.find(name)
             table.add_row(each.name, each.summary, each.source)
-        (console if console.is_terminal else Console(width=WIDE)).print(table)
+        (console if console.is_terminal else Console(width=WIDE, **PLAIN)).print(table)
 
 
 def _track(items: Iterable[T], label: str) -> Iterable[T]:
@@ -93,6 +101,6 @@ def _show(claims: Iterable[Claim]) -> None:
     for column in ("", "claim", "seen"):
         table.add_column(column)
     for claim in claims:
-        mark = "[green]holds[/]" if claim.holds else "[red]missed[/]"
+        mark = Text("holds", "green") if claim.holds else Text("missed", "red")
         table.add_row(mark, claim.text, claim.seen)
     console.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import gan
 from tinygrad_ugan.commands.arguments import Folder
-from tinygrad_ugan.commands.output import console
+from tinygrad_ugan.commands.output import say
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.gan import pictures
+from tinygrad_ugan.gan.disk import check_file_place, write_file
 
 SUFFIXES = (".npy", ".csv", ".png")
 
@@ -36,16 +38,19 @@ class Sample:
             if given < least:
                 raise ArgumentError(name, given, f"a whole number >= {least}")
         check_choice("out's suffix", self.out.suffix, SUFFIXES)
+        check_file_place("out", self.out)
         run = gan.load(self.folder)
         samples = run.sample(self.n, np.random.default_rng(self.seed))
-        self._write(run, samples)
-        console.print(f"{self.n:,} samples in {self.out}", soft_wrap=True)
+        write_file(self.out, self._content(run, samples))
+        say(f"{self.n:,} samples in {self.out}")
 
-    def _write(self, run: gan.Run, samples: NDArray) -> None:
+    def _content(self, run: gan.Run, samples: NDArray) -> bytes:
+        file = io.BytesIO()
         if self.out.suffix == ".npy":
-            np.save(self.out, samples)
+            np.save(file, samples)
         elif self.out.suffix == ".csv":
             names = ",".join(f"x{i}" for i in range(samples.shape[1]))
-            np.savetxt(self.out, samples, delimiter=",", header=names, comments="", fmt="%.9g")
+            np.savetxt(file, samples, delimiter=",", header=names, comments="", fmt="%.9g")
         else:
-            pictures.density(run, samples).savefig(self.out, dpi=120)
+            pictures.density(run, samples).savefig(file, format="png", dpi=120)
+        return file.getvalue()

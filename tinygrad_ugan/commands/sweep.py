@@ -9,10 +9,11 @@ from typing import Any
 
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from tinygrad_ugan.commands.arguments import Configured
-from tinygrad_ugan.commands.output import console
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.commands.output import console, save, say
+from tinygrad_ugan.errors import ArgumentError, printable
 from tinygrad_ugan.gan import sweeps
 from tinygrad_ugan.gan.grids import Variation, variations
 
@@ -46,7 +47,9 @@ class Sweep(Configured):
 
             def on_result(each: Variation, status: str) -> None:
                 if status == "failed":
-                    progress.print(f"[red]failed[/]: {each.folder}, see {sweeps.ERROR} in it")
+                    progress.print(
+                        Text("failed", "red"), f": {each.folder}, see {sweeps.ERROR} in it", sep=""
+                    )
                 progress.advance(task)
 
             table = sweeps.sweep(
@@ -64,15 +67,15 @@ class Sweep(Configured):
         done = table[table["status"] == "done"]
         console.print(f"{len(done)} of {len(table)} runs done")
         if len(done):
-            sweeps.summary(table, vary).savefig(self.out / "summary.png", dpi=120)
-            shown = Table(*vary, "seeds", "modes", "high quality", "reverse KL")
+            save(sweeps.summary(table, vary), self.out / "summary.png")
+            shown = Table(*map(printable, vary), "seeds", "modes", "high quality", "reverse KL")
             groups = done.groupby(vary, sort=False) if vary else [((), done)]
             for values, rows in groups:
                 means = rows[["modes", "high_quality", "reverse_kl"]].astype(float).mean()
                 cells = f"{means.iloc[0]:.1f}", f"{means.iloc[1]:.1%}", f"{means.iloc[2]:.3f}"
-                shown.add_row(*map(str, values), str(len(rows)), *cells)
+                shown.add_row(*(printable(str(value)) for value in values), str(len(rows)), *cells)
             console.print(shown)
-        console.print(f"results in {self.out}/: table.parquet, table.csv, summary.png")
+        say(f"results in {self.out}/: table.parquet, table.csv, summary.png")
 
 
 def _parse(text: str) -> tuple[str, list[Any]]:

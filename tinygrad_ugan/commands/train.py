@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ from tinygrad_ugan.commands.output import (
     new_folder,
     results_table,
     run_label,
+    say,
 )
+from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import Callback, Config, Run, TensorBoard
+from tinygrad_ugan.gan.locks import at_work
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,10 @@ class Resume:
 
     def run(self) -> None:
         """Train to the end, draw, and show the result."""
-        config = gan.load(self.folder, step=self.step).config
-        callbacks = _callbacks(self.folder.name, config, self.folder, self.tensorboard)
-        _show(gan.resume(self.folder, step=self.step, callbacks=callbacks), self.folder)
+        before = gan.load(self.folder, step=self.step)
+        callbacks = _callbacks(self.folder.name, before.config, self.folder, self.tensorboard)
+        run = gan.resume(self.folder, step=self.step, callbacks=callbacks)
+        _show(run, self.folder, is_new=not before.finished)
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,24 @@ def _callbacks(name: str, config: Config, folder: Path, tensorboard: bool) -> li
     return [ProgressLine(name, config), *([TensorBoard(folder)] if tensorboard else [])]
 
 
-def _show(run: Run, folder: Path) -> None:
+def _show(run: Run, folder: Path, *, is_new: bool = True) -> None:
+    command = f"ugan resume {shlex.quote(str(folder))}"
     if run.metrics:
-        draw_one(run, folder)
         console.print(results_table([(run_label(run), run)]))
+        _draw(run, folder, command, is_new)
     if not run.finished:
-        hint = f"ugan resume {folder}"
-        console.print(f"[yellow]interrupted[/]; go on with: {hint}", soft_wrap=True)
+        say(f"; go on with: {command}", warning="interrupted")
         sys.exit(INTERRUPTED)
-    console.print(f"results in {folder}/: samples.png, losses.png, metrics.csv, config.json")
+    say(f"results in {folder}/: samples.png, losses.png, metrics.csv, config.json")
+
+
+def _draw(run: Run, folder: Path, command: str, is_new: bool) -> None:
+    try:
+        with at_work(folder):
+            draw_one(run, folder)
+    except (OSError, ArgumentError) as error:
+        if not is_new:  # the run was finished and whole before, and has its pictures
+            say(f": {error}", warning="no new pictures")
+            return
+        error.add_note(f"training itself is kept: once there is room, draw again by `{command}`")
+        raise

@@ -13,7 +13,7 @@ from tinygrad_ugan.gan.config import (
     Unroll,
     Update,
 )
-from tinygrad_ugan.gan.disk import CorruptError
+from tinygrad_ugan.gan.disk import CorruptError, WriteError
 from tinygrad_ugan.gan.draws import Draws
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.failure import replay
@@ -22,6 +22,7 @@ from tinygrad_ugan.gan.game import Batch, Game
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.inference import Encoder
 from tinygrad_ugan.gan.information import InfoGame, Judges, code_noise, information_bound
+from tinygrad_ugan.gan.locks import BusyError
 from tinygrad_ugan.gan.metrics import (
     Coverage,
     Divergences,
@@ -40,6 +41,7 @@ from tinygrad_ugan.gan.training import resume, train
 __all__ = [
     "LOSSES",
     "Batch",
+    "BusyError",
     "Callback",
     "Checkpoint",
     "Config",
@@ -69,6 +71,7 @@ __all__ = [
     "Unroll",
     "Update",
     "Variation",
+    "WriteError",
     "code_noise",
     "feature_distance",
     "information_bound",

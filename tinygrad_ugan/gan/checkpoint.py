@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.config import Config
-from tinygrad_ugan.gan.disk import read_folder, remove_folder, write_folder
+from tinygrad_ugan.gan.disk import list_folders, read_folder, remove_folder, write_folder
 from tinygrad_ugan.gan.environment import environment
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.step import State, TrainStep
@@ -86,7 +86,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the folders of the checkpoints in a folder, the oldest first."""
-    return sorted((p for p in folder.glob("*") if p.name.isdecimal()), key=lambda p: int(p.name))
+    found = (p for p in list_folders(folder) if p.name.isascii() and p.name.isdecimal())
+    return sorted(found, key=lambda p: int(p.name))
 
 
 def write(place: Path, checkpoint: Checkpoint) -> None:

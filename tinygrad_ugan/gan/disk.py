@@ -5,58 +5,116 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, printable
 
 SUMS = "SHA256SUMS"
+_NEW, _OLD, _STAND_IN = ".new-", ".old-", ".was-"  # unfinished; to be removed; to be replaced
 
 
 class CorruptError(ArgumentError):
     """A file on disk is not what was written there."""
 
 
-def write_file(path: Path, content: str) -> None:
+class WriteError(OSError):
+    """A file or folder could not be written; what was there under its name still is."""
+
+
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name, then rename it: no reader sees half of it.
 
     It may be lost with the power. What must not be goes into a checkpoint.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
     """
-    temporary = path.with_name(f".new-{path.name}")
-    temporary.write_text(content, encoding="utf-8", newline="")
-    temporary.replace(path)
+    content = content.encode() if isinstance(content, str) else content
+    path = Path(os.path.realpath(path))  # not a link to it
+    if path.exists() and not path.is_file():  # a terminal or a pipe, which a file cannot replace
+        with _writing(path):
+            path.write_bytes(content)
+        return
+    temporary = path.with_name(_NEW + path.name[:99])
+    with _writing(path, temporary):
+        temporary.write_bytes(content)
+        temporary.replace(path)
+
+
+def check_file_place(argument: str, path: Path) -> None:
+    """Raise `ArgumentError` unless a file can be written there: before the work, not after it."""
+    if path.is_dir():
+        raise ArgumentError(argument, f"{path}, which is a folder", "a file that can be written")
+    try:
+        if path.exists():
+            with path.open("ab"):
+                return
+        path.touch()
+        path.unlink()
+    except (OSError, ValueError) as error:
+        given = f"{path}: {_reason(error)}"
+        raise ArgumentError(argument, given, "a file that can be written") from None
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder of files and their checksums; kill the process when you will, it is all or
     nothing.
 
-    The checksums are in the format of ``sha256sum``, in the file SHA256SUMS.
+    The checksums are in the format of ``sha256sum``, in the file SHA256SUMS. A folder that was
+    there before stands in for the new one, under another name, until that is in its place.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
     """
-    discard_leftovers(folder.parent)
-    temporary = folder.with_name(f".new-{folder.name}")
-    temporary.mkdir(parents=True)
-    for name, content in {**files, SUMS: _sums(files)}.items():
-        _write_durably(temporary / name, content)
-    _sync(temporary)
-    if folder.exists():
-        remove_folder(folder)
-    temporary.rename(folder)
-    _sync(folder.parent)
+    temporary = folder.with_name(_NEW + folder.name)
+    with _writing(folder, temporary):
+        discard_leftovers(folder.parent)
+        temporary.mkdir(parents=True)
+        for name, content in {**files, SUMS: _sums(files)}.items():
+            _write_durably(temporary / name, content)
+        _sync(temporary)
+        if folder.exists():
+            folder.rename(_stand_in(folder))
+        temporary.rename(folder)
+        _sync(folder.parent)
+        discard_leftovers(folder.parent)
 
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder so that it is never half there under its own name."""
-    doomed = folder.with_name(f".old-{folder.name}")
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+    doomed = folder.with_name(_OLD + folder.name)
+    with _writing(folder):
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
 
 
 def discard_leftovers(parent: Path) -> None:
-    """Remove what a killed process left unfinished."""
-    for pattern in (".new-*", ".old-*"):
-        for leftover in parent.glob(pattern):
-            shutil.rmtree(leftover)
+    """Remove what a killed process left unfinished; what it was about to replace is put back."""
+    for stand_in in parent.glob(f"{_STAND_IN}*"):
+        folder = parent / stand_in.name.removeprefix(_STAND_IN)
+        if folder.exists():
+            remove_folder(stand_in)
+        else:
+            stand_in.rename(folder)
+    for pattern in (_NEW, _OLD):
+        for leftover in parent.glob(f"{pattern}*"):
+            _discard(leftover)
+
+
+def list_folders(parent: Path) -> list[Path]:
+    """Return the folders that `write_folder` wrote, those that have a stand-in now included."""
+    before, names = None, _names(parent)
+    while names != before:  # a listing may miss what is renamed in the middle of it
+        before, names = names, _names(parent)
+    present = {name.removeprefix(_STAND_IN) for name in names}
+    return [parent / name for name in sorted(present) if not name.startswith((_NEW, _OLD))]
 
 
 def read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -67,7 +125,32 @@ def read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     CorruptError
         If a file is missing, or is not what was written.
     """
-    files = {name: _read(folder / name) for name in (*names, SUMS)}
+    while True:
+        before = _identity(folder)
+        try:
+            return _read_checked(folder, names)
+        except CorruptError:
+            if _identity(folder) == before:
+                raise  # else it was replaced meanwhile, and the new one is to be read
+
+
+def read_text(argument: str, path: Path, most: int = 2**20) -> str:
+    """Read a small text file in UTF-8 that somebody wrote.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be read, is larger than `most` bytes, or is no file but a device, say.
+    """
+    try:
+        return _content(path, most).decode()
+    except (OSError, ValueError) as error:
+        given = f"{path}: {_reason(error)}"
+        raise ArgumentError(argument, given, "a file that can be read") from None
+
+
+def _read_checked(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    files = {name: _read(folder, name) for name in (*names, SUMS)}
     sums = files.pop(SUMS)
     if sums == _sums(files):
         return files
@@ -80,16 +163,74 @@ def read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     raise CorruptError(str(changed), "other bytes", "the bytes that its checksum was made from")
 
 
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return _content(_present(folder) / name)
+    except OSError as error:
+        raise CorruptError(str(folder / name), _reason(error), "a readable file") from None
+
+
+def _content(path: Path, most: int | None = None) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):  # a device has no end, and a pipe keeps one waiting
+        raise OSError("no regular file")
+    with path.open("rb") as file:
+        content = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(content) > most:
+        raise OSError(f"larger than {most:,} bytes")
+    return content
+
+
+def _names(parent: Path) -> set[str]:
+    return {path.name for path in parent.glob("*")}
+
+
+def _stand_in(folder: Path) -> Path:
+    return folder.with_name(_STAND_IN + folder.name)
+
+
+def _present(folder: Path) -> Path:
+    """The folder, or what stands in for it at this moment."""
+    stand_in = _stand_in(folder)
+    return stand_in if stand_in.exists() and not folder.exists() else folder
+
+
+def _identity(folder: Path) -> object:
+    """Changes whenever another folder takes this name."""
+    with suppress(OSError):
+        found = _present(folder).stat()
+        return found.st_ino, found.st_mtime_ns
+    return None
+
+
+@contextmanager
+def _writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name the path in what goes wrong, and leave nothing unfinished behind."""
+    try:
+        yield
+    except BaseException as error:
+        if temporary is not None:
+            with suppress(OSError):
+                _discard(temporary)
+        if not isinstance(error, OSError):
+            raise
+        message = f"{printable(str(path))} could not be written: {_reason(error)}"
+        raise WriteError(message) from error
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _sums(files: Mapping[str, bytes]) -> bytes:
     lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return "".join(lines).encode()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CorruptError(str(path), f"{error.strerror}", "a readable file") from None
 
 
 def _write_durably(path: Path, content: bytes) -> None:

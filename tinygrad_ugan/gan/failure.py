@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def record(
     }
     checkpoints.write(place / _LAST_GOOD, last_good)
     write_folder(place / _BATCHES, {"batches.safetensors": safetensors.numpy.save(arrays)})
-    hint = f"take that step again by `ugan replay {folder}`"
+    hint = f"take that step again by `ugan replay {shlex.quote(str(folder))}`"
     return NonFiniteError("training", given, "finite numbers", hint)
 
 

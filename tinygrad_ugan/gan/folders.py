@@ -8,6 +8,9 @@ failure/         there only after training left the finite numbers
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tinygrad_ugan.errors import ArgumentError
@@ -21,18 +24,17 @@ _FORMAT_1 = "parameters.safetensors"
 
 
 def create(folder: Path, config: Config) -> Path:
-    """Make the folder of a new run.
+    """Write the settings of a new run into a folder that one is at work in: see `locks`.
 
     Raises
     ------
     ArgumentError
-        If there is a run in it already, or it cannot be made.
+        If there is a run in it already, or it cannot be written to.
     """
     if holds_run(folder):
         hint = "go on with it by `ugan resume`, or choose another folder"
         raise ArgumentError("folder", f"{folder}, which holds a run", "a new folder", hint)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / CONFIG, config.to_json())
     except OSError as error:
         raise ArgumentError("folder", f"{error}", "a folder that can be written to") from None
@@ -63,8 +65,30 @@ def load_checkpoint(folder: Path, step: int | None = None) -> Checkpoint:
     try:
         return checkpoints.read(there[wanted])
     except CorruptError as error:
-        others = ", ".join(map(str, sorted(there.keys() - {wanted}))) or "none"
+        left = {int(p.name) for p in checkpoints.list_checkpoints(folder / CHECKPOINTS)}
+        if wanted not in left:  # whoever is at work there has removed it as too old
+            return load_checkpoint(folder, step)
+        others = ", ".join(map(str, sorted(left - {wanted}))) or "none"
         raise error.advising(f"checkpoints of other steps, for --step: {others}") from None
+
+
+@contextmanager
+def advice(folder: Path) -> Iterator[None]:
+    """Add to an error of the disk what is safe, and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        error.add_note(_what_is_safe(folder))
+        raise
+
+
+def _what_is_safe(folder: Path) -> str:
+    saved = checkpoints.list_checkpoints(folder / CHECKPOINTS)
+    if not saved:
+        return f"there was no checkpoint yet: once {folder} can be written to, train again"
+    command = f"ugan resume {shlex.quote(str(folder))}"
+    step = int(saved[-1].name)
+    return f"the checkpoint of step {step} is whole: once there is room, go on by `{command}`"
 
 
 def _why_none(folder: Path) -> str:

@@ -18,6 +18,7 @@ from tinygrad_ugan.gan.checkpoint import Checkpoint
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.folders import load_checkpoint
+from tinygrad_ugan.gan.locks import at_work
 
 PyTree = Any
 
@@ -88,13 +89,17 @@ class Run:
         """Go on where training was interrupted: see `tinygrad_ugan.gan.resume`."""
         from tinygrad_ugan.gan.training import go_on  # which makes runs itself
 
-        return go_on(self.checkpoint, self.folder, callbacks)
+        if self.folder is None or self.finished:
+            return go_on(self.checkpoint, self.folder, callbacks)
+        with at_work(self.folder), folders.advice(self.folder):
+            return go_on(self.checkpoint, self.folder, callbacks)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
-        place = folders.create(Path(folder), self.config)
-        checkpoints.save(place / folders.CHECKPOINTS, self.checkpoint)
-        MetricsFile(place / folders.METRICS).on_start(self.checkpoint.step, self.metrics)
+        with at_work(place := Path(folder)):
+            folders.create(place, self.config)
+            checkpoints.save(place / folders.CHECKPOINTS, self.checkpoint)
+            MetricsFile(place / folders.METRICS).on_start(self.checkpoint.step, self.metrics)
         return place
 
 

@@ -20,6 +20,7 @@ from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
+from tinygrad_ugan.gan.locks import BusyError, at_work
 from tinygrad_ugan.gan.step import TrainStep
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def sweep(
     Raises
     ------
     ArgumentError
-        If a setting or its values make no sense; nothing has been trained then.
+        If a setting or its values make no sense, or the folder cannot be written to; nothing has
+        been trained then.
+    BusyError
+        If another sweep is at work in the folder.
 
     Examples
     --------
@@ -91,13 +95,13 @@ def sweep(
     if workers is not None and workers < 1:
         raise ArgumentError("workers", workers, "a whole number >= 1")
     every, place = variations(config, vary, seeds), Path(folder).resolve()
-    place.mkdir(parents=True, exist_ok=True)
-    with _cluster(workers, scheduler) as client:
-        _warm_up(client, [each.config for each in every])
-        results = _train_all(client, every, place, on_result)
-    table = tidy([results[each.folder] for each in every])
-    table.to_parquet(place / f"{TABLE}.parquet")
-    table.to_csv(place / f"{TABLE}.csv", index=False)
+    with at_work(place):
+        with _cluster(workers, scheduler) as client:
+            _warm_up(client, [each.config for each in every])
+            results = _train_all(client, every, place, on_result)
+        table = tidy([results[each.folder] for each in every])
+        write_file(place / f"{TABLE}.parquet", table.to_parquet())
+        write_file(place / f"{TABLE}.csv", table.to_csv(index=False))
     return table
 
 
@@ -113,8 +117,9 @@ def train_one(each: Variation, folder: Path) -> dict[str, Any]:
     try:
         last = obtain(each.config, folder / each.folder).metrics[-1]
     except Exception as error:  # whatever it was: the other runs go on
-        (folder / each.folder).mkdir(parents=True, exist_ok=True)
-        write_file(folder / each.folder / ERROR, traceback.format_exc())
+        if not isinstance(error, BusyError):  # then it is the folder of somebody else's run
+            (folder / each.folder).mkdir(parents=True, exist_ok=True)
+            write_file(folder / each.folder / ERROR, traceback.format_exc())
         return _failed(each, error)
     (folder / each.folder / ERROR).unlink(missing_ok=True)  # of an earlier try
     return {**_identity(each), "status": "done", "error": "", **last._asdict()}

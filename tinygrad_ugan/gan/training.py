@@ -18,6 +18,7 @@ from tinygrad_ugan.gan.checkpoint import Checkpoint
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Evaluation
+from tinygrad_ugan.gan.locks import at_work
 from tinygrad_ugan.gan.run import Run
 from tinygrad_ugan.gan.step import State, TrainStep
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
@@ -54,7 +55,12 @@ def train(
         If training leaves the finite numbers; the message names the step and the tensor, and with
         a `folder` how to take that step again.
     ArgumentError
-        If `folder` holds a run already.
+        If `folder` holds a run already, or cannot be written to, or if training would need more
+        memory than there is.
+    BusyError
+        If somebody else is at work in `folder`; the message says who.
+    OSError
+        If something cannot be written; a note says which checkpoint is whole, and how to go on.
 
     Examples
     --------
@@ -65,9 +71,10 @@ def train(
     begun = start(config)
     if folder is None:
         return go_on(begun, None, callbacks)
-    place = folders.create(Path(folder), config)
-    checkpoints.save(place / folders.CHECKPOINTS, begun)
-    return go_on(begun, place, callbacks)
+    with at_work(place := Path(folder)), folders.advice(place):
+        folders.create(place, config)
+        checkpoints.save(place / folders.CHECKPOINTS, begun)
+        return go_on(begun, place, callbacks)
 
 
 def resume(
@@ -93,11 +100,15 @@ def resume(
     ArgumentError
         If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
         format.
-    NonFiniteError
+    BusyError, NonFiniteError, OSError
         As `train`.
     """
     place = Path(folder)
-    return go_on(folders.load_checkpoint(place, step), place, callbacks)
+    found = folders.load_checkpoint(place, step)
+    if found.finished:  # nothing will be written
+        return Run(found, place)
+    with at_work(place), folders.advice(place):
+        return go_on(folders.load_checkpoint(place, step), place, callbacks)
 
 
 def start(config: Config) -> Checkpoint:
@@ -108,7 +119,7 @@ def start(config: Config) -> Checkpoint:
 
 
 def go_on(begun: Checkpoint, folder: Path | None, callbacks: Sequence[Callback]) -> Run:
-    """Train from a checkpoint to the end."""
+    """Train from a checkpoint to the end; whoever calls is at work in the folder."""
     if begun.finished:
         return Run(begun, folder)
     own = [] if folder is None else [MetricsFile(folder / folders.METRICS)]
