@@ -48,7 +48,13 @@ def _row(record: Primitive | Composite) -> str:
 
 def _public_name(function: Any) -> str:
     """Where users find a function, or nothing if it is our own."""
-    for module in ("numpy", "numpy.linalg", "scipy.special"):
+    for module in (
+        "numpy",
+        "numpy.linalg",
+        "numpy.fft",
+        "numpy.lib.stride_tricks",
+        "scipy.special",
+    ):
         name = function.__name__
         if getattr(sys.modules.get(module), name, None) is function:
             return f"`{module}.{name}`"

@@ -26,7 +26,7 @@ def _each(method):
     return np.frompyfunc(lambda x, *rest: method(Jet.of(x), *rest), 1, 1)
 
 
-_erf, _erfc = _each(Jet.erf), _each(Jet.erfc)
+_erf, _erfc, _trunc = _each(Jet.erf), _each(Jet.erfc), _each(Jet.trunc)
 
 
 def _expit(x):
@@ -91,6 +91,33 @@ def _cholesky(a, *, upper=False):
     return np.swapaxes(lower, -1, -2) if upper else lower
 
 
+def _cond(x, p):
+    return np.linalg.norm(x, p) * np.linalg.norm(_inv(x), p)
+
+
+def _tensorinv(a, ind=2):
+    rows, columns = a.shape[:ind], a.shape[ind:]
+    return np.reshape(_inv(np.reshape(a, (int(np.prod(rows)), -1))), columns + rows)
+
+
+def _tensorsolve(a, b, axes=()):
+    a = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
+    return np.reshape(_solve(np.reshape(a, (b.size, b.size)), np.ravel(b)), a.shape[b.ndim :])
+
+
+def _corrcoef(x, y=None, rowvar=True):
+    parts = [np.atleast_2d(z) if rowvar or z.ndim == 1 else z.T for z in (x, y) if z is not None]
+    rows = np.concatenate(parts)
+    rows = rows - np.sum(rows, axis=1, keepdims=True) / rows.shape[1]
+    unit = rows / np.sqrt(np.sum(rows * rows, axis=1, keepdims=True))
+    return np.squeeze(unit @ unit.T)
+
+
+def _bincount(x, weights, minlength=0):
+    places = np.arange(max(minlength, max(x) + 1))
+    return np.sum(np.where(places[:, None] == x, weights, 0), axis=1)
+
+
 _PI = Jet(arb.pi())
 _SQRT2 = Jet(arb(2).sqrt())
 _LOG2 = Jet(arb(2).log())
@@ -136,4 +163,20 @@ STAND_INS = {
     "det": _det,
     "slogdet": _slogdet,
     "cholesky": _cholesky,
+    "cond": _cond,
+    "tensorinv": _tensorinv,
+    "tensorsolve": _tensorsolve,
+    "bincount": _bincount,
+    "corrcoef": _corrcoef,
+    "cosine": lambda x, y: x / np.sqrt(x * x + y * y),
+    "regular_det": _det,
+    "fraction": lambda x: x - _trunc(x),
+    "modf": lambda x: (x - _trunc(x), _trunc(x)),
+    "bare_logsumexp": lambda a, axis, keepdims: _logsumexp(a, axis, None, keepdims),
+    "bare_log_softmax": lambda a, axis: a - _logsumexp(a, axis, keepdims=True),
+    "log_sigmoid": lambda x: -np.log(1 + np.exp(-x)),
+    "logabsdet": lambda a: _slogdet(a)[1],
+    "cholesky_lower": _cholesky,
+    "divmod": lambda x, y: (x // y, x % y),
+    "ldexp": lambda x, n: x * 2.0**n,
 }

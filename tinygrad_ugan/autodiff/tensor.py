@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
+import optree
 
 from tinygrad_ugan.autodiff.arguments import full_name, refuse_keywords
 from tinygrad_ugan.autodiff.core import Tracer, bind
@@ -18,6 +19,7 @@ from tinygrad_ugan.autodiff.operands import foreign, is_plain, knows_better, mad
 from tinygrad_ugan.autodiff.primitive import as_operand, strip
 from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
+from tinygrad_ugan.autodiff.rules.refused import WAYS_OUT
 from tinygrad_ugan.autodiff.rules.shape import astype
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -313,7 +315,8 @@ def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
             args, kwargs = record.arguments.rearrange(function, args, kwargs)
         return record(*args, **kwargs)
     if function in CONSTANTS:
-        return function(*map(strip, args), **{k: strip(v) for k, v in kwargs.items()})
+        args, kwargs = optree.tree_map(strip, (tuple(args), kwargs))
+        return function(*args, **kwargs)
     if function in IN_PLACE:
         raise _in_place(full_name(function), "ug.at(x)[index].set(value)")
     raise _no_rule(function)
@@ -333,6 +336,10 @@ def _foreign(library: str) -> NotDifferentiableError:
 
 
 def _no_rule(function: Callable[..., Any]) -> NotDifferentiableError:
+    if function in WAYS_OUT:
+        return NotDifferentiableError(
+            f"{full_name(function)} has no derivative rule; {WAYS_OUT[function]}"
+        )
     return NotDifferentiableError(
         f"{full_name(function)} has no derivative rule; write it with functions that have one, "
         "give it one with ug.primitive or ug.custom_vjp, or cut the derivative with stop_gradient"

@@ -12,7 +12,11 @@ from tinygrad_ugan.autodiff.primitive import Operand, sample
 from tinygrad_ugan.check.strategies.programs import reshaped
 from tinygrad_ugan.check.strategies.samples import broadcasts
 
-ELEMENTWISE = [record for record in ALL if broadcasts(record, record.samples[0])]
+ELEMENTWISE = [
+    record
+    for record in ALL
+    if broadcasts(record, record.samples[0]) and getattr(record.function, "nout", 1) == 1
+]
 
 LIMITS = {"min_side": 0, "max_side": 3, "max_dims": 3}
 

@@ -57,8 +57,14 @@ def named(function):
     return call
 
 
+# Their dispatchers take no names, whatever their signatures say.
+NAMELESS = (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values)
+
+
 def takes_names(function):
     """Whether it is NumPy's, and its arguments are neither any number nor without names."""
+    if function in NAMELESS:
+        return False
     try:
         kinds = {p.kind for p in inspect.signature(function).parameters.values()}
     except ValueError:  # written in C, and does not tell

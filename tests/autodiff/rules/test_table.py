@@ -17,6 +17,11 @@ from tinygrad_ugan.nn import activations
 
 # The point of these is another dtype than that of their argument.
 CASTS = ("astype", "float_power")
+# NumPy computes these in float64, whatever it is given.
+IN_DOUBLE = (
+    *("geomspace", "vander", "cov", "corrcoef", "polyint", "polyder", "polyfit", "bincount"),
+    *("nanvar", "nanstd"),
+)
 CASES = [
     pytest.param(record, sample, id=f"{record.name}-{i}")
     for record in ALL
@@ -73,7 +78,7 @@ def test_both_modes_to_third_order(record, sample):
 
 @pytest.mark.parametrize(
     ("record", "sample"),
-    [case for case in CASES if case.values[0].name not in CASTS],
+    [case for case in CASES if case.values[0].name not in CASTS + IN_DOUBLE],
 )
 def test_float32_stays_float32_and_agrees_with_float64(record, sample):
     rng = np.random.default_rng(zlib.crc32(record.name.encode()))

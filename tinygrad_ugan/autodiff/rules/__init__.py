@@ -16,29 +16,42 @@ from tinygrad_ugan.autodiff.rules import (
     cumulative,
     decompositions,
     determinants,
+    eigen,
     elementwise,
     indexing,
     joining,
     linalg,
+    mapping,
+    nan_reductions,
+    parts,
+    polynomials,
     powers,
     products,
     quantiles,
     reductions,
+    sets,
     shape,
+    signals,
     slopes,
+    spacing,
     standard,
+    statistics,
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
 
-_ELEMENTS = (elementwise, powers, slopes, choice, reductions, cumulative, quantiles)
-_PLACES = (indexing, shape, joining, calculus)
-_MATRICES = (products, linalg, determinants, decompositions, standard)
-RECORDS = tuple(record for room in (*_ELEMENTS, *_PLACES, *_MATRICES) for record in room.RULES)
+_ELEMENTS = (elementwise, powers, slopes, parts, choice)
+_REDUCTIONS = (reductions, cumulative, quantiles, nan_reductions)
+_PLACES = (indexing, sets, shape, joining, mapping)
+_SERIES = (calculus, spacing, polynomials, signals, statistics)
+_MATRICES = (products, linalg, determinants, decompositions, eigen, standard)
+_ROOMS = (*_ELEMENTS, *_REDUCTIONS, *_PLACES, *_SERIES, *_MATRICES)
+RECORDS = tuple(record for room in _ROOMS for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
 CONSTANTS = frozenset(
     {
         *(*elementwise.CONSTANTS, *choice.CONSTANTS, *reductions.CONSTANTS),
         *(*indexing.CONSTANTS, *shape.CONSTANTS, *linalg.CONSTANTS),
+        *(*nan_reductions.CONSTANTS, *parts.CONSTANTS, *sets.CONSTANTS),
     }
 )
 

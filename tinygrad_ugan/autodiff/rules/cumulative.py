@@ -8,7 +8,8 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import Operand, Primitive, composite, linear, sample, shape_of
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast, keep, rows
-from tinygrad_ugan.autodiff.rules.reductions import SAMPLES
+from tinygrad_ugan.autodiff.rules.masked import masked_prod
+from tinygrad_ugan.autodiff.rules.reductions import MASKED, SAMPLES, STARTED
 
 
 def _running_sum(x: Any, axis: int) -> Any:
@@ -49,8 +50,19 @@ def _cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return np.swapaxes(products, axis, -1)
 
 
-def _prod(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def _prod(
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """By halves: elements are multiplied in pairs until one is left."""
+    if not (initial is None and where is True):
+        initial = 1 if initial is None else initial
+        return masked_prod(a, axis, dtype, keepdims=keepdims, initial=initial, where=where)
     a = cast(a, dtype)
     factors = rows(a, axis)
     if shape_of(factors)[-1] == 0:
@@ -74,5 +86,5 @@ RULES = (
     running_sum,
     composite(np.cumsum, _cumsum, _RUNNING),
     composite(np.cumprod, _cumprod, _RUNNING),
-    composite(np.prod, _prod, [*SAMPLES, sample(Operand((5,)), dtype=None)]),
+    composite(np.prod, _prod, [*SAMPLES, *MASKED, *STARTED, sample(Operand((5,)), dtype=None)]),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.primitive import (
     Domain,
     Operand,
+    Sample,
     as_array,
     composite,
     sample,
@@ -16,97 +19,184 @@ from tinygrad_ugan.autodiff.primitive import (
     strip,
 )
 from tinygrad_ugan.autodiff.rules.axes import Axis, keep, rows
+from tinygrad_ugan.autodiff.rules.derived import derive, derived
 from tinygrad_ugan.errors import ArgumentError
 
+# The sorted sample is interpolated at ``n q + alpha + q (1 - alpha - beta) - 1``: Hyndman & Fan
+# (1996), table 1. NumPy's "linear" has 1 and 1, and rounds less.
+_PLOTTING = {
+    "interpolated_inverted_cdf": (0, 1),
+    "hazen": (0.5, 0.5),
+    "weibull": (0, 0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
 
-def _order_statistics(x: Any, places: np.ndarray) -> Any:
-    """The elements at these places of the sorted last axis; NaN where there is any."""
-    last = shape_of(x)[-1] - 1
+# These take a neighbour or the middle of two, by where q is; between its steps nothing moves.
+_AVERAGING = ("midpoint", "averaged_inverted_cdf")
+_INTERPOLATING = ("linear", *_PLOTTING, *_AVERAGING)
+
+
+def _median(of_present: bool) -> Callable[..., Any]:
+    def median(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+        return _interpolated(a, 0.5, axis, keepdims, "linear", of_present)
+
+    return median
+
+
+def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Callable[..., Any]:
+    """A quantile at the part ``q / whole``, of what is not NaN or of everything."""
+
+    def composition(
+        a: Any,
+        q: Any,
+        axis: Axis = None,
+        *,
+        method: str = "linear",
+        keepdims: bool = False,
+        weights: Any = None,
+    ) -> Any:
+        q = q if isinstance(q, float | int) else as_array(q)
+        if method in _INTERPOLATING:
+            return _interpolated(a, q / whole, axis, keepdims, method, of_present)
+        return _picked(function, a, strip(q), axis, keepdims, method, weights)
+
+    @functools.wraps(composition)
+    def quantile(a: Any, q: Any, *args: Any, **params: Any) -> Any:
+        bare = np.asarray(strip(q))
+        if not np.all((bare >= 0) & (bare <= whole)):
+            raise ArgumentError("q", strip(q), f"numbers from 0 to {whole}")
+        return of_valid(a, q, *args, **params)
+
+    of_valid = derive(function, composition)
+    return quantile
+
+
+def _picked(
+    function: Callable[..., Any],
+    a: Any,
+    q: Any,
+    axis: Axis,
+    keepdims: bool,
+    method: str,
+    weights: Any,
+) -> Any:
+    """What `function` picks, found by its value: the first of equal elements."""
+    x = rows(a, axis)
     bare = np.asarray(strip(x))
-    order = np.argpartition(bare, np.unique([*places, last]), axis=-1)  # NaN goes last
-    largest = order[..., -1:]
-    spoilt = np.isnan(np.take_along_axis(bare, largest, -1))
-    chosen = np.where(spoilt, largest, order[..., places])
+    if weights is not None:
+        weights = strip(as_array(weights))
+        weights = rows(weights, axis) if shape_of(weights) == shape_of(a) else weights
+    value = function(bare, q, axis=-1, method=method, weights=weights)[..., None]
+    found = np.argmax((bare == value) | (np.isnan(bare) & np.isnan(value)), axis=-1)
     *others, _ = np.indices((*bare.shape[:-1], 1), sparse=True)
-    return x[(*others, chosen)]
+    found = np.reshape(found, (-1, *bare.shape[:-1], 1))
+    return _shaped(x[(*(i[None] for i in others), found)][..., 0], a, q, axis, keepdims)
 
 
-def _median(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    x = rows(a, axis)
-    n = shape_of(x)[-1]
-    middle = np.unique([(n - 1) // 2, n // 2])
-    median = np.mean(_order_statistics(x, middle), axis=-1)
-    return keep(median, shape_of(a), axis) if keepdims else median
+def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_present: bool) -> Any:
+    """Linearly between two neighbours in the sorted sample."""
+    x = rows(as_array(a), axis)
+    bare = np.asarray(strip(x))
+    x = np.take_along_axis(x, np.argsort(bare, axis=-1, kind="stable"), -1)  # NaN goes last
+    missing = np.sum(np.isnan(bare), axis=-1)
+    last = bare.shape[-1] - 1
+    n = np.asarray(bare.shape[-1] - (missing if of_present else 0 * missing))
+    n = n if isinstance(q, float | int) else n.astype(q.dtype)  # the place is rounded as q is
+    place = _place(np.reshape(q, (-1, *(1,) * n.ndim)), n, method)
+    below = np.floor(strip(place)).astype(int)
+    fraction = place - below
+    above = np.ceil(strip(place)).astype(int)
+    if not of_present:
+        below, above = (np.where(missing > 0, last, i) for i in (below, above))
+    low, high = (_at(x, i) for i in (below, above))
+    return _shaped(low + fraction * (high - low), a, q, axis, keepdims)
 
 
-def _quantile(a: Any, q: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    return _interpolated(a, _checked(q, 1), axis, keepdims)
+def _place(q: Any, n: np.ndarray, method: str) -> Any:
+    """Where to interpolate, from 0 to n - 1."""
+    if method == "midpoint":
+        exact = (n - 1) * strip(q)
+        place: Any = (np.floor(exact) + np.ceil(exact)) / 2
+    elif method == "averaged_inverted_cdf":
+        exact = n * strip(q) - 1
+        place = np.floor(exact) + np.where(exact % 1 == 0, 0.5, 1)
+    elif method == "linear":
+        place = (n - 1) * q
+    else:
+        alpha, beta = _PLOTTING[method]
+        place = n * q + (alpha + q * (1 - alpha - beta)) - 1
+    inside = (strip(place) >= 0) & (strip(place) <= n - 1)
+    return np.where(inside, place, np.clip(strip(place), 0, np.maximum(n - 1, 0)))
 
 
-def _percentile(a: Any, q: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    a = as_array(a)
-    return _interpolated(a, _checked(q, 100) / a.dtype.type(100), axis, keepdims)
+def _at(x: Any, places: np.ndarray) -> Any:
+    """The elements of each row at its places, which come first."""
+    *others, _ = np.indices((*shape_of(x)[:-1], 1), sparse=True)
+    return x[(*(i[None, ..., 0] for i in others), places)]
 
 
-def _checked(q: Any, largest: int) -> Any:
-    q = q if isinstance(q, float | int) else as_array(q)
-    bare = strip(q)
-    if not np.all((bare >= 0) & (bare <= largest)):
-        raise ArgumentError("q", bare, f"numbers from 0 to {largest}")
-    return q
-
-
-def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool) -> Any:
-    """Linearly between the two order statistics that enclose the place ``q (n - 1)``."""
-    a = as_array(a)
-    x = rows(a, axis)
-    place = q * (shape_of(x)[-1] - 1)
-    below = np.floor(np.ravel(strip(place))).astype(int)
-    above = np.ceil(np.ravel(strip(place))).astype(int)
-    found = _order_statistics(x, np.concatenate([below, above]))
-    low, high = found[..., : below.size], found[..., below.size :]
-    fraction = place % 1
-    if shape_of(fraction):
-        fraction = np.reshape(fraction, (-1,))
-    quantiles = np.moveaxis((1 - fraction) * low + fraction * high, -1, 0)
-    kept = shape_of(keep(x[..., 0], shape_of(a), axis)) if keepdims else shape_of(x)[:-1]
-    return np.reshape(quantiles, shape_of(q) + kept)
+def _shaped(found: Any, a: Any, q: Any, axis: Axis, keepdims: bool) -> Any:
+    """The quantiles, in the shape of q and then of what is not reduced."""
+    shape = shape_of(a)
+    kept = shape_of(keep(found[0], shape, axis)) if keepdims else shape_of(found)[1:]
+    return np.reshape(found, shape_of(q) + kept)
 
 
 _ODD, _EVEN, _Q = Operand((5,)), Operand((3, 4)), Domain(0.3, 0.45)
 _SOME = np.asarray([0.1, 0.7, 0.9], np.float32)  # of the dtype that does not promote
-_AT_TIES = "among equal elements the cotangent goes to those that the sort puts at the places"
+_AT_TIES = "among equal elements the cotangent goes to those that a stable sort puts at the places"
+
+
+def with_holes(x: Any) -> Any:
+    """The array, NaN where both its last indices are 1 or its only one is."""
+    shape = shape_of(x)
+    hole = np.all(np.indices(shape)[-2:] == 1, axis=0)
+    return np.where(hole, np.nan, x)
+
+
+_HOLED, _HOLED_ROWS = Operand((5,), structure=with_holes), Operand((3, 4), structure=with_holes)
+
+_MEDIANS = [
+    *(sample(_ODD), sample(_EVEN), sample(_EVEN, 0), sample(_EVEN, axis=-1, keepdims=True)),
+    *(sample(Operand((2, 3, 2)), axis=(0, -1)), sample(Operand(()))),
+]
+_HOLED_MEDIANS = [sample(_HOLED), sample(_HOLED_ROWS, 0), sample(_HOLED_ROWS, 1, keepdims=True)]
+
+
+def _of_parts(whole: float) -> list[Sample]:
+    """Calls of a quantile at parts of `whole`."""
+    return [
+        *(sample(_ODD, 0.3 * whole), sample(_EVEN, 0.25 * whole), sample(_EVEN, 1.0 * whole, 0)),
+        *(sample(_ODD, 0.5 * whole), sample(Operand(()), 0.5 * whole, keepdims=True)),
+        sample(_EVEN, _SOME[None] * np.float32(whole), axis=-1, keepdims=True),
+        sample(Operand((2, 3, 2)), _SOME * np.float32(whole), axis=(0, -1)),
+        *(sample(_EVEN, _SOME * np.float32(whole), axis=0, method=m) for m in _PLOTTING),
+        *(sample(_EVEN, _SOME * np.float32(whole), axis=1, method=m) for m in _AVERAGING),
+        *(sample(_EVEN, 0.4 * whole, method=m) for m in ("lower", "higher", "nearest")),
+        *(sample(_EVEN, _SOME, axis=1, method=m) for m in ("inverted_cdf", "closest_observation")),
+        sample(_EVEN, 0.4 * whole, 1, method="inverted_cdf", weights=np.asarray([1, 2, 0, 1])),
+    ]
+
+
+_IN_Q = [sample(_ODD, Operand((2,), _Q)), sample(_ODD, Operand((), _Q), method="weibull")]
+_HOLED_PARTS = [
+    *(sample(_HOLED, 0.3), sample(_HOLED_ROWS, _SOME, axis=0)),
+    *(sample(_HOLED_ROWS, _SOME, axis=1, method=m) for m in ("hazen", "midpoint", "lower")),
+    sample(_HOLED, Operand((), _Q)),
+]
+_AT_PLACES = _AT_TIES + "; at the places themselves the derivative in q is 0"
 
 RULES = (
+    derived(np.median, _median(of_present=False), _MEDIANS, _AT_TIES),
+    derived(np.nanmedian, _median(of_present=True), _HOLED_MEDIANS, _AT_TIES),
+    composite(np.quantile, _quantile(np.quantile, False, 1), [*_of_parts(1), *_IN_Q], _AT_PLACES),
+    composite(np.percentile, _quantile(np.percentile, False, 100), _of_parts(100), _AT_TIES),
+    composite(np.nanquantile, _quantile(np.nanquantile, True, 1), _HOLED_PARTS, _AT_PLACES),
     composite(
-        np.median,
-        _median,
-        [
-            *(sample(_ODD), sample(_EVEN), sample(_EVEN, 0), sample(_EVEN, axis=-1, keepdims=True)),
-            *(sample(Operand((2, 3, 2)), axis=(0, -1)), sample(Operand(()))),
-        ],
-        _AT_TIES,
-    ),
-    composite(
-        np.quantile,
-        _quantile,
-        [
-            *(sample(_ODD, 0.3), sample(_EVEN, 0.25), sample(_EVEN, 1.0, 0), sample(_ODD, 0.5)),
-            sample(_EVEN, _SOME[None], axis=-1, keepdims=True),
-            sample(Operand((2, 3, 2)), _SOME, axis=(0, -1)),
-            sample(_ODD, Operand((2,), _Q)),
-            sample(Operand(()), 0.5, keepdims=True),
-        ],
-        _AT_TIES + "; at the places themselves the derivative in q is 0",
-    ),
-    composite(
-        np.percentile,
-        _percentile,
-        [
-            sample(_ODD, 30),
-            sample(_EVEN, np.asarray([25, 50, 75], np.float32), 0),  # exact in single precision
-            sample(_EVEN, 60.0, keepdims=True),
-        ],
+        np.nanpercentile,
+        _quantile(np.nanpercentile, True, 100),
+        [sample(_HOLED_ROWS, 30, 0), sample(_HOLED_ROWS, 60.0, keepdims=True)],
         _AT_TIES,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,14 @@ from tinygrad_ugan.autodiff.primitive import (
     shape_of,
 )
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast, count, keep, spread
+from tinygrad_ugan.autodiff.rules.masked import (
+    masked_max,
+    masked_mean,
+    masked_min,
+    masked_std,
+    masked_sum,
+    masked_var,
+)
 from tinygrad_ugan.autodiff.rules.slopes import root
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
@@ -31,6 +39,8 @@ SAMPLES = [
     sample(Operand((2, 3)), keepdims=True),
     sample(Operand(())),
 ]
+
+_TIES = "equal extremes share the cotangent evenly"
 
 
 def _total(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -44,8 +54,19 @@ def _total_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) 
 total = linear(_total, _total_transpose, SAMPLES)
 
 
-def _sum(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-    return total(cast(a, dtype), axis, keepdims)
+def _sum(
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    if initial is None and where is True:
+        return total(cast(a, dtype), axis, keepdims)
+    initial = 0 if initial is None else initial
+    return masked_sum(a, axis, dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 def _center(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -59,8 +80,17 @@ def _center_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False)
 center = linear(_center, _center_transpose, SAMPLES)
 
 
-def _mean(a: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-    return center(cast(a, dtype), axis, keepdims)
+def _mean(
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    where: Any = True,
+) -> Any:
+    if where is True:
+        return center(cast(a, dtype), axis, keepdims)
+    return masked_mean(a, axis, dtype, keepdims=keepdims, where=where)
 
 
 def _average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
@@ -92,18 +122,57 @@ def _weights_like(a: Any, axis: Axis, weights: Any) -> Any:
 
 
 def _var(
-    a: Any, axis: Axis = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
+    if not (where is True and mean is None and correction is None):
+        options = _spread_options(ddof, keepdims, where, mean, correction)
+        return masked_var(a, axis, dtype, **options)
     a = cast(a, dtype)
     deviation = a - np.mean(a, axis=axis, keepdims=True)
     freedom = max(count(shape_of(a), axis) - ddof, 0)
     return np.sum(np.square(deviation), axis=axis, keepdims=keepdims) / freedom
 
 
+def _spread_options(
+    ddof: float, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> dict[str, Any]:
+    """The arguments of np.var and np.std, without those that it takes for given if they are."""
+    options = {"ddof": ddof, "keepdims": keepdims, "where": where}
+    given = {"mean": mean, "correction": correction}
+    return options | {name: value for name, value in given.items() if value is not None}
+
+
 def _std(
-    a: Any, axis: Axis = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
+    if not (where is True and mean is None and correction is None):
+        options = _spread_options(ddof, keepdims, where, mean, correction)
+        return masked_std(a, axis, dtype, **options)
     return root(np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims), 2)
+
+
+def _largest(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.max(a, axis, keepdims=keepdims)
+
+
+def _smallest(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.min(a, axis, keepdims=keepdims)
 
 
 def _extreme_jvp(
@@ -121,7 +190,7 @@ def _extreme_vjp(
     return [spread(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
 
 
-def _extreme_options(a: Any, axis: Axis = None, *, keepdims: bool = False) -> tuple[Axis, bool]:
+def _extreme_options(a: Any, axis: Axis = None, keepdims: bool = False) -> tuple[Axis, bool]:
     return axis, keepdims
 
 
@@ -129,6 +198,30 @@ def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
     """The weight of each element in its maximum: equal shares for those that attain it."""
     attained = x == keep(ans, shape_of(x), axis)
     return (attained / np.sum(attained, axis=axis, keepdims=True)).astype(x.dtype)
+
+
+largest = general(_largest, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES)
+smallest = general(_smallest, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES)
+
+
+def _extreme(extreme: Callable[..., Any], masked: Callable[..., Any]) -> Callable[..., Any]:
+    def reduction(
+        a: Any,
+        axis: Axis = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        if initial is None and where is True:
+            return extreme(a, axis, keepdims)
+        options = {} if initial is None else {"initial": initial}
+        return masked(a, axis, keepdims=keepdims, where=where, **options)
+
+    return reduction
+
+
+_max, _min = _extreme(largest, masked_max), _extreme(smallest, masked_min)
 
 
 def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -143,28 +236,38 @@ _WEIGHTED = [
     sample(Operand((2, 3, 4)), (2, 0), Operand((4, 2), POSITIVE)),
     sample(np.asarray([1, -2, 0], np.float32), None, Operand((3,), POSITIVE)),
 ]
+_MASK = np.array([True, False, True, True])
+MASKED = [
+    *(sample(Operand((3, 4)), -1, where=_MASK), sample(Operand((3, 4)), where=_MASK)),
+    sample(Operand((3, 4)), 0, keepdims=True, where=np.ones((3, 4), bool)),
+]
+STARTED = [
+    *(sample(Operand((3, 4)), -1, initial=start, where=_MASK) for start in (-9.0, 9.0)),
+    sample(Operand((3, 4)), initial=0.25),
+]
+_MEAN = np.asarray([[0, 0.5, -1, 2]], np.float32)
+_ABOUT = [sample(Operand((3, 4)), 1, correction=1), sample(Operand((3, 4)), 0, mean=_MEAN)]
 _PROPER = [s for s in SAMPLES if s.args[0].shape]  # one number has no spread
-
-_TIES = "equal extremes share the cotangent evenly"
 
 # fmt: off
 _SUMS = (
-    composite(np.sum, _sum, SAMPLES + _DTYPE),
-    composite(np.mean, _mean, SAMPLES + _DTYPE),
+    composite(np.sum, _sum, SAMPLES + _DTYPE + MASKED + STARTED),
+    composite(np.mean, _mean, SAMPLES + _DTYPE + MASKED),
     composite(np.average, _average, SAMPLES + _WEIGHTED),
-    composite(np.var, _var, SAMPLES + _DDOF),
-    composite(np.std, _std, _PROPER + _DDOF, convention="0 where the variance is 0, and then NaN"),
+    composite(np.var, _var, SAMPLES + _DDOF + MASKED + _ABOUT),
+    composite(np.std, _std, _PROPER + _DDOF + MASKED + _ABOUT,
+              convention="0 where the variance is 0, and then NaN"),
 )
 
 _EXTREMES = (
-    general(np.max,  _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
-    general(np.min,  _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
-    general(np.amax, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
-    general(np.amin, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES, _extreme_options),
+    composite(np.max,  _max, SAMPLES + STARTED, _TIES),
+    composite(np.min,  _min, SAMPLES + STARTED, _TIES),
+    composite(np.amax, _max, SAMPLES, _TIES),
+    composite(np.amin, _min, SAMPLES, _TIES),
     composite(np.ptp, _ptp, SAMPLES, _TIES),
 )
 # fmt: on
 
-RULES = (total, center, *_SUMS, *_EXTREMES)
+RULES = (total, center, largest, smallest, *_SUMS, *_EXTREMES)
 
 CONSTANTS = (np.argmax, np.argmin, np.any, np.all, np.count_nonzero)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import Operand, as_operand, composite, sample, shape_of
 from tinygrad_ugan.autodiff.rules.axes import Axis, keep
+from tinygrad_ugan.autodiff.rules.derived import derived
 
 
 def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
@@ -52,10 +53,34 @@ def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(np.moveaxis(x, axis, 0))
 
 
+def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+    return x.astype(dtype)
+
+
+def _matvec(x1: Any, x2: Any) -> Any:
+    return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
+
+
+def _vecmat(x1: Any, x2: Any) -> Any:
+    return np.squeeze(np.matmul(np.expand_dims(x1, -2), x2), -2)
+
+
 _V, _M, _A = Operand((3,)), Operand((3, 4)), Operand((2, 3, 4))
 _SAMPLES = [sample(_V), sample(_A, axis=1), sample(_M, axis=-1, include_initial=True)]
 
+# NumPy has had these since 2.2.
+_SINCE_2_2 = {
+    "matvec": (_matvec, [sample(_M, Operand((4,))), sample(_A, Operand((2, 4)))]),
+    "vecmat": (_vecmat, [sample(_V, _M), sample(Operand((2, 3)), _A)]),
+}
+
 RULES = (
+    *(
+        derived(getattr(np, name), composition, samples)
+        for name, (composition, samples) in _SINCE_2_2.items()
+        if hasattr(np, name)
+    ),
+    composite(np.astype, _astype, [sample(_M, np.dtype(np.float64))]),
     composite(np.vecdot, lambda x1, x2: np.sum(x1 * x2, -1), [sample(_V, _V), sample(_A, _M)]),
     composite(np.linalg.vecdot, _vecdot, [sample(_A, _M), sample(_A, Operand((3, 1)), axis=-2)]),
     composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2), [sample(_A, Operand((4, 2)))]),

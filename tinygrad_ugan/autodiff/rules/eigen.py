@@ -1,0 +1,179 @@
+"""Eigenvalues and eigenvectors of any real matrix that has real ones; what else inverts arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    Primitive,
+    Sample,
+    as_array,
+    composite,
+    general,
+    sample,
+    shape_of,
+    strip,
+)
+from tinygrad_ugan.autodiff.rules.derived import derived
+from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.errors import NotDifferentiableError
+
+EigResult = type(np.linalg.eig(np.eye(1)))
+
+
+def _real_eig(a: Any) -> tuple[Any, Any]:
+    w, v = np.linalg.eig(a)
+    if np.iscomplexobj(w):
+        raise NotDifferentiableError(
+            "numpy.linalg.eig and eigvals differentiate where all eigenvalues are real, and here "
+            "some are complex; of a symmetric matrix use np.linalg.eigh or eigvalsh"
+        )
+    return w, v
+
+
+# Two primitives: the eigenvalues alone have a first derivative where some of them are equal.
+def _eigenvalues(a: Any) -> Any:
+    return _real_eig(a)[0]
+
+
+def _eigenvalues_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    v = eigenvectors(args[0])
+    return np.diagonal(np.linalg.solve(v, tangents[0] @ v), 0, -2, -1)
+
+
+def _eigenvalues_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    v = eigenvectors(args[0])
+    return [np.linalg.solve(mT(v), cotangent[..., :, None] * mT(v))]
+
+
+def _eigenvectors(a: Any) -> Any:
+    return _real_eig(a)[1]
+
+
+def _eigenvectors_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    inner = np.linalg.solve(ans, tangents[0] @ ans)
+    return _across(ans, ans @ _over_gaps(inner, args[0]))
+
+
+def _eigenvectors_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    inner = _over_gaps(mT(ans) @ _across(ans, cotangent), args[0])
+    return [np.linalg.solve(mT(ans), inner @ mT(ans))]
+
+
+def _over_gaps(x: Any, a: Any) -> Any:
+    """``x_ij / (w_j - w_i)``: 0 on the diagonal, NaN at equal eigenvalues."""
+    w = eigenvalues(a)
+    gaps = w[..., None, :] - w[..., :, None]
+    equal = strip(gaps) == 0
+    of_equal = np.where(np.eye(shape_of(w)[-1], dtype=bool), 0, np.nan).astype(w.dtype)
+    return x * np.where(equal, of_equal, 1 / np.where(equal, 1, gaps))
+
+
+def _across(v: Any, t: Any) -> Any:
+    """What of t is orthogonal to v, column by column: the length of v stays 1."""
+    return t - v * np.sum(v * t, axis=-2, keepdims=True)
+
+
+def _fix_signs(v: Any) -> Any:
+    """The vectors with a positive diagonal."""
+    return v * np.sign(np.diagonal(v, 0, -2, -1))[..., None, :]
+
+
+def _fix_eigenvectors(result: Any) -> Any:
+    return result[0], _fix_signs(result[1])
+
+
+_SQUARE = Operand((3, 3), structure=spread)
+_STACK = Operand((2, 3, 3), structure=spread)
+_WIDE = Operand((2, 4), structure=spread)
+
+eigenvalues: Primitive = general(
+    _eigenvalues, _eigenvalues_jvp, _eigenvalues_vjp, [sample(_SQUARE), sample(_STACK)]
+)
+eigenvectors: Primitive = general(
+    _eigenvectors,
+    _eigenvectors_jvp,
+    _eigenvectors_vjp,
+    [Sample((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
+    convention="NaN where eigenvalues are equal",
+)
+
+
+def _cond(x: Any, p: Any = None) -> Any:
+    x = as_array(x)
+    if p in (None, 2, -2):
+        s = np.linalg.svd(x, compute_uv=False)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    both = (np.linalg.norm(y, p, (-2, -1)) for y in (x, np.linalg.inv(x)))
+    return math.prod(both)
+
+
+def _tensorinv(a: Any, ind: int = 2) -> Any:
+    a = as_array(a)
+    rows, columns = shape_of(a)[:ind], shape_of(a)[ind:]
+    matrix = np.reshape(a, (math.prod(rows), -1))
+    return np.reshape(np.linalg.inv(matrix), columns + rows)
+
+
+def _tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
+    a, b = as_array(a), as_array(b)
+    rank = len(shape_of(a))
+    if axes is not None:
+        a = np.moveaxis(a, tuple(axes), tuple(range(rank - len(axes), rank)))
+    shape = shape_of(a)[len(shape_of(b)) :]
+    matrix = np.reshape(a, (-1, math.prod(shape)))
+    return np.reshape(np.linalg.solve(matrix, np.ravel(b)), shape)
+
+
+def _spread_tensor(x: Any) -> Any:
+    """A tensor of shape (2, 3, 3, 2) that is a well-conditioned matrix from the last two axes."""
+    return np.reshape(spread(np.reshape(x, (6, 6))), (2, 3, 3, 2))
+
+
+_TENSOR = Operand((2, 3, 3, 2), structure=_spread_tensor)
+_REAL = "complex eigenvalues are refused; NaN for the vectors of equal ones"
+
+RULES = (
+    eigenvalues,
+    eigenvectors,
+    composite(
+        np.linalg.eig,
+        lambda a: EigResult(eigenvalues(a), eigenvectors(a)),
+        [Sample((x,), {}, _fix_eigenvectors) for x in (_SQUARE, _STACK)],
+        _REAL,
+    ),
+    derived(
+        np.linalg.eigvals,
+        lambda a: eigenvalues(a),
+        [sample(_SQUARE), sample(_STACK)],
+        _REAL,
+    ),
+    derived(
+        np.linalg.cond,
+        _cond,
+        [
+            *(sample(_SQUARE), sample(_STACK, 2), sample(_WIDE, -2), sample(_SQUARE, "fro")),
+            *(sample(_SQUARE, p) for p in (1, -1, np.inf, -np.inf, "nuc")),
+        ],
+    ),
+    derived(np.linalg.tensorinv, _tensorinv, [sample(_TENSOR), sample(_SQUARE, ind=1)]),
+    derived(
+        np.linalg.tensorsolve,
+        _tensorsolve,
+        [sample(_TENSOR, Operand((2, 3))), sample(_SQUARE, Operand((3,)), (0,))],
+    ),
+)

@@ -1,0 +1,96 @@
+"""Functions of signals: correlations, windows, phases, shifts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    as_array,
+    elementwise,
+    sample,
+    shape_of,
+    strip,
+)
+from tinygrad_ugan.autodiff.rules.derived import derived
+from tinygrad_ugan.autodiff.rules.indexing import selection
+
+
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """The convolution with the one that is shorter, reversed."""
+    a, v = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v))
+    if len(a) >= len(v):
+        return np.convolve(a, v[::-1], mode)
+    return np.convolve(v, a[::-1], mode)[::-1]
+
+
+def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    differences = np.diff(np.ravel(as_array(ary)))
+    ends = (to_begin, differences, to_end)
+    return np.concatenate([np.ravel(as_array(x)) for x in ends if x is not None])
+
+
+def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
+    """The phases, plus as many periods as NumPy adds."""
+    p, bare = as_array(p), np.asarray(strip(p))
+    unwrapped = np.unwrap(bare, strip(discont), axis, period=strip(period))
+    return p + np.rint((unwrapped - bare) / strip(period)) * period
+
+
+def _trim_zeros(filt: Any, trim: str = "fb") -> Any:
+    filt = as_array(filt)
+    nonzero = np.flatnonzero(strip(filt))
+    if nonzero.size == 0:
+        return filt[:0]
+    first = nonzero[0] if "f" in trim.lower() else 0
+    return filt[first : nonzero[-1] + 1 if "b" in trim.lower() else len(filt)]
+
+
+def _i1(x: Any) -> Any:
+    """The derivative of the Bessel function i0; SciPy is read only for it."""
+    from scipy import special
+
+    return special.i1(x)
+
+
+def _with_zeros(x: Any) -> Any:
+    """The array with a zero at either end and one inside."""
+    n = shape_of(x)[0]
+    return np.where(np.isin(np.arange(n), (0, 2, n - 1)), 0, x)
+
+
+_V, _M, _A = Operand((5,)), Operand((3, 4)), Operand((2, 3, 4))
+_TRIMMED = Operand((5,), structure=_with_zeros)
+_STEPS = Operand((5,), structure=lambda x: x / 10 + 4 * np.arange(5, dtype=x.dtype))
+
+_CORRELATIONS = [
+    *(sample(_V, Operand((n,)), mode) for n in (3, 4) for mode in ("full", "same", "valid")),
+    *(sample(Operand((n,)), _V, mode=mode) for n in (2, 4) for mode in ("full", "same", "valid")),
+    sample(_V, _V),
+]
+
+RULES = (
+    derived(np.correlate, _correlate, _CORRELATIONS),
+    derived(
+        np.ediff1d,
+        _ediff1d,
+        [sample(_V), sample(_M, Operand((2,)), Operand(())), sample(_V, to_begin=1.0)],
+    ),
+    derived(
+        np.unwrap,
+        _unwrap,
+        [sample(_STEPS), sample(_V, 2.0), sample(_A, axis=1, period=4.0)],
+        "at jumps, the derivative of the branch that NumPy takes",
+    ),
+    derived(np.trim_zeros, _trim_zeros, [sample(_TRIMMED), sample(_TRIMMED, "f"), sample(_V, "b")]),
+    elementwise(np.i0, lambda ans, x: _i1(x)),
+    selection(np.fft.fftshift, [sample(_V), sample(_M), sample(_A, (0, -1)), sample(_A, axes=1)]),
+    selection(np.fft.ifftshift, [sample(_V), sample(_M), sample(_A, (0, -1)), sample(_A, axes=1)]),
+    selection(
+        sliding_window_view,
+        [sample(_V, 3), sample(_M, (2, 3)), sample(_A, 2, axis=-1), sample(_A, (2, 1), (1, 2))],
+    ),
+)
