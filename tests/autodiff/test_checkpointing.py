@@ -8,7 +8,6 @@ import pytest
 import tinygrad_ugan as ug
 from tests.autodiff.checks import check_modes
 from tests.oracles import relative_error
-from tinygrad_ugan.errors import NotDifferentiableError
 
 
 def layer(w, h):
@@ -91,13 +90,58 @@ def test_a_value_traced_further_out_may_be_used_from_around():
     assert ug.jvp(slope, (3.0,), (1.0,))[1] == 12.0
 
 
-@pytest.mark.parametrize("derive", [ug.grad, lambda f: lambda x: ug.jvp(f, (x,), (1.0,))])
-def test_a_value_traced_here_has_to_be_an_argument(derive):
-    def f(x):
-        return ug.checkpoint(lambda y: x * y)(2 * x)
+def closures(checkpoint):
+    """The network with its weights, its input or both captured, and one that captures in turn."""
 
-    with pytest.raises(NotDifferentiableError, match=r"<lambda> uses a traced value.*argument"):
-        derive(f)(1.0)
+    def of_input(w, x):
+        for _ in range(3):
+            x = checkpoint(lambda x: layer(w, x))(x)
+        return np.sum(x * x)
+
+    def of_weights(w, x):
+        for _ in range(3):
+            x = checkpoint(lambda w, x=x: layer(w, x))(w)
+        return np.sum(x * x)
+
+    def of_nothing(w, x):
+        for _ in range(3):
+            x = checkpoint(lambda x=x: layer(w, x))()
+        return np.sum(x * x)
+
+    def nested(w, x):
+        return checkpoint(lambda x: np.sum(checkpoint(lambda: layer(w, x) * x)() + layer(w, x)))(x)
+
+    def passed_through(w, x):
+        a, b, c = checkpoint(lambda x: (w, x @ w, 2 * x))(x)
+        return np.sum(b * c) + np.sum(a * a * a)
+
+    def with_a_gradient_inside(w, x):
+        def inner(x):
+            slope = ug.grad(lambda y: np.sum(checkpoint(lambda y: layer(w, y) * x)(y)))(x)
+            return np.sum(np.sin(slope))
+
+        return checkpoint(inner)(x)
+
+    return [of_input, of_weights, of_nothing, nested, passed_through, with_a_gradient_inside]
+
+
+@pytest.mark.parametrize("i", range(6))
+def test_what_is_captured_has_its_derivative_to_third_order(i, args, rng):
+    f, expected = closures(ug.checkpoint)[i], closures(lambda f: f)[i]
+    check_modes(f, args, rng, order=3)
+    for derive in (
+        lambda f: ug.grad(f, argnums=(0, 1)),
+        lambda f: lambda w, x: ug.hessian(f)(w, x),
+        lambda f: lambda w, x: ug.jvp(lambda w: ug.grad(f)(w, x), (w,), (w,)),
+        lambda f: lambda w, x: ug.grad(lambda w: ug.jvp(lambda x: f(w, x), (x,), (x,))[1])(w),
+        lambda f: lambda w, x: ug.grad(lambda w: np.sum(ug.grad(lambda x: f(w, x))(x) ** 2))(w),
+    ):
+        assert relative_error(derive(f)(*args), derive(expected)(*args)) < 1e-14
+
+
+@pytest.mark.parametrize("derive", [ug.grad, lambda f: lambda x: ug.jvp(f, (x,), (1.0,))[1]])
+def test_a_value_traced_here_need_not_be_an_argument(derive):
+    assert derive(lambda x: ug.checkpoint(lambda y: x * y)(2 * x))(3.0) == 12.0
 
 
 def peak_of_gradient(f, x):
@@ -127,6 +171,8 @@ def test_saves_memory():
         return f
 
     x = np.full(20_000, 0.5)
+    captured = chain(lambda x: ug.checkpoint(lambda: piece(x))())
     # The tape of 100 steps against that of 10 pieces and, on the way back, of the 10 steps of one.
     assert peak_of_gradient(chain(piece), x) > n * n * x.nbytes
     assert peak_of_gradient(chain(ug.checkpoint(piece)), x) < 3 * n * x.nbytes
+    assert peak_of_gradient(captured, x) < 3 * n * x.nbytes

@@ -8,6 +8,7 @@ far; every result is a child of that node and hands it one part.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import optree
@@ -49,12 +50,22 @@ class Traced:
         Theirs.
     """
 
-    def __init__(self, leaves: Sequence[Any]) -> None:
-        self.level = max((x.level for x in leaves if isinstance(x, Tracer)), default=0)
+    def __init__(self, leaves: Sequence[Any], seen_from: Tracer | None = None) -> None:
+        """Look from the level of `seen_from` if that is higher than those of all leaves."""
+        tracers = [x for x in (*leaves, seen_from) if isinstance(x, Tracer)]
+        highest = max(tracers, key=attrgetter("level"), default=None)
+        self.level = 0 if highest is None else highest.level
         self.values = [x.value if is_at(x, self.level) else x for x in leaves]
         self.places = [i for i, x in enumerate(leaves) if is_at(x, self.level)]
         self.nodes = [leaves[i].node for i in self.places]
-        self._tracer = leaves[self.places[0]].__class__ if self.level else Tracer
+        self._tracer = Tracer if highest is None else highest.__class__
+
+    def with_own_nodes(self) -> tuple[list[Any], list[Node]]:
+        """The leaves, those at this level on nodes that nothing else knows; and these nodes."""
+        leaves, nodes = list(self.values), [Node() for _ in self.places]
+        for i, node in zip(self.places, nodes, strict=True):
+            leaves[i] = self._tracer(leaves[i], self.level, node)
+        return leaves, nodes
 
     @property
     def is_forward(self) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import optree
 
-from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
-from tinygrad_ugan.autodiff.leaves import restrict
+from tinygrad_ugan.autodiff.calls import Traced
+from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer, backward, tape
+from tinygrad_ugan.autodiff.leaves import is_at, restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 
 
@@ -24,18 +26,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        ``f(*args, **kwargs)`` of pytrees, without side effects: it runs more than once. What is
-        differentiated has to come in as an argument.
+        ``f(*args, **kwargs)`` of pytrees, without side effects: it runs more than once. It may use
+        tensors from around itself as well as its arguments.
 
     Returns
     -------
     callable
         Takes what `f` takes and returns what it returns.
-
-    Raises
-    ------
-    NotDifferentiableError
-        When called: if `f` uses a traced value that is not among its arguments.
 
     Examples
     --------
@@ -59,21 +56,16 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             args, kwargs = optree.tree_unflatten(treedef, leaves)
             return f(*args, **kwargs)
 
-        return _checkpointed(of_leaves, leaves, getattr(f, "__name__", "f"))
+        return _checkpointed(of_leaves, leaves)
 
     return wrapped
 
 
-def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any], name: str = "") -> Any:
-    """``f(*leaves)``; what it is to the levels below is checkpointed in its turn.
-
-    The caller's own function, which has a name, must not use values traced around it. That they
-    are traced below, in a derivative of a derivative, is no fault: there they are remembered.
-    """
-    traced = Traced(leaves)
+def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any]) -> Any:
+    """``f(*leaves)``; what it is to the levels below is checkpointed in its turn."""
+    traced, since, n = Traced(leaves), Node().index, len(leaves)
     if traced.level == 0:
-        return f(*leaves)
-    n = len(leaves)
+        return _of_captured(f, leaves, f(*leaves), since)
 
     def push(*values_and_tangents: Any) -> Any:
         g, primals = restrict(f, traced.places, values_and_tangents[:n], {})
@@ -89,11 +81,47 @@ def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any], name: str = "") 
         out, pushed = _checkpointed(push, [*traced.values, *tangents])
     else:
         out = _checkpointed(f, traced.values)
-    if traced.reaches(out):
-        if name:
-            raise uses_traced_value(name)
-        return f(*leaves)
+    highest = _highest(out)
+    if highest is not None and highest.level >= traced.level:
+        is_complete = highest.level == traced.level and not traced.is_forward
+        return _of_captured(f, leaves, out if is_complete else f(*leaves), since)
     if traced.is_forward:
         return traced.push(out, pushed)
     out_treedef = optree.tree_structure(out)
     return traced.record(out, lambda cotangents: _checkpointed(pull, [*traced.values, *cotangents]))
+
+
+def _of_captured(f: Callable[..., Any], leaves: Sequence[Any], out: Any, since: int) -> Any:
+    """`out`, which f computed from `leaves` and from tensors that it found around itself.
+
+    Of its tape only the beginnings are kept: the nodes of the captured tensors, which are those
+    older than the call. On the way back f runs again, on leaves with nodes of their own, and the
+    tape of that run ends at the very same captured nodes.
+    """
+    highest = _highest(out)
+    if highest is None or isinstance(highest.node, Tangent):
+        return out
+    traced = Traced(leaves, highest)
+    ends = [x.node for x in optree.tree_leaves(out) if is_at(x, traced.level)]
+    parents = (parent for node in tape(ends, since) for parent in node.parents)
+    captured = list(dict.fromkeys(x for x in (*ends, *parents) if x.index < since))
+
+    def pullback(cotangents: list[Any]) -> Sequence[Any]:
+        since = Node().index
+        fresh, roots = traced.with_own_nodes()
+        again = optree.tree_leaves(f(*fresh))
+        seeds: dict[Node, Any] = {}
+        for x, cotangent in zip(again, cotangents, strict=True):
+            if cotangent is not None and is_at(x, traced.level):
+                seeds[x.node] = seeds[x.node] + cotangent if x.node in seeds else cotangent
+        found = backward(tape(seeds, since), seeds)
+        return [(found | seeds).get(node) for node in (*roots, *captured)]
+
+    traced.nodes += captured
+    return traced.record(out, pullback, sparse=True)
+
+
+def _highest(out: Any) -> Tracer | None:
+    """The result of the highest level."""
+    tracers = (x for x in optree.tree_leaves(out) if isinstance(x, Tracer))
+    return max(tracers, key=attrgetter("level"), default=None)

@@ -139,13 +139,16 @@ class Tangent:
         return Tangent(primitive.jvp(traced, ans, args, params, tangents))
 
 
-def tape(nodes: Iterable[Node]) -> list[Node]:
-    """All nodes that `nodes` were computed from, themselves included, the newest first."""
-    seen = set(nodes)
+def tape(nodes: Iterable[Node], since: int = 0) -> list[Node]:
+    """All nodes that `nodes` were computed from, themselves included, the newest first.
+
+    Those with an index below `since` are left out, and what is behind them.
+    """
+    seen = {node for node in nodes if node.index >= since}
     stack = list(seen)
     while stack:
         for parent in stack.pop().parents:
-            if parent not in seen:
+            if parent not in seen and parent.index >= since:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=attrgetter("index"), reverse=True)
@@ -159,7 +162,7 @@ def backward(tape: Iterable[Node], cotangents: dict[Node, Any]) -> dict[Node, An
     tape : iterable of Node
         The newest first, as `tape` gives it.
     cotangents : dict
-        The cotangents of the outputs. It is used up.
+        The cotangents of the outputs. It is used up, but for what nodes outside the tape get.
 
     Returns
     -------
