@@ -6,6 +6,9 @@
 array([1., 1.])
 """
 
+import importlib
+from typing import Any
+
 from tinygrad_ugan import autodiff, check, data, gan, nn, optim, unroll, viz
 from tinygrad_ugan.autodiff import (
     Tensor,
@@ -31,6 +34,9 @@ from tinygrad_ugan.unroll.fused import warmup
 
 __version__ = "0.1.0"
 
+#: Read when first used: importing SciPy takes longer than all the rest.
+_IN_PLACE_OF_SCIPY = ("special",)
+
 __all__ = [
     "Tensor",
     "array",
@@ -54,6 +60,7 @@ __all__ = [
     "primitive",
     "set_num_threads",
     "softmax",
+    "special",
     "stop_gradient",
     "unroll",
     "value_and_grad",
@@ -61,3 +68,9 @@ __all__ = [
     "vjp",
     "warmup",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _IN_PLACE_OF_SCIPY:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

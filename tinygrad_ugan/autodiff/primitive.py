@@ -19,6 +19,8 @@ its own higher-order rule.
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,6 +104,8 @@ class Primitive:
         What is returned at points where the function has no derivative.
     arguments : Arguments
         The arguments of `function` that the rule understands.
+    constants : tuple of (int, str)
+        Place and name of the arguments in which no derivative is known: a tensor is refused there.
     """
 
     name: str
@@ -113,9 +117,16 @@ class Primitive:
     samples: tuple[Sample, ...]
     convention: str = ""
     arguments: Arguments = field(default_factory=Arguments)
+    constants: tuple[tuple[int, str], ...] = ()
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors; by keyword come constants only."""
+        for place, name in self.constants:
+            if isinstance(args[place], Tracer):
+                raise NotDifferentiableError(
+                    f"{self.name} has no derivative rule in {name}; hand it a plain number or "
+                    "array there, or cut the derivative with stop_gradient"
+                )
         for name, value in params.items():
             if isinstance(value, Tracer):
                 raise NotDifferentiableError(
@@ -161,7 +172,7 @@ def composite(
 
 def elementwise(
     function: Callable[..., Any],
-    *partials: Callable[..., Any] | int,
+    *partials: Callable[..., Any] | int | None,
     implementation: Callable[..., Any] | None = None,
     domain: Domain | Sequence[Domain] = REAL,
     samples: Sequence[Sample] | None = None,
@@ -175,7 +186,7 @@ def elementwise(
         A NumPy ufunc, or any function with its manners.
     *partials : callable or int
         One for each argument: the partial derivative as an expression in ``(ans, *args)``, or the
-        integer 1, -1 or 0 where it is that constant.
+        integer 1, -1 or 0 where it is that constant, or None where none is known.
     implementation : callable, optional
         What runs on bare arrays, where that is not `function` itself.
     domain : Domain or sequence of Domain
@@ -212,6 +223,7 @@ def elementwise(
         samples=_broadcasting_samples(domains) if samples is None else tuple(samples),
         convention=convention,
         arguments=Arguments(len(partials), len(partials), frozenset()),
+        constants=_constants(partials),
     )
 
 
@@ -353,6 +365,16 @@ def match_dtype(derivative: Any, x: Any) -> Any:
     return derivative.astype(dtype)
 
 
+def in_common_dtype(result: Any, *operands: Any) -> Any:
+    """A result in the dtype that its operands have in common; Python's numbers are weak."""
+    return np.asarray(result, np.result_type(*operands))[()]
+
+
+def double(constant: Any) -> Any:
+    """A constant as float64, so that sums and products of constants are not rounded to float32."""
+    return np.asarray(constant, float)[()]
+
+
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of an array, a tensor or a Python number."""
     return getattr(x, "shape", ())
@@ -379,6 +401,15 @@ def _name(function: Callable[..., Any]) -> str:
     return function.__name__.lstrip("_")
 
 
+def _constants(partials: Sequence[Any]) -> tuple[tuple[int, str], ...]:
+    """Place and name of the arguments without a partial derivative; the others' tell the names."""
+    places = [i for i, partial in enumerate(partials) if partial is None]
+    if not places:
+        return ()
+    _, *names = inspect.signature(next(filter(callable, partials))).parameters
+    return tuple((i, names[i]) for i in places)
+
+
 def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
     """Make the multiplication of a derivative by a partial derivative."""
     if partial == 0:
@@ -388,6 +419,19 @@ def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
     if partial == -1:
         return lambda derivative, ans, args: -derivative
     return lambda derivative, ans, args: derivative * partial(ans, *args)
+
+
+def samples_with(*rows: tuple[Any, ...], domain: Domain = REAL) -> tuple[Sample, ...]:
+    """Sample calls of which all arguments but the last are constants, a row of them each.
+
+    The constants are float32, so that they leave the operand its own dtype: some of SciPy's
+    functions take Python's numbers for float64.
+    """
+    shapes = itertools.cycle([(3,), (), (2, 1)])
+    return tuple(
+        Sample((*map(np.float32, row), Operand(shape, domain)))
+        for row, shape in zip(rows, shapes, strict=False)
+    )
 
 
 def _broadcasting_samples(domains: Sequence[Domain]) -> tuple[Sample, ...]:
