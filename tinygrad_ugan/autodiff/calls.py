@@ -13,7 +13,8 @@ from typing import Any
 
 import optree
 
-from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer
+from tinygrad_ugan.autodiff.core import Tangent, Tracer
+from tinygrad_ugan.autodiff.keeping import Entry
 from tinygrad_ugan.autodiff.leaves import is_at, value_beneath, zeros_of
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -60,9 +61,9 @@ class Traced:
         self.nodes = [leaves[i].node for i in self.places]
         self._tracer = Tracer if highest is None else highest.__class__
 
-    def with_own_nodes(self) -> tuple[list[Any], list[Node]]:
+    def with_own_nodes(self) -> tuple[list[Any], list[Entry]]:
         """The leaves, those at this level on nodes that nothing else knows; and these nodes."""
-        leaves, nodes = list(self.values), [Node() for _ in self.places]
+        leaves, nodes = list(self.values), [Entry() for _ in self.places]
         for i, node in zip(self.places, nodes, strict=True):
             leaves[i] = self._tracer(leaves[i], self.level, node)
         return leaves, nodes
@@ -91,9 +92,9 @@ class Traced:
             absent = (lambda y: None) if sparse else zeros_of
             return pullback([parts[i] if i in parts else absent(y) for i, y in enumerate(values)])
 
-        call = Node(self.nodes, pull)
+        call = Entry(self.nodes, pull)
         results = [
-            y if _is_constant(y) else self._tracer(y, self.level, Node([call], _hand(i)))
+            y if _is_constant(y) else self._tracer(y, self.level, Entry([call], _hand(i)))
             for i, y in enumerate(values)
         ]
         return optree.tree_unflatten(treedef, results)

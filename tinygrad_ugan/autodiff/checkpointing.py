@@ -7,12 +7,16 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.calls import Traced
 from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer, backward, tape
+from tinygrad_ugan.autodiff.keeping import kept
 from tinygrad_ugan.autodiff.leaves import is_at, restrict
+from tinygrad_ugan.autodiff.primitive import strip
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
+from tinygrad_ugan.errors import ArgumentError
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,13 +30,19 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        ``f(*args, **kwargs)`` of pytrees, without side effects: it runs more than once. It may use
-        tensors from around itself as well as its arguments.
+        ``f(*args, **kwargs)`` of pytrees, without side effects: it runs more than once, and has to
+        return the same each time. It may use tensors from around itself as well as its arguments.
 
     Returns
     -------
     callable
         Takes what `f` takes and returns what it returns.
+
+    Raises
+    ------
+    ArgumentError
+        From the pullback: if `f` returns something else when it is evaluated again, because an
+        array, a loop's variable or a generator of random numbers that it looks at has changed.
 
     Examples
     --------
@@ -51,21 +61,58 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = optree.tree_flatten((args, kwargs))
+        places = [i for i, x in enumerate(leaves) if isinstance(x, Tracer)]
+        first: list[list[tuple[Any, ...]]] = []
 
         def of_leaves(*leaves: Any) -> Any:
             args, kwargs = optree.tree_unflatten(treedef, leaves)
-            return f(*args, **kwargs)
+            out = f(*args, **kwargs)
+            first.append([_fingerprint(strip(x)) for x in optree.tree_leaves(out)])
+            if first[0] != first[-1]:
+                raise _is_no_function(name)
+            del first[1:]
+            return out
 
-        return _checkpointed(of_leaves, leaves)
+        def forward(*leaves: Any) -> Any:
+            """The first evaluation, traced as the later ones are: to the bit the same."""
+            g, primals = restrict(of_leaves, places, leaves, {})
+            return vjp(g, *primals)[0]
+
+        name = getattr(f, "__name__", "f")
+        if not places:
+            return _checkpointed(of_leaves, leaves)
+        return _checkpointed(of_leaves, [kept(x) for x in leaves], forward)
 
     return wrapped
 
 
-def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any]) -> Any:
-    """``f(*leaves)``; what it is to the levels below is checkpointed in its turn."""
+def _fingerprint(x: Any) -> tuple[Any, ...]:
+    """What tells a result from another: one number for its bits."""
+    if not isinstance(x, np.ndarray | np.generic):
+        return (x,)
+    return x.shape, x.dtype, hash(x.tobytes())
+
+
+def _is_no_function(name: str) -> ArgumentError:
+    return ArgumentError(
+        name,
+        "another result when it was evaluated again",
+        "a checkpointed function that depends on its arguments alone",
+        "an array that it uses has been written to, a variable has changed, or it draws random "
+        "numbers; hand these in as arguments",
+    )
+
+
+def _checkpointed(
+    f: Callable[..., Any], leaves: Sequence[Any], first: Callable[..., Any] | None = None
+) -> Any:
+    """``f(*leaves)``; what it is to the levels below is checkpointed in its turn.
+
+    Where none of the leaves is traced any more, it is `first` that runs, if there is one.
+    """
     traced, since, n = Traced(leaves), Node().index, len(leaves)
     if traced.level == 0:
-        return _of_captured(f, leaves, f(*leaves), since)
+        return _of_captured(f, leaves, (first or f)(*leaves), since)
 
     def push(*values_and_tangents: Any) -> Any:
         g, primals = restrict(f, traced.places, values_and_tangents[:n], {})
@@ -80,7 +127,7 @@ def _checkpointed(f: Callable[..., Any], leaves: Sequence[Any]) -> Any:
         tangents = [node.tangent for node in traced.nodes]
         out, pushed = _checkpointed(push, [*traced.values, *tangents])
     else:
-        out = _checkpointed(f, traced.values)
+        out = _checkpointed(f, traced.values, first)
     highest = _highest(out)
     if highest is not None and highest.level >= traced.level:
         is_complete = highest.level == traced.level and not traced.is_forward

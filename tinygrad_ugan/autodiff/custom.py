@@ -11,6 +11,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
+from tinygrad_ugan.autodiff.keeping import on_copies
 from tinygrad_ugan.autodiff.leaves import match_leaves, zeros_of
 from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, elementwise, general, linear
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
@@ -81,7 +82,7 @@ class CustomFunction:
             ``bwd(residuals, cotangent) -> tuple``, for each argument a pytree like it, or None
             for zero.
         """
-        self._rule = fwd, bwd
+        self._rule = on_copies(fwd), on_copies(bwd)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate the function."""
@@ -166,7 +167,7 @@ def primitive(
 
     Say what the operation is mathematically by one of four ways. All rules are to be written with
     NumPy's functions and operators, or other primitives: these differentiate, and so the rule is
-    its own higher-order rule.
+    its own higher-order rule. The arrays that they are handed are copies, theirs to write to.
 
     Parameters
     ----------
@@ -223,16 +224,18 @@ def primitive(
 
     def declare(function: Callable[..., Any]) -> Primitive:
         @functools.wraps(function)
-        def implementation(*args: Any, **params: Any) -> Any:
+        def numbers(*args: Any, **params: Any) -> Any:
             out = function(*args, **params)
             return out if hasattr(out, "dtype") else np.asarray(out)[()]  # math.erf and its like
 
+        bare = on_copies(numbers)
         if jvp is not None and vjp is not None:
-            return general(implementation, jvp, vjp, samples=())
+            return general(bare, on_copies(jvp), on_copies(vjp), samples=())
         if transpose is not None:
-            return linear(implementation, transpose, samples=())
+            return linear(bare, on_copies(transpose), samples=())
         if transposes is not None:
-            return bilinear(implementation, *transposes, samples=())
-        return elementwise(implementation, *(partials or ()))
+            left, right = map(on_copies, transposes)
+            return bilinear(bare, left, right, samples=())
+        return elementwise(bare, *map(on_copies, partials or ()))
 
     return declare if implementation is None else declare(implementation)

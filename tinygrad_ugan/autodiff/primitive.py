@@ -106,6 +106,8 @@ class Primitive:
         The arguments of `function` that the rule understands.
     constants : tuple of (int, str)
         Place and name of the arguments in which no derivative is known: a tensor is refused there.
+    reads : bool
+        Whether the rule depends on the values of the arguments, not on shapes and dtypes alone.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Primitive:
     convention: str = ""
     arguments: Arguments = field(default_factory=Arguments)
     constants: tuple[tuple[int, str], ...] = ()
+    reads: bool = True
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors; by keyword come constants only."""
@@ -224,6 +227,7 @@ def elementwise(
         convention=convention,
         arguments=Arguments(len(partials), len(partials), frozenset()),
         constants=_constants(partials),
+        reads=not all(isinstance(partial, int) for partial in partials),
     )
 
 

@@ -12,10 +12,10 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Node, Tangent, backward, new_level, tape
+from tinygrad_ugan.autodiff.keeping import Entry, kept, own, unshared
 from tinygrad_ugan.autodiff.leaves import (
     flatten_floating,
     is_at,
@@ -33,7 +33,8 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """Evaluate `f` and return its pullback, the vector-Jacobian product.
 
     The pullback maps a cotangent u of the result to u^T df/dx for every primal x. It may be called
-    any number of times.
+    any number of times, and is that of the numbers which `f` has seen: arrays may be written to as
+    soon as `f` has used them, also `primals`, `out`, and arrays that `f` uses besides.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     [0.0, 2.0]
     """
     out, pullback, _ = _vjp(f, primals, [f"primals[{i}]" for i in range(len(primals))])
-    return out, pullback
+    return optree.tree_map(own, out), pullback
 
 
 def _vjp(
@@ -71,13 +72,13 @@ def _vjp(
 ) -> tuple[Any, Callable[[Any], tuple[Any, ...]], Any]:
     leaves, treedef = flatten_floating(primals, names)
     level = new_level()
-    inputs = [Node() for _ in leaves]
-    traced = [Tensor(x, level, node) for x, node in zip(leaves, inputs, strict=True)]
+    inputs = [Entry() for _ in leaves]
+    traced = [Tensor(kept(x), level, node) for x, node in zip(leaves, inputs, strict=True)]
     out = _run(f, optree.tree_unflatten(treedef, traced))
     aux = None
     if has_aux:
         out, aux = _split_aux(out)
-        aux = optree.tree_map(lambda x: x.value if is_at(x, level) else x, aux)
+        aux = optree.tree_map(lambda x: unshared([x.value])[0] if is_at(x, level) else x, aux)
 
     outputs, out_treedef = optree.tree_flatten(out)
     nodes = [x.node if is_at(x, level) else None for x in outputs]
@@ -85,14 +86,15 @@ def _vjp(
     order = tape(node for node in nodes if node is not None)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        seeds = match_leaves("cotangent", cotangent, values, out_treedef)
+        seeds = [kept(x) for x in match_leaves("cotangent", cotangent, values, out_treedef)]
         cotangents: dict[Node, Any] = {}
         for node, seed in zip(nodes, seeds, strict=True):
             if node is not None:
                 cotangents[node] = cotangents[node] + seed if node in cotangents else seed
         gradients = backward(order, cotangents)
         found = [gradients.get(node) for node in inputs]
-        return optree.tree_unflatten(treedef, _own(found, leaves, seeds))
+        full = [zeros_of(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
+        return optree.tree_unflatten(treedef, unshared(full))
 
     return optree.tree_unflatten(out_treedef, values), pullback, aux
 
@@ -142,7 +144,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     leaves, treedef = flatten_floating(primals, [f"primals[{i}]" for i in range(len(primals))])
     directions = match_leaves("tangents", tuple(tangents), leaves, treedef)
     level = new_level()
-    traced = [Tensor(x, level, Tangent(t)) for x, t in zip(leaves, directions, strict=True)]
+    traced = [
+        Tensor(kept(x), level, Tangent(kept(t))) for x, t in zip(leaves, directions, strict=True)
+    ]
     out = _run(f, optree.tree_unflatten(treedef, traced))
     outputs, out_treedef = optree.tree_flatten(out)
     values = [value_beneath(x, level) for x in outputs]
@@ -150,8 +154,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         x.node.tangent if is_at(x, level) else zeros_of(y)
         for x, y in zip(outputs, values, strict=True)
     ]
+    found = unshared([*values, *pushed])
     unflatten = functools.partial(optree.tree_unflatten, out_treedef)
-    return unflatten(values), unflatten(pushed)
+    return unflatten(found[: len(values)]), unflatten(found[len(values) :])
 
 
 def value_and_grad(
@@ -188,19 +193,24 @@ def value_and_grad(
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
+    return functools.wraps(f)(_with_value(f, argnums, has_aux))
+
+
+def _with_value(
+    f: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool
+) -> Callable[..., Any]:
     single = isinstance(argnums, int)
     places = [argnums] if isinstance(argnums, int) else list(argnums)
     names = [f"argument {i}" for i in places]
 
-    @functools.wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         of_chosen, chosen = restrict(f, places, args, kwargs)
         value, pullback, aux = _vjp(of_chosen, chosen, names, has_aux)
         gradients = pullback(_unit(value, getattr(f, "__name__", "f")))
         gradient = gradients[0] if single else gradients
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
-    return wrapped
+    return value_and_gradient
 
 
 def grad(
@@ -217,7 +227,7 @@ def grad(
     >>> grad(grad(lambda x: x**3))(2.0).item()
     12.0
     """
-    with_value = value_and_grad(f, argnums, has_aux)
+    with_value = _with_value(f, argnums, has_aux)
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -259,7 +269,7 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0).item()
     3.0
     """
-    return optree.tree_map(strip, x)
+    return optree.tree_map(lambda x: own(strip(x)) if isinstance(x, Tensor) else x, x)
 
 
 def _unit(value: Any, name: str) -> Any:
@@ -288,19 +298,3 @@ def _split_aux(out: Any) -> tuple[Any, Any]:
     if not (isinstance(out, tuple) and len(out) == 2):
         raise ArgumentTypeError("has_aux", type(out).__name__, "a function that returns (out, aux)")
     return out
-
-
-def _own(gradients: Sequence[Any], primals: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
-    """Make every gradient an array of its own: no views, nothing shared, zeros where None."""
-    taken = {id(seed) for seed in seeds}
-    owned = []
-    for gradient, primal in zip(gradients, primals, strict=True):
-        if gradient is None:
-            gradient = zeros_of(primal)
-        elif isinstance(gradient, np.ndarray) and (
-            gradient.base is not None or id(gradient) in taken
-        ):
-            gradient = gradient.copy()
-        taken.add(id(gradient))
-        owned.append(gradient)
-    return owned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
+from tinygrad_ugan.autodiff.keeping import own
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
-from tinygrad_ugan.unroll.dynamics import add, inner_product
+from tinygrad_ugan.unroll.dynamics import State, add, inner_product
 from tinygrad_ugan.unroll.fused import Parts, drawback, parts
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import (
@@ -185,7 +186,7 @@ def _parts(problem: Problem) -> Parts:
         value=value,
         direct=pull_back(direct),
         per_step=tuple(pull_back(back.c) for back in backs),
-        trajectory=tuple(state.theta for _, state in states),
+        trajectory=_thetas(state for _, state in states),
         inner_values=_inner_values(reduced, [state.theta for _, state in states]),
         grad_theta_d=backs[0].lam if backs else lam,
         grad_lr=np.array([inner_product(back.lam_next, back.g) for back in backs], float),
@@ -229,10 +230,16 @@ def trajectory(
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
     reduced, _ = through_samples(problem)
-    thetas = tuple(state.theta for state in reduced.states())
+    thetas = _thetas(reduced.states())
     if not is_finite(thetas):
         raise explain_non_finite(problem)
     return Trajectory(thetas, _inner_values(reduced, thetas))
+
+
+def _thetas(states: Iterable[State]) -> tuple[PyTree, ...]:
+    """theta_0 ... theta_K; the first is a copy, for it is the caller's own."""
+    first, *rest = (state.theta for state in states)
+    return optree.tree_map(own, first), *rest
 
 
 def _inner_values(problem: Problem, thetas: Sequence[PyTree]) -> NDArray:

@@ -1,0 +1,181 @@
+"""What the tape keeps belongs to the tape: nobody else can write to it.
+
+A NumPy array can be written to at any time, and a tape is read long after it was written. What an
+operation computes is the engine's own. What comes from outside is copied on its way in: the leaves
+that a transform is given (`kept`), and the constants that meet a tensor, with their indices, masks
+and parameters (`Entry`). What leaves the engine while the tape still lives is copied on its way
+out (`own`). So a function may reuse its buffers, and its derivatives are those of the numbers that
+stood in them when it used them.
+
+A large array is copied once, and the copy serves for as long as the array, compared bit by bit, has
+not changed; it is read-only, and known again wherever it comes back.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import optree
+
+from tinygrad_ugan.autodiff.core import Node
+
+_Array = np.ndarray
+_IMMUTABLE = frozenset({int, float, bool, str, type(None), type(Ellipsis), np.float64, np.float32})
+
+SMALL = 2**14
+"""Bytes, up to which it is quicker to copy an array again than to look for an older copy."""
+
+_large: WeakValueDictionary[int, np.ndarray] = WeakValueDictionary()
+"""The copies of large arrays that some tape still holds, by the addresses of the originals."""
+
+
+class Entry(Node):
+    """A node of the tape that holds copies of the constants that went into its operation."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def record(
+        primitive: Any,
+        parents: Sequence[Any],
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Entry:
+        """Put an operation on the tape, as `Node.record` does."""
+        if len(parents) < len(args) and primitive.reads:
+            args = [
+                x if type(x) in _IMMUTABLE or i in traced else kept(x) for i, x in enumerate(args)
+            ]
+        if params:
+            params = {name: kept(x) for name, x in params.items()}
+        return Entry(parents, functools.partial(primitive.vjp, traced, ans, args, params))
+
+
+def kept(x: Any) -> Any:
+    """A constant as nobody can change it any more; containers of arrays are copied throughout.
+
+    What is not an array, nor a list, tuple, dict or slice, is a thing of its own, and stays.
+    """
+    kind = type(x)
+    if kind is _Array:
+        return x.copy() if x.nbytes <= SMALL else _shared_copy(x)
+    if kind in _IMMUTABLE:
+        return x
+    if isinstance(x, np.ndarray):
+        return _shared_copy(np.asarray(x)) if kind is np.memmap else x.copy()
+    if kind in (list, tuple):
+        return kind(map(kept, x))
+    if kind is dict:
+        return {name: kept(value) for name, value in x.items()}
+    if kind is slice:
+        return slice(kept(x.start), kept(x.stop), kept(x.step))
+    return x
+
+
+def own(x: Any) -> Any:
+    """A copy of an array, which whoever gets it may write to; anything else as it is."""
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def unshared(arrays: Sequence[Any]) -> list[Any]:
+    """Arrays for the caller to write to: none of them read-only, a view, or there twice."""
+    taken = set()
+    found = []
+    for x in arrays:
+        if isinstance(x, np.ndarray) and (
+            x.base is not None or id(x) in taken or not x.flags.writeable
+        ):
+            x = x.copy()
+        taken.add(id(x))
+        found.append(x)
+    return found
+
+
+def on_copies(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the user's that the tape calls: what it is handed and what it returns is its
+    own, to write to now or later.
+    """
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **params: Any) -> Any:
+        args, params = optree.tree_map(own, (args, params))
+        return optree.tree_map(own, f(*args, **params))
+
+    return wrapped
+
+
+def _shared_copy(x: np.ndarray) -> np.ndarray:
+    """A copy that nobody can write to; the same one for as long as x does not change."""
+    if _is_copy(x):
+        return x
+    if x.dtype.kind not in "biufc":  # no plain numbers, of which the bytes are all there is
+        return x.copy()
+    address = x.__array_interface__["data"][0]
+    known = _large.get(address)
+    if known is None or not _is_same(known, x):
+        _large[address] = known = np.asarray(_Loan(x))
+    return known
+
+
+def _is_copy(x: np.ndarray) -> bool:
+    """Whether the array is one of the copies, or a view of one.
+
+    That an array is read-only says nothing: there may be views of its memory that are not.
+    """
+    base: Any = x
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return type(base) is _Loan
+
+
+def _is_same(copy: np.ndarray, x: np.ndarray) -> bool:
+    """Whether two arrays are the same bit by bit, and laid out alike."""
+    if x.shape != copy.shape or x.dtype != copy.dtype or x.strides != copy.strides:
+        return False
+    old, new = (np.ravel(a, "K").view(np.uint8) for a in (copy, x))
+    words = old.size - old.size % 8  # eight bytes at a time are the quickest
+    return np.array_equal(old[:words].view(np.uint64), new[:words].view(np.uint64)) and (
+        np.array_equal(old[words:], new[words:])
+    )
+
+
+class _Loan:
+    """The base of a copy: memory that is used again when the last array in it is gone.
+
+    Asking the system for memory takes several times as long as copying into what is there.
+    """
+
+    memory: np.ndarray | None = None
+
+    def __init__(self, x: np.ndarray) -> None:
+        try:
+            self.memory = _free[x.nbytes].pop()
+        except LookupError:
+            self.memory = np.empty(x.nbytes, np.uint8)
+        room = self.memory.view(x.dtype).reshape(x.shape, order="F" if x.flags.fnc else "C")
+        np.copyto(room, x)
+        interface = room.__array_interface__
+        interface["data"] = (interface["data"][0], True)  # read-only
+        self.__array_interface__ = interface
+
+    def __del__(self) -> None:
+        memory = self.memory
+        if memory is None or memory.nbytes > LARGEST_FREE:
+            return
+        if len(_free) > MOST_SIZES:
+            _free.clear()
+        pile = _free.setdefault(memory.nbytes, [])
+        if len(pile) < MOST_FREE:
+            pile.append(memory)
+
+
+LARGEST_FREE, MOST_FREE, MOST_SIZES = 2**21, 2, 16
+"""Memory of at most two megabytes is kept, two of a size, of sixteen sizes: 64 MB at the most."""
+
+_free: dict[int, list[np.ndarray]] = {}
