@@ -35,7 +35,7 @@ from tinygrad_ugan.unroll.fused import warmup
 __version__ = "0.1.0"
 
 #: Read when first used: importing SciPy takes longer than all the rest.
-_IN_PLACE_OF_SCIPY = ("special",)
+_IN_PLACE_OF_SCIPY = ("linalg", "special")
 
 __all__ = [
     "Tensor",
@@ -53,6 +53,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "linalg",
     "log_softmax",
     "logsumexp",
     "nn",

@@ -11,7 +11,7 @@ import optree
 
 from tinygrad_ugan.autodiff import functions
 from tinygrad_ugan.autodiff.primitive import Composite, Operand, Primitive, Sample
-from tinygrad_ugan.autodiff.rules import RECORDS, special
+from tinygrad_ugan.autodiff.rules import RECORDS, matrix_equations, special
 from tinygrad_ugan.nn import activations, minibatch
 
 Record = Primitive | Composite
@@ -19,6 +19,7 @@ Record = Primitive | Composite
 TABLE: tuple[Record, ...] = (
     *RECORDS,
     *special.RULES,
+    *matrix_equations.RULES,
     *functions.PRIMITIVES,
     *activations.PRIMITIVES,
     *minibatch.PRIMITIVES,

@@ -1,0 +1,214 @@
+"""scipy.linalg: functions of matrices, and systems of equations of special form.
+
+SciPy's functions do not dispatch; `tinygrad_ugan.linalg` calls these primitives in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from tinygrad_ugan.autodiff.primitive import (
+    Operand,
+    Primitive,
+    general,
+    in_common_dtype,
+    sample,
+    shape_of,
+)
+from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.errors import ArgumentError
+
+
+def _through_blocks(function: Callable[..., Any], samples: Sequence[Any]) -> Primitive:
+    """Declare a function f of square matrices, of which f([[a, t], [0, a]]) has the derivative.
+
+    That is in its upper right corner (Higham, Functions of Matrices, theorem 3.6). The transpose
+    of the derivative at a is the derivative at the transpose of a.
+    """
+
+    def derivative(a: Any, t: Any) -> Any:
+        n = shape_of(a)[-1]
+        upper = np.concatenate([a, t], axis=-1)
+        lower = np.concatenate([np.zeros_like(a), a], axis=-1)
+        return primitive(np.concatenate([upper, lower], axis=-2))[..., :n, n:]
+
+    def jvp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    ) -> Any:
+        return derivative(args[0], tangents[0])
+
+    def vjp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    ) -> Sequence[Any]:
+        return [derivative(mT(args[0]), cotangent)]
+
+    primitive = general(function, jvp, vjp, samples)
+    return primitive
+
+
+def _expm(a: Any) -> Any:
+    return linalg.expm(a)
+
+
+def _logm(a: Any) -> Any:
+    return _real(linalg.logm(np.asarray(a, float)), a)
+
+
+def _sqrtm(a: Any) -> Any:
+    return _real(linalg.sqrtm(a), a)
+
+
+def _real(result: Any, a: Any) -> Any:
+    if np.iscomplexobj(result):
+        raise ArgumentError(
+            "a", "one with eigenvalues on the negative axis", "a matrix of which that is real"
+        )
+    return in_common_dtype(result, a)
+
+
+def _sqrtm_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    return solve_sylvester(ans, ans, tangents[0])
+
+
+def _sqrtm_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    return [solve_sylvester(mT(ans), mT(ans), cotangent)]
+
+
+def _solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+    """The x with ``a x + x b = q``."""
+    return in_common_dtype(linalg.solve_sylvester(a, b, q), a, b, q)
+
+
+def _solve_sylvester_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    terms = {0: lambda t: -(t @ ans), 1: lambda t: -(ans @ t), 2: lambda t: t}
+    right = sum(terms[i](t) for i, t in zip(traced, tangents, strict=True))
+    return solve_sylvester(args[0], args[1], right)
+
+
+def _solve_sylvester_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    of_q = solve_sylvester(mT(args[0]), mT(args[1]), cotangent)
+    cotangents = [-(of_q @ mT(ans)), -(mT(ans) @ of_q), of_q]
+    return [cotangents[i].astype(args[i].dtype) for i in traced]
+
+
+def _solve_triangular(a: Any, b: Any, lower: bool, unit_diagonal: bool) -> Any:
+    """Solve for the columns of b, reading one triangle of a, without its diagonal if that is 1."""
+    x = linalg.solve_triangular(a, b, lower=lower, unit_diagonal=unit_diagonal)
+    return in_common_dtype(x, a, b)
+
+
+def _triangle(x: Any, lower: bool, unit_diagonal: bool) -> Any:
+    """What `_solve_triangular` reads."""
+    return np.tril(x, -int(unit_diagonal)) if lower else np.triu(x, int(unit_diagonal))
+
+
+def _solve_triangular_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    a, _, *options = args
+    terms = {0: lambda t: -(_triangle(t, *options) @ ans), 1: lambda t: t}
+    right = sum(terms[i](t) for i, t in zip(traced, tangents, strict=True))
+    return solve_triangular(a, right, *options)
+
+
+def _solve_triangular_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    a, _, lower, unit_diagonal = args
+    of_b = solve_triangular(mT(a), cotangent, not lower, unit_diagonal)
+    cotangents = [-_triangle(of_b @ mT(ans), lower, unit_diagonal), of_b]
+    return [cotangents[i].astype(args[i].dtype) for i in traced]
+
+
+def _solve_banded(ab: Any, b: Any, lower: int, upper: int) -> Any:
+    """Solve for the columns of b; ``ab[upper + i - j, j]`` is the element i, j of the matrix."""
+    return in_common_dtype(linalg.solve_banded((lower, upper), ab, b), ab, b)
+
+
+def _shifted(x: Any, shifts: Any) -> Any:
+    """Row k of the result is ``x[i + shifts[k]]``, zero outside of x, an array over i first."""
+    n = shape_of(x)[0]
+    places = np.arange(n) + shifts[:, None]
+    inside = (places >= 0) & (places < n)
+    rows = x[np.where(inside, places, 0)]
+    return np.where(np.reshape(inside, (*inside.shape, *(1,) * (len(shape_of(x)) - 1))), rows, 0)
+
+
+def _banded_transpose(ab: Any, lower: int, upper: int) -> Any:
+    """The bands of the transposed matrix."""
+    shifts = np.arange(lower + upper + 1) - lower
+    rows = [_shifted(ab[-1 - k], shift)[0] for k, shift in enumerate(shifts[:, None])]
+    return np.stack(rows)
+
+
+def _banded_product(ab: Any, x: Any, lower: int, upper: int) -> Any:
+    shifts = upper - np.arange(lower + upper + 1)
+    coefficients = np.stack([_shifted(ab[k], shifts[k : k + 1])[0] for k in range(len(shifts))])
+    return np.sum(coefficients[..., None] * _shifted(x, shifts), axis=0)
+
+
+def _solve_banded_jvp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+) -> Any:
+    ab, _, *bands = args
+    terms = {0: lambda t: -_banded_product(t, ans, *bands), 1: lambda t: t}
+    right = sum(terms[i](t) for i, t in zip(traced, tangents, strict=True))
+    return solve_banded(ab, right, *bands)
+
+
+def _solve_banded_vjp(
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+) -> Sequence[Any]:
+    ab, _, lower, upper = args
+    of_b = solve_banded(_banded_transpose(ab, lower, upper), cotangent, upper, lower)
+    shifts = np.arange(lower + upper + 1) - upper
+    cotangents = [-np.sum(_shifted(of_b, shifts) * ans, axis=-1), of_b]
+    return [cotangents[i].astype(args[i].dtype) for i in traced]
+
+
+_SQUARE = Operand((3, 3), structure=spread)
+_STACK = Operand((2, 3, 3), structure=spread)
+_SMALL = Operand((2, 2), structure=spread)
+_BANDS = Operand((3, 5), structure=lambda x: x / 10 + np.array([[0.0], [2.0], [0.0]], x.dtype))
+_WIDER = Operand((4, 4), structure=lambda x: x / 10 + np.array([[0.0], [0], [2], [0]], x.dtype))
+
+expm = _through_blocks(_expm, [sample(Operand((3, 3))), sample(Operand((2, 2, 2)))])
+logm = _through_blocks(_logm, [sample(_SQUARE), sample(_SMALL)])
+solve_sylvester: Primitive = general(
+    _solve_sylvester,
+    _solve_sylvester_jvp,
+    _solve_sylvester_vjp,
+    [sample(_SQUARE, _SMALL, Operand((3, 2))), sample(_SMALL, _SMALL, Operand((2, 2)))],
+)
+sqrtm = general(_sqrtm, _sqrtm_jvp, _sqrtm_vjp, [sample(_SQUARE), sample(_SMALL)])
+solve_triangular: Primitive = general(
+    _solve_triangular,
+    _solve_triangular_jvp,
+    _solve_triangular_vjp,
+    [
+        sample(_SQUARE, Operand((3, 2)), lower, unit)
+        for lower in (False, True)
+        for unit in (False, True)
+    ],
+)
+solve_banded: Primitive = general(
+    _solve_banded,
+    _solve_banded_jvp,
+    _solve_banded_vjp,
+    [sample(_BANDS, Operand((5, 2)), 1, 1), sample(_WIDER, Operand((4, 1)), 1, 2)],
+)
+
+RULES = (expm, logm, sqrtm, solve_sylvester, solve_triangular, solve_banded)
