@@ -79,3 +79,31 @@ def test_they_are_derivatives_of_each_other():
     np.testing.assert_allclose(
         ug.jacobian(ug.log_softmax)(x), np.eye(4) - p, rtol=1e-13, atol=1e-15
     )
+
+
+def test_a_dominant_term_leaves_the_digits_of_the_rest():
+    """``1 - p`` for a share p that rounds to 1, in every derivative that holds it."""
+    x = np.array([40.0, 0.0, 1.0])
+    rest = np.exp(-40.0) + np.exp(-39.0)  # to 1e-17 of it
+    for mode in ("reverse", "forward"):
+        for f in (ug.softmax, ug.log_softmax):
+            jacobian = ug.jacobian(f, mode=mode)(x)
+            assert jacobian[0, 0] == pytest.approx(rest, rel=1e-15, abs=0)
+            np.testing.assert_allclose(jacobian[0].sum(), 0, atol=1e-32)
+    assert ug.hessian(ug.logsumexp)(x)[0, 0] == pytest.approx(rest, rel=1e-15, abs=0)
+    assert ug.grad(ug.grad(lambda t: np.logaddexp(t, 0.0)))(50.0) == pytest.approx(
+        np.exp(-50.0), rel=1e-15, abs=0
+    )
+
+
+@pytest.mark.parametrize("f", [ug.logsumexp, lambda x: np.logaddexp(x[0], x[1])])
+def test_both_logarithms_of_a_sum_have_the_same_derivatives_at_infinity(f):
+    inf = np.inf
+    for x, expected in [
+        ([-inf, -inf], [0, 0]),
+        ([-inf, 0.0], [0, 1]),
+        ([inf, 0.0], [1, 0]),
+        ([inf, -inf], [1, 0]),
+        ([inf, inf], [np.nan, np.nan]),
+    ]:
+        np.testing.assert_array_equal(ug.grad(f)(np.array(x)), expected)

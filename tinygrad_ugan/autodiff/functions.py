@@ -101,8 +101,12 @@ def _bare_logsumexp(a: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _shares(ans: Any, a: Any, axis: Axis) -> Any:
-    """The derivative of logsumexp: softmax, but 0 for a sum of zeros."""
-    empty = keep(strip(ans), shape_of(a), axis) == -np.inf
+    """The derivative of logsumexp: softmax, but 0 for a sum of zeros; its limit at one infinity."""
+    total = keep(strip(ans), shape_of(a), axis)
+    empty, full = total == -np.inf, strip(a) == np.inf
+    if np.any(full):
+        several = np.sum(full, axis=axis, keepdims=True) > 1
+        a = np.where(full, np.where(several, np.nan, np.finfo(a.dtype).max), a)
     if not np.any(empty):
         return _softmax(a, axis)
     return np.where(empty, 0, _softmax(np.where(empty, 0, a), axis))
@@ -127,11 +131,25 @@ def _bare_softmax(a: Any, axis: Axis) -> Any:
     return exponential / np.sum(exponential, axis=axis, keepdims=True)
 
 
+# A share p that is nearly 1 leaves no digits of ``1 - p``, the sum of the other shares. So what
+# belongs to it is subtracted first, which in exact arithmetic changes nothing.
+
+
+def _dominant(p: Any) -> Any:
+    """Where a share is more than half; there is at most one."""
+    return strip(p) > 0.5
+
+
+def _without_mean(t: Any, p: Any, axis: Axis) -> Any:
+    """``t - sum(p t)``."""
+    t = t - np.sum(np.where(_dominant(p), t, 0), axis=axis, keepdims=True)
+    return t - np.sum(p * t, axis=axis, keepdims=True)
+
+
 def _softmax_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
-    mean = np.sum(ans * tangents[0], axis=args[1], keepdims=True)
-    return ans * (tangents[0] - mean)
+    return ans * _without_mean(tangents[0], ans, args[1])
 
 
 def _softmax_vjp(
@@ -148,13 +166,18 @@ def _bare_log_softmax(a: Any, axis: Axis) -> Any:
 def _log_softmax_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
-    return tangents[0] - np.sum(np.exp(ans) * tangents[0], axis=args[1], keepdims=True)
+    return _without_mean(tangents[0], np.exp(ans), args[1])
 
 
 def _log_softmax_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    return [cotangent - np.exp(ans) * np.sum(cotangent, axis=args[1], keepdims=True)]
+    """What comes back sums to 0, and so the dominant element gets what the others do not."""
+    p, axis = np.exp(ans), args[1]
+    dominant = _dominant(p)
+    back = cotangent - p * np.sum(cotangent, axis=axis, keepdims=True)
+    rest = np.sum(np.where(dominant, 0, back), axis=axis, keepdims=True)
+    return [np.where(dominant, -rest, back)]
 
 
 _CALLS = [(Operand((2, 3)), None), (Operand((2, 3)), -1), (Operand((2, 3, 2)), (0, -1))]
@@ -166,7 +189,7 @@ _logsumexp = general(
     _logsumexp_jvp,
     _logsumexp_vjp,
     [*_SUMS, sample(Operand(()), None, False)],
-    convention="0 where all of the summands are exp(-inf)",
+    convention="0 where all of the summands are exp(-inf), NaN where several are exp(inf)",
 )
 _softmax = general(_bare_softmax, _softmax_jvp, _softmax_vjp, _SAMPLES)
 _log_softmax = general(_bare_log_softmax, _log_softmax_jvp, _log_softmax_vjp, _SAMPLES)

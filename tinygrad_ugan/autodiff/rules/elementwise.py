@@ -16,8 +16,16 @@ from tinygrad_ugan.autodiff.primitive import (
     composite,
     elementwise,
     sample,
+    strip,
 )
-from tinygrad_ugan.autodiff.rules.slopes import cosine, ratio, sign
+from tinygrad_ugan.autodiff.rules.slopes import (
+    above,
+    cosine,
+    ratio,
+    share,
+    sign,
+    slope_of_tanh,
+)
 
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
@@ -27,6 +35,7 @@ INSIDE = Domain(-0.7, 0.7)
 QUOTIENTS = (Domain(2.3, 2.8), Domain(1.0, 1.1))
 
 _AT_CORNER = "0 at 0, and then NaN"
+_BOTH = "0 where both are -inf"
 _AT_JUMPS = "at the jumps, the derivative from the side where it is continuous"
 
 
@@ -67,7 +76,7 @@ _ARITHMETIC = (
     elementwise(np.positive, 1),
     elementwise(np.square,   lambda ans, x: 2 * x),
     elementwise(np.sqrt,     lambda ans, x: 0.5 / ans, domain=POSITIVE),
-    elementwise(np.cbrt,     lambda ans, x: 1 / (3 * ans * ans), domain=POSITIVE),
+    elementwise(np.cbrt,     lambda ans, x: np.square(1 / ans) / 3, domain=POSITIVE),
     elementwise(np.reciprocal, lambda ans, x: -ans * ans, domain=POSITIVE),
     elementwise(np.absolute, lambda ans, x: sign(x), domain=POSITIVE, convention=_AT_CORNER),
     elementwise(np.fabs,     lambda ans, x: sign(x), domain=POSITIVE, convention=_AT_CORNER),
@@ -80,23 +89,25 @@ _ARITHMETIC = (
 _EXPONENTIAL = (
     elementwise(np.exp,   lambda ans, x: ans),
     elementwise(np.exp2,  lambda ans, x: ans * LN2),
-    elementwise(np.expm1, lambda ans, x: ans + 1),
+    elementwise(np.expm1, lambda ans, x: np.exp(x)),
     elementwise(np.log,   lambda ans, x: 1 / x, domain=POSITIVE),
     elementwise(np.log2,  lambda ans, x: 1 / (x * LN2), domain=POSITIVE),
     elementwise(np.log10, lambda ans, x: 1 / (x * LN10), domain=POSITIVE),
     elementwise(np.log1p, lambda ans, x: 1 / (1 + x), domain=Domain(-0.8, 3.0)),
-    elementwise(np.logaddexp, lambda ans, x, y: np.exp(x - ans), lambda ans, x, y: np.exp(y - ans)),
-    elementwise(np.logaddexp2, lambda ans, x, y: np.exp2(x - ans),
-                               lambda ans, x, y: np.exp2(y - ans)),
+    elementwise(np.logaddexp, lambda ans, x, y: share(x, y, strip(ans)),
+                              lambda ans, x, y: share(y, x, strip(ans)), convention=_BOTH),
+    elementwise(np.logaddexp2, lambda ans, x, y: share(x * LN2, y * LN2, strip(ans) * LN2),
+                               lambda ans, x, y: share(y * LN2, x * LN2, strip(ans) * LN2),
+                convention=_BOTH),
 )
 
 _TRIGONOMETRIC = (
     elementwise(np.sin,     lambda ans, x: np.cos(x)),
     elementwise(np.cos,     lambda ans, x: -np.sin(x)),
     elementwise(np.tan,     lambda ans, x: 1 + ans * ans, domain=INSIDE),
-    elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt((1 - x) * (1 + x)), domain=INSIDE),
-    elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt((1 - x) * (1 + x)), domain=INSIDE),
-    elementwise(np.arctan,  lambda ans, x: 1 / (1 + x * x)),
+    elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt(above(x)), domain=INSIDE),
+    elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt(above(x)), domain=INSIDE),
+    elementwise(np.arctan,  lambda ans, x: np.square(cosine(1, x))),
     elementwise(np.arctan2, lambda ans, y, x: ratio(cosine(x, y), np.hypot(x, y)),
                             lambda ans, y, x: -ratio(cosine(y, x), np.hypot(x, y)),
                 domain=(REAL, POSITIVE), convention=_AT_CORNER),
@@ -111,10 +122,11 @@ _TRIGONOMETRIC = (
 _HYPERBOLIC = (
     elementwise(np.sinh,    lambda ans, x: np.cosh(x)),
     elementwise(np.cosh,    lambda ans, x: np.sinh(x)),
-    elementwise(np.tanh,    lambda ans, x: 1 - ans * ans),
-    elementwise(np.arcsinh, lambda ans, x: 1 / np.hypot(x, 1)),
-    elementwise(np.arccosh, lambda ans, x: 1 / np.sqrt((x - 1) * (x + 1)), domain=Domain(1.5, 4.0)),
-    elementwise(np.arctanh, lambda ans, x: 1 / ((1 - x) * (1 + x)), domain=INSIDE),
+    elementwise(np.tanh,    slope_of_tanh),
+    elementwise(np.arcsinh, lambda ans, x: cosine(1, x)),
+    elementwise(np.arccosh, lambda ans, x: (x - 1) ** -0.5 * (x + 1) ** -0.5,
+                domain=Domain(1.5, 4.0)),
+    elementwise(np.arctanh, lambda ans, x: 1 / above(x), domain=INSIDE),
 )
 
 sinc_derivative: Primitive = elementwise(

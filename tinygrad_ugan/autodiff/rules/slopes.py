@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.primitive import (
     POSITIVE,
     REAL,
+    Domain,
     Operand,
     Primitive,
     elementwise,
@@ -56,6 +57,75 @@ def _root_slope(ans: Any, total: Any, degree: float) -> Any:
     return ratio(0.5, ans) if degree == 2 else ratio(ans, degree * total)
 
 
+def _above(x: Any) -> Any:
+    """``(1 - x) (1 + x)``, which is exact near 1."""
+    return (1 - x) * (1 + x)
+
+
+# Near saturation 1 - ans has lost its digits, and what is known is x; elsewhere it is much cheaper
+# than an exponential. Of a few elements it is the number of calls that counts. One of the arguments
+# comes along bare: all derivatives pass through the other, of which it is a function.
+
+SATURATED, FEW = 1 / 8, 512
+
+
+def _tanh_slope(t: Any, x: Any) -> Any:
+    """``1 - t^2`` for t = tanh(x), which is ``exp(-2 x) (1 + t)^2`` too."""
+    if x.size <= FEW:
+        return _square_of_secant(x)
+    slope = 1 - t * t
+    far = slope < SATURATED
+    if not np.count_nonzero(far):
+        return slope
+    return np.where(far, np.exp(-2 * np.abs(x)) * np.square(1 + np.abs(t)), slope)
+
+
+def _logistic_slope(s: Any, x: Any) -> Any:
+    """``s (1 - s)`` for the logistic function s of x, which is ``exp(-x) s^2`` too."""
+    if x.size <= FEW:
+        return 0.25 * _square_of_secant(0.5 * x)
+    slope = s * (1 - s)
+    far = s > 1 - SATURATED
+    if not np.count_nonzero(far):
+        return slope
+    return np.where(far, np.exp(-np.maximum(x, 0)) * s * s, slope)
+
+
+def _square_of_secant(x: Any) -> Any:
+    with np.errstate(over="ignore"):  # 1 / inf is 0
+        return np.square(1 / np.cosh(x))
+
+
+def _logistic_rest(log_s: Any, x: Any) -> Any:
+    """``1 - s`` for the logarithm of the logistic function s of x."""
+    return -np.expm1(log_s)
+
+
+def _successor(e: Any, x: Any) -> Any:
+    """``1 + e`` for e = expm1(x), and x < 0."""
+    power = 1 + e
+    far = power < SATURATED
+    if not np.count_nonzero(far):
+        return power
+    return np.where(far, np.exp(np.minimum(x, 0)), power)
+
+
+def _share(x: Any, y: Any, total: Any) -> Any:
+    """``exp(x) / (exp(x) + exp(y))``, from the logarithm of the sum; its limits at infinity.
+
+    Where both are -inf it is 0, and where both are inf it has no limit: NaN.
+    """
+    if not np.count_nonzero(np.isinf(total)):
+        return np.exp(x - total)
+    largest = np.finfo(total.dtype).max
+    share = np.exp(np.minimum(x, largest) - np.clip(total, -largest, largest))
+    return np.where(np.equal(x, np.inf) & np.equal(y, np.inf), np.nan, share)
+
+
+def _product_of_shares(x: Any, y: Any, total: Any) -> Any:
+    return _share(x, y, total) * _share(y, x, total)
+
+
 # fmt: off
 sign = elementwise(_sign, lambda ans, x: nan_at_zero(x), domain=POSITIVE,
                    convention="NaN at 0")
@@ -70,6 +140,30 @@ root: Primitive = elementwise(
     _root, _root_slope, 0,
     samples=[sample(Operand((2, 3), POSITIVE), degree) for degree in (2, 3, 0.5)],
     convention="0 at 0, and then NaN")
+above: Primitive = elementwise(_above, lambda ans, x: -2 * x)
+
+_INSIDE = Operand((2, 3), Domain(-0.7, 0.7))
+_NOWHERE = np.zeros((2, 3), np.float32)
+tanh_slope = elementwise(_tanh_slope, lambda ans, t, x: -2 * t, 0, samples=())
+logistic_slope = elementwise(_logistic_slope, 0, lambda ans, s, x: -ans * np.tanh(x / 2),
+                             samples=())
+logistic_rest = elementwise(_logistic_rest, 0,
+                            lambda ans, log_s, x: -logistic_slope(strip(ans), -x), samples=())
+successor = elementwise(_successor, 1, 0, samples=[sample(_INSIDE, _NOWHERE)])
+
+# The total, too, is bare. It belongs to x and y, so that no sample call can vary them alone.
+share = elementwise(
+    _share, lambda ans, x, y, total: product_of_shares(x, y, total),
+            lambda ans, x, y, total: -product_of_shares(x, y, total), 0, samples=())
+product_of_shares: Primitive = elementwise(
+    _product_of_shares, lambda ans, x, y, total: -ans * np.tanh((x - y) / 2),
+                        lambda ans, x, y, total: ans * np.tanh((x - y) / 2), 0, samples=())
 # fmt: on
 
-RULES = (sign, ratio, cosine, root)
+
+def slope_of_tanh(ans: Any, x: Any) -> Any:
+    """``1 - ans^2``, without a detour at the lowest level: training spends its time there."""
+    return _tanh_slope(ans, x) if type(x) is np.ndarray else tanh_slope(ans, strip(x))
+
+
+RULES = (sign, ratio, cosine, root, above, successor)

@@ -12,19 +12,60 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.primitive import POSITIVE, REAL, Domain, elementwise
+from tinygrad_ugan.autodiff.primitive import (
+    POSITIVE,
+    REAL,
+    Domain,
+    Operand,
+    Primitive,
+    elementwise,
+    sample,
+    strip,
+)
 from tinygrad_ugan.autodiff.rules import bessel, distances, gamma_functions, integrals
+from tinygrad_ugan.autodiff.rules.slopes import logistic_slope
 
 ROOT_PI = math.sqrt(math.pi)
+ROOT_2 = math.sqrt(2)
 ROOT_2PI = math.sqrt(2 * math.pi)
 
 # Where the inverses of error function and logistic function are not too steep to compare.
 INSIDE, FRACTION = Domain(-0.7, 0.7), Domain(0.2, 0.8)
 
 
-def _normal_hazard(x: Any) -> Any:
-    """The density of the normal distribution over its distribution function, far out too."""
-    return math.sqrt(2 / math.pi) / sp.erfcx(-x / math.sqrt(2))
+def _log_ndtr_derivative(order: int, x: Any) -> Any:
+    """The derivative of `log_ndtr` of that order, from 1: the density over the distribution."""
+    x = np.asarray(x)
+    left = (x < -2.5) & (order > 1)
+    coefficient = _hazard_series(np.where(left, 0, x), order)
+    if np.any(left):
+        coefficient[left] = (-1) ** (order - 1) * _hazard_fraction(-x[left], order)
+    return (math.factorial(order - 1) * coefficient)[()]
+
+
+def _hazard_series(x: Any, order: int) -> Any:
+    """A Taylor coefficient of the hazard h at x, from ``h' = -h (x + h)``."""
+    h = [math.sqrt(2 / math.pi) / sp.erfcx(-x / math.sqrt(2))]
+    sums = [np.where(h[0] == 0, 0, x) + h[0]]
+    for k in range(1, order):
+        h.append(-sum(a * b for a, b in zip(h, reversed(sums), strict=True)) / k)
+        sums.append(h[k] + (k == 1))
+    return np.asarray(h[order - 1])
+
+
+def _hazard_fraction(t: Any, order: int) -> Any:
+    """The same at -t, in t, by the continued fraction ``t + 1 / (t + 2 / (t + 3 / (t + ...`` ."""
+    tail = [np.zeros_like(t) for _ in range(order)]
+    for k in reversed(range(1, 129)):
+        below = _plus_variable(t, tail)
+        tail = [k / below[0]]
+        for m in range(1, order):
+            tail.append(-sum(below[j] * tail[m - j] for j in range(1, m + 1)) / below[0])
+    return _plus_variable(t, tail)[order - 1]
+
+
+def _plus_variable(t: Any, series: list[Any]) -> list[Any]:
+    return [c + t if k == 0 else c + (k == 1) for k, c in enumerate(series)]
 
 
 def _unless_both_zero(x: Any, y: Any) -> Any:
@@ -33,24 +74,30 @@ def _unless_both_zero(x: Any, y: Any) -> Any:
 
 
 def _bell(x: Any) -> Any:
-    return np.exp(-x * x)
+    with np.errstate(over="ignore"):  # of the square, whose exponential is 0
+        return np.exp(-x * x)
 
 
 # fmt: off
 _LOGISTIC = (
-    elementwise(sp.expit,     lambda ans, x: ans * sp.expit(-x)),
+    elementwise(sp.expit,     lambda ans, x: logistic_slope(strip(ans), x)),
     elementwise(sp.logit,     lambda ans, x: 1 / (x * (1 - x)), domain=FRACTION),
     elementwise(sp.log_expit, lambda ans, x: sp.expit(-x)),
 )
 
-normal_hazard = elementwise(_normal_hazard, lambda ans, x: -ans * (x + ans))
+log_ndtr_derivative: Primitive = elementwise(
+    _log_ndtr_derivative, 0, lambda ans, order, x: log_ndtr_derivative(order + 1, x),
+    samples=[sample(1, Operand((3,))), sample(3, Operand((2, 3), Domain(-9.0, -1.0)))],
+)
+bell = elementwise(_bell, lambda ans, x: -2 * np.where(strip(ans) == 0, 0, x) * ans)
 _NORMAL = (
-    elementwise(sp.erf,      lambda ans, x: 2 / ROOT_PI * _bell(x)),
-    elementwise(sp.erfc,     lambda ans, x: -2 / ROOT_PI * _bell(x)),
+    elementwise(sp.erf,      lambda ans, x: 2 / ROOT_PI * bell(x)),
+    elementwise(sp.erfc,     lambda ans, x: -2 / ROOT_PI * bell(x)),
     elementwise(sp.erfinv,   lambda ans, x: ROOT_PI / 2 * np.exp(ans * ans), domain=INSIDE),
-    elementwise(sp.ndtr,     lambda ans, x: np.exp(-x * x / 2) / ROOT_2PI),
-    elementwise(sp.log_ndtr, lambda ans, x: normal_hazard(x)),
-    normal_hazard,
+    elementwise(sp.ndtr,     lambda ans, x: bell(x / ROOT_2) / ROOT_2PI),
+    elementwise(sp.log_ndtr, lambda ans, x: log_ndtr_derivative(1, x)),
+    log_ndtr_derivative,
+    bell,
 )
 
 _ENTROPY = (
