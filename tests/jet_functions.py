@@ -139,9 +139,6 @@ STAND_INS = {
     "logaddexp2": lambda x, y: np.log(np.exp(_LOG2 * x) + np.exp(_LOG2 * y)) / _LOG2,
     "float_power": lambda x, y: x**y,
     "sinc": _sinc,
-    "cosine": lambda x, y: x / np.hypot(x, y),
-    "regular_det": _det,
-    "logabsdet": lambda a: np.log(abs(_det(a))),
     "copysign": lambda x, y: abs(x) * np.sign(y),
     "expit": _expit,
     "log_expit": lambda x: -np.log(1 + np.exp(-x)),
@@ -179,7 +176,6 @@ STAND_INS = {
     "bare_log_softmax": lambda a, axis: a - _logsumexp(a, axis, keepdims=True),
     "log_sigmoid": lambda x: -np.log(1 + np.exp(-x)),
     "logabsdet": lambda a: _slogdet(a)[1],
-    "cholesky_lower": _cholesky,
     "divmod": lambda x, y: (x // y, x % y),
     "ldexp": lambda x, n: x * 2.0**n,
 }

@@ -100,3 +100,10 @@ def test_the_derivatives_of_i1_at_zero_to_any_order():
     for value in [0, 1 / 2, 0, 3 / 8, 0, 5 / 16]:
         assert f(0.0) == pytest.approx(value, rel=1e-15)
         f = grad(f)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_the_mixed_derivative_of_an_entropy_term_at_zero_is_infinite():
+    # d2/dxdy (x log y) = 1 / y
+    assert grad(lambda x: grad(lambda y: sp.xlogy(x, y))(0.0))(0.0) == float("inf")
+    assert grad(lambda x: grad(lambda y: sp.xlog1py(x, y))(-1.0))(0.0) == float("inf")

@@ -68,7 +68,7 @@ def _plus_variable(t: Any, series: list[Any]) -> list[Any]:
     return [c + t if k == 0 else c + (k == 1) for k, c in enumerate(series)]
 
 
-def _unless_both_zero(x: Any, y: Any) -> Any:
+def _quotient(x: Any, y: Any) -> Any:
     """``x / y``, but 0 at x = y = 0."""
     return x / np.where((x == 0) & (y == 0), 1, y)
 
@@ -100,11 +100,14 @@ _NORMAL = (
     bell,
 )
 
+quotient = elementwise(_quotient, lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
+                       domain=(REAL, POSITIVE), convention="that of x / y, also at x = y = 0")
 _ENTROPY = (
-    elementwise(sp.xlogy,   lambda ans, x, y: np.log(y), lambda ans, x, y: _unless_both_zero(x, y),
+    quotient,
+    elementwise(sp.xlogy,   lambda ans, x, y: np.log(y), lambda ans, x, y: quotient(x, y),
                 domain=(REAL, POSITIVE), convention="at x = y = 0 the derivative in y is 0"),
     elementwise(sp.xlog1py, lambda ans, x, y: np.log1p(y),
-                            lambda ans, x, y: _unless_both_zero(x, 1 + y),
+                            lambda ans, x, y: quotient(x, 1 + y),
                 domain=(REAL, POSITIVE), convention="at x = 0, y = -1 the derivative in y is 0"),
     elementwise(sp.entr,    lambda ans, x: -np.log(x) - 1, domain=POSITIVE),
 )
