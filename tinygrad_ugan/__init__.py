@@ -35,7 +35,7 @@ from tinygrad_ugan.unroll.fused import warmup
 __version__ = "0.1.0"
 
 #: Read when first used: importing SciPy takes longer than all the rest.
-_IN_PLACE_OF_SCIPY = ("linalg", "special")
+_IN_PLACE_OF_SCIPY = ("linalg", "special", "stats")
 
 __all__ = [
     "Tensor",
@@ -62,6 +62,7 @@ __all__ = [
     "set_num_threads",
     "softmax",
     "special",
+    "stats",
     "stop_gradient",
     "unroll",
     "value_and_grad",

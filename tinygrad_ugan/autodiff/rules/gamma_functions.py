@@ -131,6 +131,12 @@ def _beta_density_slope(ans: Any, a: Any, b: Any, x: Any) -> Any:
     return np.where(far, np.where(steep, factor * np.where(steep, ans, 0), difference), slope)
 
 
+def _t_density(df: Any, t: Any) -> Any:
+    """The density of Student's distribution."""
+    tail = (df + 1) / 2 * np.log1p(t * t / df)
+    return np.exp(-tail - sp.betaln(df / 2, 0.5)) / np.sqrt(df)
+
+
 # fmt: off
 polygamma: Primitive = elementwise(
     _polygamma, None, lambda ans, n, x: polygamma(n + 1, x),
@@ -179,6 +185,8 @@ _INCOMPLETE = (
                 samples=samples_with(*_PAIRS, domain=FRACTION)),
     elementwise(sp.betaincc, None, None, lambda ans, a, b, x: -beta_density(a, b, x),
                 samples=samples_with(*_PAIRS, domain=FRACTION)),
+    elementwise(sp.stdtr, None, lambda ans, df, t: _t_density(double(df), t),
+                samples=samples_with(*_SHAPES)),
     gamma_density, beta_density,
 )
 # fmt: on
