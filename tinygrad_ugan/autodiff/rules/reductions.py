@@ -164,7 +164,10 @@ def _std(
     if not (where is True and mean is None and correction is None):
         options = _spread_options(ddof, keepdims, where, mean, correction)
         return masked_std(a, axis, dtype, **options)
-    return root(np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims), 2)
+    variance = np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims)
+    if count(shape_of(a), axis) == 1:
+        return variance  # 0 throughout, and so are all of its derivatives
+    return root(variance, 2)
 
 
 def _largest(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -247,7 +250,6 @@ STARTED = [
 ]
 _MEAN = np.asarray([[0, 0.5, -1, 2]], np.float32)
 _ABOUT = [sample(Operand((3, 4)), 1, correction=1), sample(Operand((3, 4)), 0, mean=_MEAN)]
-_PROPER = [s for s in SAMPLES if s.args[0].shape]  # one number has no spread
 
 # fmt: off
 _SUMS = (
@@ -255,7 +257,7 @@ _SUMS = (
     composite(np.mean, _mean, SAMPLES + _DTYPE + MASKED),
     composite(np.average, _average, SAMPLES + _WEIGHTED),
     composite(np.var, _var, SAMPLES + _DDOF + MASKED + _ABOUT),
-    composite(np.std, _std, _PROPER + _DDOF + MASKED + _ABOUT,
+    composite(np.std, _std, SAMPLES + _DDOF + MASKED + _ABOUT,
               convention="0 where the variance is 0, and then NaN"),
 )
 
