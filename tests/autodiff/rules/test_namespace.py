@@ -8,13 +8,14 @@ from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE
 from tinygrad_ugan.autodiff.rules.refused import WAYS_OUT
 from tinygrad_ugan.errors import NotDifferentiableError
 
-# What takes no real numbers, or makes none: integers and bits, dates, text, files, memory.
+# What takes no real numbers, or makes none: integers and bits, dates, text, files, memory; in1d is
+# on its way out of NumPy.
 OF_OTHER_THINGS = """
     bitwise_and bitwise_count bitwise_invert bitwise_left_shift bitwise_not bitwise_or
     bitwise_right_shift bitwise_xor invert left_shift right_shift gcd lcm packbits unpackbits
     ravel_multi_index unravel_index ix_ isnat busday_count busday_offset is_busday
     datetime_as_string array2string array_repr array_str save savetxt savez savez_compressed
-    can_cast may_share_memory shares_memory
+    can_cast may_share_memory shares_memory in1d
 """
 MODULES = (np, np.linalg, np.fft)
 
