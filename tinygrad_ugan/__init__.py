@@ -35,7 +35,7 @@ from tinygrad_ugan.unroll.fused import warmup
 __version__ = "0.1.0"
 
 #: Read when first used: importing SciPy takes longer than all the rest.
-_IN_PLACE_OF_SCIPY = ("linalg", "special", "stats")
+_IN_PLACE_OF_SCIPY = ("integrate", "linalg", "special", "stats")
 
 __all__ = [
     "Tensor",
@@ -51,6 +51,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "integrate",
     "jacobian",
     "jvp",
     "linalg",
