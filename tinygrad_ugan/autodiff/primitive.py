@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import optree
 
 from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.core import Tracer, bind
@@ -141,7 +142,11 @@ class Primitive:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composite:
-    """A NumPy function written in terms of others. The fields are those of `Primitive`."""
+    """A NumPy function written in terms of others. The fields are those of `Primitive`.
+
+    A traced value is to be that of `function` to the last bit. Where the implementation
+    `rounds_differently`, its results keep their derivatives and take the values of `function`.
+    """
 
     name: str
     function: Callable[..., Any]
@@ -149,11 +154,16 @@ class Composite:
     samples: tuple[Sample, ...]
     convention: str = ""
     arguments: Arguments = field(default_factory=Arguments)
+    rounds_differently: bool = False
     kind: str = "composite"
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the function to arrays, numbers and tensors."""
-        return self.implementation(*args, **params)
+        results = self.implementation(*args, **params)
+        if not self.rounds_differently:
+            return results
+        args, params = optree.tree_map(strip, (args, params))
+        return optree.tree_map(_with_value, results, self.function(*args, **params))
 
 
 def composite(
@@ -161,15 +171,23 @@ def composite(
     implementation: Callable[..., Any],
     samples: Sequence[Sample],
     convention: str = "",
+    *,
+    rounds_differently: bool = False,
 ) -> Composite:
     """Declare a NumPy function by an implementation in terms of functions of the table.
 
     The parameters of `implementation` say which of the arguments of `function` are supported; all
-    others are refused when they are given.
+    others are refused when they are given. `rounds_differently` says that its values may differ
+    from those of `function`, see `Composite`.
     """
-    arguments = Arguments.of(implementation)
     return Composite(
-        _name(function), function, implementation, tuple(samples), convention, arguments
+        name=_name(function),
+        function=function,
+        implementation=implementation,
+        samples=tuple(samples),
+        convention=convention,
+        arguments=Arguments.of(implementation),
+        rounds_differently=rounds_differently,
     )
 
 
@@ -255,12 +273,22 @@ def linear(
     def jvp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
     ) -> Any:
+        check_first(traced)
         return primitive(tangents[0], *args[1:], **params)
 
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
+        check_first(traced)
         return [transpose(cotangent, *args, **params)]
+
+    def check_first(traced: Sequence[int]) -> None:
+        if traced != [0]:
+            raise NotDifferentiableError(
+                f"{primitive.name} is known as linear in its first argument, and differentiated in "
+                f"argument {traced[-1] + 1}; cut that derivative with stop_gradient, or declare "
+                "the function in all of its arguments"
+            )
 
     primitive = Primitive(
         name=_name(function),
@@ -399,6 +427,13 @@ def strip(x: Any) -> Any:
     while isinstance(x, Tracer):
         x = x.value
     return x
+
+
+def _with_value(x: Any, value: Any) -> Any:
+    """The tensor x with another bare value; of the same dtype, if both are floating."""
+    if isinstance(x, Tracer):
+        return x.__class__(_with_value(x.value, value), x.level, x.node)
+    return match_dtype(value, x) if value.dtype.kind == x.dtype.kind == "f" else value
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from operator import attrgetter
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -127,12 +129,15 @@ class Tensor(Tracer):
         return _call(function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        name = _caller_in_numpy()
+        where = f"in NumPy's {name}, " if name else ""
+        instead = f"use {_INSTEAD_OF[name]}, " if name in _INSTEAD_OF else ""
         raise NotDifferentiableError(
-            "a traced value cannot become a plain array inside a differentiated function: build "
-            "arrays with ug.array, np.stack or np.concatenate instead of np.array (a list of "
-            "tensors handed to a NumPy function too) and with np.broadcast_to(x, shape) instead "
-            "of np.full, write to them with ug.at(x)[index].set(value), call ug.softmax and its "
-            "like instead of SciPy's, or cut the derivative with stop_gradient"
+            f"{where}a traced value cannot become a plain array inside a differentiated function: "
+            f"{instead}build arrays with ug.array, np.stack or np.concatenate instead of np.array "
+            "(also of a list of tensors for a NumPy function) and with start + step * np.arange(n) "
+            "instead of np.arange(x), write to them with ug.at(x)[index].set(value), call "
+            "ug.softmax and its like instead of SciPy's, or cut the derivative with stop_gradient"
         )
 
     # What other libraries look for before they take a tensor for something of theirs.
@@ -174,14 +179,14 @@ class Tensor(Tracer):
 
     # What leaves the engine.
 
-    def _leaves(self) -> NoReturn:
+    def _leaves(self, *args: Any) -> NoReturn:
         raise NotDifferentiableError(
             "a traced value cannot become a Python number inside a differentiated function: keep "
             "it an array (np.sqrt, not math.sqrt), write it into another with ug.array or "
             "ug.at(a)[i].set(x), or cut the derivative with stop_gradient first"
         )
 
-    __float__ = __int__ = __index__ = __complex__ = _leaves
+    __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = _leaves
 
     def __copy__(self) -> Tensor:
         """Return the tensor itself: it never changes, and a copy is to keep its derivative."""
@@ -305,6 +310,24 @@ _HELD = frozenset({Tensor, np.float16, np.float32, np.float64, np.longdouble})
 _ARRAYS = frozenset({Tensor, np.ndarray, np.memmap})
 
 
+# The ways out where a NumPy function does not ask a tensor what to do, by the function's name.
+_INSTEAD_OF = {
+    "full": "np.broadcast_to(x, shape)",
+    "select": "np.where",
+    "pad": "np.concatenate",
+    "fill_diagonal": "ug.at(a)[i, i].set(x) with i = np.arange(n)",
+}
+
+
+def _caller_in_numpy() -> str:
+    """The name of the function of NumPy, if it is one written in Python, that is at work."""
+    name = ""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("numpy"):
+        name, frame = frame.f_code.co_name, frame.f_back
+    return name
+
+
 def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Call a NumPy function, by its record, on arguments of which some are tensors."""
     if kwargs and kwargs.get("out") is not None:
@@ -318,7 +341,7 @@ def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
         args, kwargs = optree.tree_map(strip, (tuple(args), kwargs))
         return function(*args, **kwargs)
     if function in IN_PLACE:
-        raise _in_place(full_name(function), "ug.at(x)[index].set(value)")
+        raise _in_place(full_name(function), IN_PLACE[function])
     raise _no_rule(function)
 
 

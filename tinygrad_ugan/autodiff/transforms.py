@@ -107,8 +107,9 @@ def _run(f: Callable[..., Any], args: Any) -> Any:
         if not isinstance(error.__cause__, NotDifferentiableError):
             raise
         raise NotDifferentiableError(
-            "a traced value cannot be written into a plain array (a[i] = x): collect the elements "
-            "in a list and make it an array with ug.array, or use a = ug.at(a)[i].set(x)"
+            "a traced value cannot be written into a plain array (a[i] = x, or initial=x): collect "
+            "the elements in a list and make it an array with ug.array, or use a = "
+            "ug.at(a)[i].set(x); what is initial, add to the result"
         ) from error
 
 

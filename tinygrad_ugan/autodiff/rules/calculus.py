@@ -99,8 +99,8 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         x = as_operand(x)
         behind = len(shape_of(y)) - 1 - axis % len(shape_of(y))
         dx = np.reshape(_steps(x, -1), (-1, *(1,) * behind)) if x.ndim == 1 else _steps(x, axis)
-    middles = (y[_along(axis, slice(1, None))] + y[_along(axis, slice(None, -1))]) / 2
-    return np.sum(dx * middles, axis)
+    twice = dx * (y[_along(axis, slice(1, None))] + y[_along(axis, slice(None, -1))])
+    return np.sum(twice / 2, axis)
 
 
 def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
@@ -142,11 +142,15 @@ def _interp(
             "np.mod, and repeat a point of xp and fp on either side"
         )
     x, xp, fp = as_operand(x), as_operand(xp), as_operand(fp)
-    i = np.searchsorted(strip(xp)[1:-1], strip(x), "right")
-    slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
-    y = fp[i] + slope * (x - xp[i])
+    y = _on_lines(x, xp, fp) if len(xp) > 1 else np.broadcast_to(fp[0], shape_of(x))
     y = np.where(x < xp[0], fp[0] if left is None else left, y)
     return np.where(x > xp[-1], fp[-1] if right is None else right, y)
+
+
+def _on_lines(x: Any, xp: Any, fp: Any) -> Any:
+    i = np.searchsorted(strip(xp)[1:-1], strip(x), "right")
+    slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
+    return fp[i] + slope * (x - xp[i])
 
 
 _UNEVEN = np.array([0.0, 1.0, 2.5, 3.0, 4.0])
@@ -176,6 +180,7 @@ RULES = (
             *(sample(_A, 0.5, _UNEVEN, axis=(1, -1)), sample(_A, 2.0, axis=-2, edge_order=2)),
             sample(_V, _POINTS),
         ],
+        rounds_differently=True,
     ),
     composite(
         np.trapezoid,
@@ -198,5 +203,6 @@ RULES = (
         ],
         convention="at a point of xp the slope is that of the line on its right, at the last point "
         "that of the line on its left",
+        rounds_differently=True,
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.primitive import (
     POSITIVE,
     Domain,
@@ -15,6 +16,7 @@ from tinygrad_ugan.autodiff.primitive import (
     composite,
     elementwise,
     general,
+    match_dtype,
     sample,
     strip,
     unbroadcast,
@@ -108,8 +110,13 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 
 def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    finite = np.nan_to_num(strip(x), nan=nan, posinf=posinf, neginf=neginf)
-    return np.where(np.isfinite(x), x, finite)
+    given = ((np.isnan, nan), (np.isposinf, posinf), (np.isneginf, neginf))
+    finite = np.nan_to_num(strip(x), nan=strip(nan), posinf=strip(posinf), neginf=strip(neginf))
+    result = np.where(np.isfinite(x), x, finite)
+    for is_such, value in given:
+        if isinstance(value, Tracer):
+            result = np.where(is_such(x), match_dtype(value, x), result)
+    return result
 
 
 _LEFT, _RIGHT = Domain(-3.0, -1.2), Domain(1.2, 3.0)

@@ -85,6 +85,11 @@ _RUNNING = [
 RULES = (
     running_sum,
     composite(np.cumsum, _cumsum, _RUNNING),
-    composite(np.cumprod, _cumprod, _RUNNING),
-    composite(np.prod, _prod, [*SAMPLES, *MASKED, *STARTED, sample(Operand((5,)), dtype=None)]),
+    composite(np.cumprod, _cumprod, _RUNNING, rounds_differently=True),
+    composite(
+        np.prod,
+        _prod,
+        [*SAMPLES, *MASKED, *STARTED, sample(Operand((5,)), dtype=None)],
+        rounds_differently=True,
+    ),
 )

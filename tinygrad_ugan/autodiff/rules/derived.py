@@ -55,10 +55,11 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
 
     def value(treedef: Any, *leaves: Any) -> Any:
         args, params = optree.tree_unflatten(treedef, leaves)
-        result = function(*args, **params)
-        if np.iscomplexobj(result):
+        is_complex = any(map(np.iscomplexobj, leaves))
+        if is_complex or np.iscomplexobj(result := function(*args, **params)):
             raise NotDifferentiableError(
-                f"{full_name(function)} has a complex result here; only real numbers differentiate"
+                f"{full_name(function)} has a complex argument or result here; only real numbers "
+                "differentiate"
             )
         return result
 

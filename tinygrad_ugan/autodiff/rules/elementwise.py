@@ -65,12 +65,17 @@ def _sinc_series(order: int, t: Any) -> Any:
     return total * t if order % 2 else total
 
 
+def _inverse(y: Any) -> Any:
+    """``1 / y``; of Python's zero too, as NumPy divides an array by it."""
+    return np.divide(1.0, y) if isinstance(y, (int, float)) and y == 0 else 1 / y
+
+
 # fmt: off
 _ARITHMETIC = (
     elementwise(np.add,      1, 1),
     elementwise(np.subtract, 1, -1),
     elementwise(np.multiply, lambda ans, x, y: y, lambda ans, x, y: x),
-    elementwise(np.divide,   lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
+    elementwise(np.divide,   lambda ans, x, y: _inverse(y), lambda ans, x, y: -ans / y,
                 domain=(REAL, POSITIVE)),
     elementwise(np.negative, -1),
     elementwise(np.positive, 1),

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import EllipsisType
+from types import EllipsisType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from tinygrad_ugan.autodiff.primitive import (
     match_dtype,
     sample,
     shape_of,
+    strip,
 )
 
 _A = Operand((2, 3, 4))
@@ -156,6 +157,23 @@ def _block(arrays: Any) -> Any:
     return rearrange(lambda *x: np.block(optree.tree_unflatten(nesting, x)), leaves)
 
 
+def _unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+) -> Any:
+    _, places, *others = np.unique(
+        strip(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan
+    )
+    values = np.ravel(ar)[places] if axis is None else np.take(ar, places, axis)
+    results = (values, *([places] if return_index else []), *others)
+    return results if len(results) > 1 else values
+
+
 def _sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *, stable: Any = None
 ) -> Any:
@@ -165,9 +183,12 @@ def _sort(
 
 
 def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
+    """Where NumPy moved each element follows from the ranks before and after."""
     if axis is None:
         a, axis = np.ravel(a), -1
-    return np.take_along_axis(a, np.argpartition(a, kth, axis, kind), axis)
+    moved = np.partition(strip(a), kth, axis, kind)
+    ranks = np.argsort(np.argsort(moved, axis, stable=True), axis)
+    return np.take_along_axis(a, np.take_along_axis(np.argsort(a, axis), ranks, axis), axis)
 
 
 def _diag(v: Any, k: int = 0) -> Any:
@@ -233,6 +254,15 @@ _PLACING = (
             *(sample([_V, _V]), sample(_M)),
         ],
     ),
+    composite(
+        np.unique,
+        _unique,
+        [
+            *(sample(_V), sample(_A), sample(_M, axis=0)),
+            sample(_A, True, True, True, -1),
+        ],
+        "of equal elements the first takes the cotangent",
+    ),
     composite(np.sort, _sort, [sample(_V), sample(_A, 1), sample(_M, axis=None)], _TIES),
     composite(
         np.partition, _partition, [sample(_V, 2), sample(_A, [0, 2], 1), sample(_M, 3, None)], _TIES
@@ -250,9 +280,20 @@ _PLACING = (
 RULES = (getitem, scatter_add, index_set, *_PICKING, *_PLACING)
 
 CONSTANTS = (
-    *(np.argsort, np.argpartition, np.searchsorted, np.unique),
+    *(np.argsort, np.argpartition, np.searchsorted),
     *(np.nonzero, np.flatnonzero, np.argwhere, np.tril_indices_from, np.triu_indices_from),
 )
 
-IN_PLACE = frozenset({np.put, np.put_along_axis, np.place, np.putmask, np.copyto, np.fill_diagonal})
-"""Functions that write into their argument, which has no derivative."""
+_SET = "ug.at(x)[index].set(value)"
+IN_PLACE: MappingProxyType[Callable[..., Any], str] = MappingProxyType(
+    {
+        np.put: _SET,
+        np.put_along_axis: _SET,
+        np.place: _SET,
+        np.putmask: _SET,
+        np.copyto: f"{_SET} (np.full and np.full_like call it: np.broadcast_to(x, shape); and "
+        "np.select(default=x): np.where)",
+        np.fill_diagonal: "ug.at(x)[i, i].set(value) with i = np.arange(n)",
+    }
+)
+"""Functions that write into their argument, which has no derivative, and what to do instead."""

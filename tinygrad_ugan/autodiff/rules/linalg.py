@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.primitive import (
     POSITIVE,
     Domain,
@@ -16,11 +18,12 @@ from tinygrad_ugan.autodiff.primitive import (
     general,
     sample,
     shape_of,
+    strip,
     unbroadcast,
 )
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.rules.slopes import root
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
 
 def spread(x: Any) -> Any:
@@ -108,16 +111,22 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, A
         rcond = np.finfo(np.result_type(a, b)).eps * max(m, n)
     x = np.linalg.pinv(a, rcond) @ b
     s = np.linalg.svd(a, compute_uv=False)
-    rank = np.sum(s > rcond * s[0])
+    rank = np.sum(s > rcond * np.max(strip(s), initial=0))
     residuals = np.sum((b - a @ x) ** 2, axis=0, keepdims=len(shape_of(b)) == 1)
     return x, residuals if rank == n < m else np.zeros(0, x.dtype), rank, s
 
 
 def _matrix_power(a: Any, n: int) -> Any:
+    """Multiply in the order that NumPy does."""
+    if not hasattr(n, "__index__"):
+        raise ArgumentTypeError("n", n, "a whole number")
+    n = operator.index(n)
     if n == 0:
         return np.broadcast_to(np.eye(shape_of(a)[-1], dtype=a.dtype), shape_of(a))
     square, power = a if n > 0 else np.linalg.inv(a), None
     n = abs(n)
+    if n == 3:
+        return (square @ square) @ square
     while True:
         if n % 2:
             power = square if power is None else power @ square
@@ -140,6 +149,11 @@ def _multi_dot(arrays: Sequence[Any]) -> Any:
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if isinstance(ord, Tracer):
+        raise NotDifferentiableError(
+            "numpy.linalg.norm has no derivative rule in ord; write np.sum(np.abs(x) ** p) ** "
+            "(1 / p), or cut the derivative with stop_gradient"
+        )
     x = as_array(x)
     every = range(len(shape_of(x)))
     axes = tuple(every) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -187,7 +201,12 @@ def _matrix_norm(x: Any, order: Any, row: int, column: int) -> Any:
 
 
 def _extreme(order: float) -> Callable[..., Any]:
-    return np.max if order > 0 else np.min
+    return _largest if order > 0 else np.min
+
+
+def _largest(x: Any, axis: int, keepdims: bool = False) -> Any:
+    """The maximum of absolute values: 0 where there are none, as is their sum."""
+    return (np.max if shape_of(x)[axis] else np.sum)(x, axis=axis, keepdims=keepdims)
 
 
 _TALL = Operand((4, 3), structure=spread)
@@ -219,6 +238,7 @@ RULES = (
             sample(_SQUARE, Operand((3,))),
         ],
         convention="the rank is taken to stay the same nearby",
+        rounds_differently=True,
     ),
     composite(
         np.linalg.matrix_power,
@@ -233,6 +253,7 @@ RULES = (
             sample([Operand((3,)), Operand((3, 4)), Operand((4,))]),
             sample([Operand((2, 3)), Operand((3, 4))]),
         ],
+        rounds_differently=True,
     ),
     composite(
         np.linalg.norm,
@@ -247,6 +268,7 @@ RULES = (
             sample(Operand((3, 2, 4), structure=lambda x: np.moveaxis(spread(x), 1, 0)), 2, (1, 2)),
         ],
         convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
+        rounds_differently=True,
     ),
 )
 

@@ -36,7 +36,7 @@ def _matmul_right(g: Any, x: Any, y: Any) -> Any:
     if x.ndim == 1:
         return x * g if y.ndim == 1 else _column(x) * _row(g)
     if y.ndim == 1:
-        return g @ x if x.ndim == 2 else (_row(g) @ x).reshape((*x.shape[:-2], -1))
+        return g @ x if x.ndim == 2 else (_row(g) @ x).reshape((*x.shape[:-2], x.shape[-1]))
     return matmul_tn(x, g)
 
 
@@ -149,7 +149,7 @@ def _einsum(*operands: Any, optimize: Any = False) -> Any:
     longest: dict[Hashable, int] = {}
     for x, labels in terms:
         for c, n in zip(labels, shape_of(x), strict=True):
-            longest[c] = max(n, longest.get(c, n))
+            longest[c] = n if n != 1 else longest.get(c, 1)
     terms = [_without_repeats(x, labels, longest) for x, labels in terms]
     terms = [
         _without_lonely(x, labels, {*output, *_labels_of(terms[:i] + terms[i + 1 :])})
@@ -274,9 +274,17 @@ def _dot(a: Any, b: Any) -> Any:
     a, b = as_operand(a), as_operand(b)
     if not shape_of(a) or not shape_of(b):
         return np.multiply(a, b)
-    if len(shape_of(b)) <= 2:
+    if max(len(shape_of(a)), len(shape_of(b))) <= 2:
         return np.matmul(a, b)
-    return np.tensordot(a, b, (-1, -2))
+    return _dot_of_stacks(a, b)
+
+
+_dot_of_stacks = composite(
+    np.dot,
+    lambda a, b: _tensordot(a, b, (-1, max(-2, -len(shape_of(b))))),
+    samples=(),
+    rounds_differently=True,
+)
 
 
 def _inner(a: Any, b: Any) -> Any:
@@ -348,7 +356,10 @@ RULES = (
     ),
     composite(np.vdot, _vdot, _pairs(((3,), (3,)), ((2, 3), (2, 3)), ((), ()))),
     composite(
-        np.inner, _inner, _pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 3), (4, 2, 3)), ((2,), ()))
+        np.inner,
+        _inner,
+        _pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 3), (4, 2, 3)), ((2,), ())),
+        rounds_differently=True,
     ),
     composite(np.outer, _outer, _pairs(((2,), (3,)), ((2, 2), (3,)), ((), (2,)))),
     composite(
@@ -359,6 +370,7 @@ RULES = (
             *(sample(_A, _M, ((0, 2), (0, -1))), sample(_A, _N, axes=(1, 1)), sample(_V, _V, 1)),
             sample(_A, _A, 3),
         ],
+        rounds_differently=True,
     ),
     composite(
         np.einsum,
@@ -382,6 +394,7 @@ RULES = (
             *(sample(_M, [0, 1], _N, [1, 2], [2, 0]), sample(_A, [Ellipsis, 1], [1, Ellipsis])),
             *(sample(" ij , j -> i", _M, _V), sample(",i", _S, _V), sample("...", _M)),
         ],
+        rounds_differently=True,
     ),
     composite(np.kron, _kron, _pairs(((2,), (3,)), ((2, 3), (3, 2)), ((2, 3), (2,)), ((), (2, 2)))),
     composite(

@@ -95,8 +95,10 @@ def _picked(
 
 
 def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_present: bool) -> Any:
-    """Linearly between two neighbours in the sorted sample."""
+    """Linearly between two neighbours in the sorted sample; of an empty one, NaN."""
     x = rows(as_array(a), axis)
+    if shape_of(x)[-1] == 0:
+        x = np.sum(x, axis=-1, keepdims=True) * np.nan
     bare = np.asarray(strip(x))
     x = np.take_along_axis(x, np.argsort(bare, axis=-1, kind="stable"), -1)  # NaN goes last
     missing = np.sum(np.isnan(bare), axis=-1)

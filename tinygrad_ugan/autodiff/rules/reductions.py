@@ -255,7 +255,7 @@ _ABOUT = [sample(Operand((3, 4)), 1, correction=1), sample(Operand((3, 4)), 0, m
 _SUMS = (
     composite(np.sum, _sum, SAMPLES + _DTYPE + MASKED + STARTED),
     composite(np.mean, _mean, SAMPLES + _DTYPE + MASKED),
-    composite(np.average, _average, SAMPLES + _WEIGHTED),
+    composite(np.average, _average, SAMPLES + _WEIGHTED, rounds_differently=True),
     composite(np.var, _var, SAMPLES + _DDOF + MASKED + _ABOUT),
     composite(np.std, _std, SAMPLES + _DDOF + MASKED + _ABOUT,
               convention="0 where the variance is 0, and then NaN"),

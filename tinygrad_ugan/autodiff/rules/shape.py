@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
+    as_array,
     as_operand,
     composite,
     linear,
+    match_dtype,
     sample,
     shape_of,
+    strip,
     unbroadcast,
 )
 from tinygrad_ugan.autodiff.rules.indexing import index_set, rearrange, selection
@@ -52,7 +56,7 @@ def _restore_shape(g: Any, x: Any, axis: Any = None) -> Any:
 
 def _broadcast_to(array: Any, shape: Any) -> Any:
     """A view that repeats `array`; the shorter way for one number is most of a small sum's cost."""
-    if shape_of(array) == ():
+    if shape_of(array) == () and isinstance(shape, tuple):
         return np.ndarray(shape, array.dtype, array, strides=(0,) * len(shape))
     return np.broadcast_to(array, shape)
 
@@ -185,6 +189,10 @@ _PERMUTING = (
 
 def _pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> Any:
     shape = shape_of(array)
+    values = options.get("constant_values")
+    if isinstance(values, Tracer):
+        values = np.broadcast_to(match_dtype(values, array), (len(shape), 2))
+        return rearrange(lambda x, v: np.pad(x, pad_width, constant_values=v), [array, values])
     if mode == "constant":
         padded = np.pad(np.zeros(shape, array.dtype), pad_width, **options)
         widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
@@ -222,6 +230,20 @@ _REPEATING = (
 )
 
 
+def _full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+) -> Any:
+    if not isinstance(fill_value, Tracer):
+        return np.full_like(strip(a), as_array(fill_value), dtype, order, subok, shape)
+    full = np.broadcast_to(fill_value, shape_of(a) if shape is None else shape)
+    return full.astype(a.dtype if dtype is None else dtype)
+
+
 def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
 
@@ -231,9 +253,10 @@ astype = linear(_astype, lambda g, x, dtype: g.astype(x.dtype), [sample(_A, np.d
 RULES = (
     *(*_RESHAPING, *_PERMUTING, *_REPEATING, astype),
     composite(np.copy, lambda a: np.positive(a), [sample(_A)]),
+    composite(np.full_like, _full_like, [sample(_M, Operand(())), sample(_A, Operand((3, 1)))]),
 )
 
 CONSTANTS = (
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj),
-    *(np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.array_equal, np.allclose),
+    *(np.zeros_like, np.ones_like, np.empty_like, np.array_equal, np.allclose),
 )

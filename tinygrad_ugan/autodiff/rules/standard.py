@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def _vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: A
     axes = tuple(range(len(shape))) if axis is None else axis
     if isinstance(axes, tuple):  # many axes as one, which comes first
         x = np.moveaxis(x, axes, tuple(range(len(axes))))
-        x = np.reshape(x, (-1, *shape_of(x)[len(axes) :]))
+        merged = math.prod(shape_of(x)[: len(axes)])
+        x = np.reshape(x, (merged, *shape_of(x)[len(axes) :]))
         axes = 0
     norm = np.linalg.norm(x, ord, axes)
     return keep(norm, shape, axis) if keepdims else norm
@@ -81,8 +83,18 @@ RULES = (
         if hasattr(np, name)
     ),
     composite(np.astype, _astype, [sample(_M, np.dtype(np.float64))]),
-    composite(np.vecdot, lambda x1, x2: np.sum(x1 * x2, -1), [sample(_V, _V), sample(_A, _M)]),
-    composite(np.linalg.vecdot, _vecdot, [sample(_A, _M), sample(_A, Operand((3, 1)), axis=-2)]),
+    composite(
+        np.vecdot,
+        lambda x1, x2: np.sum(x1 * x2, -1),
+        [sample(_V, _V), sample(_A, _M)],
+        rounds_differently=True,
+    ),
+    composite(
+        np.linalg.vecdot,
+        _vecdot,
+        [sample(_A, _M), sample(_A, Operand((3, 1)), axis=-2)],
+        rounds_differently=True,
+    ),
     composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2), [sample(_A, Operand((4, 2)))]),
     composite(np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), [sample(_V, Operand((2,)))]),
     composite(
