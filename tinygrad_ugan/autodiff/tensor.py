@@ -23,6 +23,7 @@ from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
 from tinygrad_ugan.autodiff.rules.refused import WAYS_OUT
 from tinygrad_ugan.autodiff.rules.shape import astype
+from tinygrad_ugan.autodiff.scipy_calls import scipy_caller, use_instead
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -129,6 +130,12 @@ class Tensor(Tracer):
         return _call(function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        function = scipy_caller()
+        if function:
+            raise NotDifferentiableError(
+                f"{function} makes a plain array of a traced value, which would lose its "
+                f"derivative: {use_instead(function)}"
+            )
         name = _caller_in_numpy()
         where = f"in NumPy's {name}, " if name else ""
         instead = f"use {_INSTEAD_OF[name]}, " if name in _INSTEAD_OF else ""
