@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docs.edges import described
 from tinygrad_ugan.autodiff.primitive import Composite, Primitive
 from tinygrad_ugan.check.strategies.samples import TABLE, operands
+from tinygrad_ugan.nn import activations
 
 PAGE = Path(__file__).with_name("primitives.md")
 
@@ -21,32 +23,46 @@ Written by `make docs-table` from the table of rules; do not edit.
 
 Every function below is differentiated in both modes and to any order. The tests draw its
 floating-point arguments from the given intervals, argument by argument where they differ. It is
-smooth there, but for the exceptions in the last column, which says what the derivative is taken to
+smooth there, but for the exceptions in the next column, which says what the derivative is taken to
 be at points where there is none. A *composite* is written in terms of the others; *general* means
 that both modes have a rule of their own.
 
-| Name | Kind | NumPy or SciPy function | Smooth and tested for | Where there is no derivative |
-| --- | --- | --- | --- | --- |
+The last column holds derivatives at infinity, at 0 and at the ends of the domain, where there is a
+value: of functions of one number the first and the second, as in `0: 1, 0`; of two numbers both
+first ones. They are the limits, from the side that the sign of a zero says where the sides differ.
+Without a limit they are NaN, or what the column before says. NaN beside a limit that exists is
+found with two numbers and in scipy.special only.
+
 """
+
+COLUMNS = (
+    "Name",
+    "Kind",
+    "NumPy or SciPy function",
+    "Smooth and tested for",
+    "Where there is no derivative",
+    "At the edges",
+)
 
 
 def render() -> str:
     """The page."""
-    return HEAD + "".join(_row(record) for record in TABLE)
+    lines = (COLUMNS, ("---",) * len(COLUMNS), *map(_cells, TABLE))
+    return HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def _row(record: Primitive | Composite) -> str:
-    cells = (
+def _cells(record: Primitive | Composite) -> tuple[str, ...]:
+    return (
         f"`{record.name}`",
         record.kind,
-        _public_name(record.function),
+        public_name(record.function),
         _intervals(record),
         record.convention.replace("|", r"\|"),
+        described(record) if is_called(record) else "",
     )
-    return f"| {' | '.join(cells)} |\n"
 
 
-def _public_name(function: Any) -> str:
+def public_name(function: Any) -> str:
     """Where users find a function, or nothing if it is our own."""
     for module in (
         "numpy",
@@ -59,6 +75,11 @@ def _public_name(function: Any) -> str:
         if getattr(sys.modules.get(module), name, None) is function:
             return f"`{module}.{name}`"
     return ""
+
+
+def is_called(record: Primitive | Composite) -> bool:
+    """Whether users call it; the others are what rules are made of."""
+    return bool(public_name(record.function)) or record in activations.PRIMITIVES
 
 
 def _intervals(record: Primitive | Composite) -> str:

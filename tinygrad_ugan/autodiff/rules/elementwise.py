@@ -39,6 +39,12 @@ _BOTH = "0 where both are -inf"
 _AT_JUMPS = "at the jumps, the derivative from the side where it is continuous"
 
 
+def _over_square(x: Any, y: Any) -> Any:
+    """``x / (x^2 + y^2)``, 0 at the origin and at infinity; the squares may overflow."""
+    r = np.hypot(x, y)
+    return np.where(np.isinf(strip(r)), 0, ratio(cosine(x, y), r))
+
+
 def _sinc_derivative(order: int, x: Any) -> Any:
     """The derivative of that order of ``sin(pi x) / (pi x)``.
 
@@ -113,8 +119,8 @@ _TRIGONOMETRIC = (
     elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt(above(x)), domain=INSIDE),
     elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt(above(x)), domain=INSIDE),
     elementwise(np.arctan,  lambda ans, x: np.square(cosine(1, x))),
-    elementwise(np.arctan2, lambda ans, y, x: ratio(cosine(x, y), np.hypot(x, y)),
-                            lambda ans, y, x: -ratio(cosine(y, x), np.hypot(x, y)),
+    elementwise(np.arctan2, lambda ans, y, x: _over_square(x, y),
+                            lambda ans, y, x: -_over_square(y, x),
                 domain=(REAL, POSITIVE), convention=_AT_CORNER),
     elementwise(np.hypot,   lambda ans, x, y: cosine(x, y), lambda ans, x, y: cosine(y, x),
                 domain=(REAL, POSITIVE), convention=_AT_CORNER),

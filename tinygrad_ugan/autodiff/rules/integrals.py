@@ -132,7 +132,7 @@ _ELLIPTIC = (
 _EXPONENTIALS = (
     elementwise(sp.exp2,  lambda ans, x: ans * math.log(2)),
     elementwise(sp.exp10, lambda ans, x: ans * LN10, domain=Domain(-1.0, 1.0)),
-    elementwise(sp.cbrt,  lambda ans, x: 1 / (3 * ans * ans), domain=POSITIVE),
+    elementwise(sp.cbrt,  lambda ans, x: np.square(1 / ans) / 3, domain=POSITIVE),
     elementwise(sp.expm1, lambda ans, x: np.exp(x)),
     elementwise(sp.log1p, lambda ans, x: 1 / (1 + x), domain=Domain(-0.8, 3.0)),
 )

@@ -77,7 +77,7 @@ power_derivative: Primitive = elementwise(
 
 def _in_base(ans: Any, x: Any, y: Any) -> Any:
     """A number for y is a constant: without powers where it is 2, and cheap."""
-    if not isinstance(y, int | float):
+    if not isinstance(y, int | float) or math.isinf(y):
         return power_derivative(1, 0, x, y)
     if y == 0:
         return np.zeros(shape_of(x), x.dtype)

@@ -81,7 +81,7 @@ def _bell(x: Any) -> Any:
 # fmt: off
 _LOGISTIC = (
     elementwise(sp.expit,     lambda ans, x: logistic_slope(strip(ans), x)),
-    elementwise(sp.logit,     lambda ans, x: 1 / (x * (1 - x)), domain=FRACTION),
+    elementwise(sp.logit,     lambda ans, x: 1 / x + 1 / (1 - x), domain=FRACTION),
     elementwise(sp.log_expit, lambda ans, x: sp.expit(-x)),
 )
 
