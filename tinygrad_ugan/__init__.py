@@ -30,6 +30,7 @@ from tinygrad_ugan.autodiff import (
 )
 from tinygrad_ugan.autodiff.custom import primitive
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
+from tinygrad_ugan.stated import states
 from tinygrad_ugan.unroll.fused import warmup
 
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ __all__ = [
     "set_num_threads",
     "softmax",
     "special",
+    "states",
     "stats",
     "stop_gradient",
     "unroll",

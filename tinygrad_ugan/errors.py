@@ -7,11 +7,43 @@ expected, so that the message alone tells the caller what to do.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 
-class ArgumentError(ValueError):
+class _AnyArgumentError(Exception):
+    """An error about an argument; a caller who knows it by another name says so."""
+
+    def __init__(self, argument: str, given: Any, expected: str, hint: str = "") -> None:
+        super().__init__(_message(argument, given, expected, hint))
+        self._parts = (argument, given, expected, hint)
+
+    def within(self, place: str) -> Self:
+        """Return the same error about an argument that is part of another, ``place + argument``."""
+        argument, *rest = self._parts
+        return type(self)(place + argument, *rest)
+
+    def seen_from(self, callee: str, places: Mapping[str, str]) -> Self:
+        """Return the same error for a caller who took the arguments of `callee` from `places`.
+
+        Examples
+        --------
+        >>> print(ArgumentError("x", 3, "a matrix").seen_from("network", {"x": "batch.real"}))
+        batch.real, the network's x: expected a matrix, got 3
+        """
+        argument, *rest = self._parts
+        name, *path = re.split(r"(?=[.\[])", argument, maxsplit=1)
+        if name not in places:
+            return self
+        return type(self)(f"{places[name]}{''.join(path)}, the {callee}'s {argument}", *rest)
+
+    def advising(self, hint: str) -> Self:
+        """Return the same error with another hint."""
+        return type(self)(*self._parts[:3], hint)
+
+
+class ArgumentError(_AnyArgumentError, ValueError):
     """An argument has the right type and a value that makes no sense.
 
     Parameters
@@ -31,25 +63,9 @@ class ArgumentError(ValueError):
     steps: expected a whole number >= 0, got -1
     """
 
-    def __init__(self, argument: str, given: Any, expected: str, hint: str = "") -> None:
-        super().__init__(_message(argument, given, expected, hint))
-        self._parts = (argument, given, expected, hint)
 
-    def within(self, place: str) -> Self:
-        """Return the same error about an argument that is part of another, ``place + argument``."""
-        argument, *rest = self._parts
-        return type(self)(place + argument, *rest)
-
-    def advising(self, hint: str) -> Self:
-        """Return the same error with another hint."""
-        return type(self)(*self._parts[:3], hint)
-
-
-class ArgumentTypeError(TypeError):
+class ArgumentTypeError(_AnyArgumentError, TypeError):
     """An argument has the wrong type or dtype. Same parameters as `ArgumentError`."""
-
-    def __init__(self, argument: str, given: Any, expected: str, hint: str = "") -> None:
-        super().__init__(_message(argument, given, expected, hint))
 
 
 class NonFiniteError(ArgumentError):
@@ -102,6 +118,19 @@ def printable(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def kind_of(thing: object) -> str:
+    """Return the full name of a thing's class, for messages.
+
+    Examples
+    --------
+    >>> kind_of([1, 2]), kind_of(difflib.Differ())
+    ('list', 'difflib.Differ')
+    """
+    kind = type(thing)
+    place = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    return place + kind.__qualname__
 
 
 _LONGEST = 300  # characters of what came that a message repeats

@@ -8,17 +8,52 @@ the negative gradient. Every update can itself be differentiated, at a zero grad
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.primitive import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.stated import stated, states
 
 PyTree = Any
+
+
+class Optimizer(Protocol):
+    """Any pair of these two functions is an optimiser."""
+
+    def init(self, params: PyTree) -> PyTree:
+        """Return the state before the first step."""
+
+    def update(self, grads: PyTree, state: PyTree, params: PyTree) -> tuple[PyTree, PyTree]:
+        """Return ``(updates, state)``."""
+
+
+class KernelForm(NamedTuple):
+    """What an optimiser states as `kernel_form`: that its `init` and `update` are one of the rules.
+
+    Attributes
+    ----------
+    rule : str
+        "ascent", "momentum" or "adam", as of `tinygrad_ugan.kernels.parameters`; adam's state is an
+        `AdamState`.
+    scalars : callable
+        ``scalars(count, scale=1.0)``, what the kernels read at step number `count`, from 1, where
+        the update is multiplied by `scale`.
+    """
+
+    rule: str
+    scalars: Callable[..., tuple[float, ...]]
+
+
+def _kernel_form(rule: str, scalars: Callable[..., Any], *settings: Any) -> KernelForm | None:
+    """Where a setting is no number, such as a tensor, kernels can do nothing with it."""
+    numbers = all(type(each) is float for each in settings)
+    return KernelForm(rule, scalars) if numbers else None
 
 
 def apply_updates(params: PyTree, updates: PyTree, scale: float = 1.0) -> PyTree:
@@ -41,7 +76,12 @@ class SGD:
     lr: float = 0.01
 
     def __post_init__(self) -> None:
-        _check_positive("lr", self.lr)
+        _check_positive(self, "lr")
+
+    @states("init", "update")
+    def kernel_form(self) -> KernelForm | None:
+        """The optimiser as a rule of the kernels."""
+        return _kernel_form("ascent", lambda count, scale=1.0: (scale * self.lr,), self.lr)
 
     def init(self, params: PyTree) -> tuple[()]:
         """Return the state before the first step: none."""
@@ -66,8 +106,16 @@ class Momentum:
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        _check_positive("lr", self.lr)
-        _check_fraction("momentum", self.momentum)
+        _check_positive(self, "lr")
+        _check_fraction(self, "momentum")
+
+    @states("init", "update")
+    def kernel_form(self) -> KernelForm | None:
+        """The optimiser as a rule of the kernels."""
+        lr, momentum = self.lr, self.momentum
+        return _kernel_form(
+            "momentum", lambda count, scale=1.0: (scale * lr, momentum), lr, momentum
+        )
 
     def init(self, params: PyTree) -> MomentumState:
         """Return the state before the first step."""
@@ -116,10 +164,14 @@ class Adam:
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        _check_positive("lr", self.lr)
-        _check_positive("eps", self.eps)
-        _check_fraction("beta1", self.beta1)
-        _check_fraction("beta2", self.beta2)
+        _check_positive(self, "lr", "eps")
+        _check_fraction(self, "beta1", "beta2")
+
+    @states("init", "update", "coefficients")
+    def kernel_form(self) -> KernelForm | None:
+        """The optimiser as a rule of the kernels."""
+        settings = self.lr, self.beta1, self.beta2, self.eps
+        return _kernel_form("adam", self.coefficients, *settings)
 
     def init(self, params: PyTree) -> AdamState:
         """Return the state before the first step."""
@@ -153,9 +205,6 @@ class Adam:
         return b1, 1 - b1, b2, 1 - b2, self.eps**2, step, correction
 
 
-Optimizer = SGD | Momentum | Adam
-
-
 def descend(
     optimizer: Optimizer, grads: PyTree, state: PyTree, params: PyTree, scale: float = 1.0
 ) -> tuple[PyTree, PyTree]:
@@ -178,14 +227,15 @@ def descend(
     """
     leaves, structure = optree.tree_flatten(params)
     groups = [leaves, _leaves_like(leaves, structure, "grads", grads)]
-    if isinstance(optimizer, Adam):
+    form = stated(optimizer, "kernel_form")
+    if form is not None and form.rule == "adam":
         if not isinstance(state, AdamState):
             raise ArgumentTypeError("state", repr(type(state)), "an AdamState, as from Adam.init")
         means = (("state.mean", state.mean), ("state.square", state.square))
         groups += (_leaves_like(leaves, structure, name, mean) for name, mean in means)
         program = _adam_program(groups)
         if program is not None:
-            scalars = optimizer.coefficients(state.steps + 1, scale)
+            scalars = form.scalars(state.steps + 1, scale)
             after = program.step(scalars, *groups)
             params, mean, square = (optree.tree_unflatten(structure, x) for x in after)
             return params, AdamState(state.steps + 1, mean, square)
@@ -224,11 +274,23 @@ def _kernels(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
     return None if host_target() == PLAIN else AdamDescent(shapes, host_target(), dtype)
 
 
-def _check_positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise ArgumentError(name, value, "a positive number")
+def _check_positive(settings: Any, *names: str) -> None:
+    for name in names:
+        value = _as_python(settings, name)
+        if not (np.isfinite(value) and value > 0):
+            raise ArgumentError(name, value, "a positive number")
 
 
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ArgumentError(name, value, "a number in [0, 1)")
+def _check_fraction(settings: Any, *names: str) -> None:
+    for name in names:
+        value = _as_python(settings, name)
+        if not 0 <= value < 1:
+            raise ArgumentError(name, value, "a number in [0, 1)")
+
+
+def _as_python(settings: Any, name: str) -> Any:
+    """Make a setting Python's number: one of NumPy would turn float32 into float64."""
+    value = getattr(settings, name)
+    if isinstance(value, Real):
+        object.__setattr__(settings, name, value := float(value))
+    return value

@@ -79,7 +79,8 @@ def test_learns_from_labels(rng):
     classes = np.arange(3).repeat(20)
     x = centers[classes] + 0.3 * rng.standard_normal((60, 4))
     for _ in range(100):
-        batch = gan.LabelledBatch(centers, np.arange(3), x, rng.standard_normal((20, 2)))
+        sides = tuple(NET.draw(rng, n, float) for n in (3, 60, 20))
+        batch = gan.LabelledBatch(centers, np.arange(3), x, rng.standard_normal((20, 2)), sides)
         ascent = ug.grad(game.inner, argnums=1)(theta_g, theta_d, batch)
         theta_d = ug.optim.apply_updates(theta_d, ascent, 0.2)
     assert (game.classify(theta_d, x) == classes).all()

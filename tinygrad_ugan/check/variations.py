@@ -6,9 +6,8 @@ stale, the discriminator going down, and so on. `gradient` is exact for any of t
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,10 @@ import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, gan
-from tinygrad_ugan.optim import SGD, Adam, AdamState, Momentum, Optimizer
+from tinygrad_ugan.optim import Adam, AdamState, Optimizer, apply_updates
+from tinygrad_ugan.stated import stated
 from tinygrad_ugan.unroll.adjoint import adjoint
-from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, State, inner_product, ravel
+from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, State, add, inner_product, ravel
 from tinygrad_ugan.unroll.game import Game
 from tinygrad_ugan.unroll.problem import Problem, explain_non_finite, is_finite, through_samples
 
@@ -87,18 +87,30 @@ def stale(problem: Problem) -> Problem:
     """One long step in place of K: so it is when each adds the same gradient g_0."""
     batches = [problem.batches[0], problem.batches[-1]]
     if isinstance(problem.rule, Optimized):
-        rule = Optimized(_one_for(problem.rule.optimizer, problem.steps))
+        rule = Optimized(AtOnce(problem.rule.optimizer, problem.steps))
         return replace(problem, batches=batches, rule=rule)
     return replace(problem, batches=batches, rule=Ascent([sum(_etas(problem))]))
 
 
-def _one_for(optimizer: Optimizer, K: int) -> Optimizer:
-    """The optimiser whose first step is what K steps on a constant gradient add up to."""
-    if isinstance(optimizer, Momentum):
-        mu = optimizer.momentum
-        return SGD(optimizer.lr * sum(mu**j for k in range(K) for j in range(k + 1)))
-    # the corrected means of Adam are g and g^2 at every step
-    return replace(optimizer, lr=K * optimizer.lr)
+@dataclass(frozen=True)
+class AtOnce:
+    """An optimiser each of whose steps is what K steps of another on one gradient add up to."""
+
+    optimizer: Optimizer
+    steps: int
+
+    def init(self, params: PyTree) -> PyTree:
+        """Return the state before the first step."""
+        return self.optimizer.init(params)
+
+    def update(self, grads: PyTree, state: PyTree, params: PyTree) -> tuple[PyTree, PyTree]:
+        """Return ``(updates, state)``."""
+        total, state = self.optimizer.update(grads, state, params)
+        for _ in range(self.steps - 1):
+            there = apply_updates(params, total)
+            updates, state = self.optimizer.update(grads, state, there)
+            total = add(total, updates)
+        return total, state
 
 
 def descending(problem: Problem) -> Problem:
@@ -132,21 +144,23 @@ def without_curvature(problem: Problem) -> Problem:
 
 def other_losses(problem: Problem) -> Iterator[tuple[str, Problem]]:
     """What the generator might descend instead, with a name for it."""
-    game = problem.game
-    if isinstance(game, gan.Game):
+    game, form = problem.game, stated(problem.game, "logit_form")
+    if isinstance(game, gan.Game) and form is not None:
         for loss in gan.LOSSES:
             if loss != game.loss:
-                yield f"of loss {loss!r}", replace(problem, game=replace(game, loss=loss))
+                other = gan.Game(form.generator, form.discriminator, loss)
+                yield f"of loss {loss!r}", replace(problem, game=other)
     elif game.outer != game.inner:
         yield "of inner in place of outer", replace(problem, game=Game(game.inner))
 
 
 def as_in_pytorch(problem: Problem) -> Problem | None:
     """The same, with Adam's epsilon outside the root; None if Adam takes no steps."""
-    if not (isinstance(problem.rule, Optimized) and type(problem.rule.optimizer) is Adam):
+    optimizer = problem.rule.optimizer if isinstance(problem.rule, Optimized) else None
+    if not isinstance(optimizer, Adam) or stated(optimizer, "kernel_form") is None:
         return None
-    settings = dataclasses.asdict(problem.rule.optimizer)
-    return replace(problem, rule=Optimized(AdamOfPyTorch(**settings)))
+    theirs = AdamOfPyTorch(optimizer.lr, optimizer.beta1, optimizer.beta2, optimizer.eps)
+    return replace(problem, rule=Optimized(theirs))
 
 
 class AdamOfPyTorch(Adam):

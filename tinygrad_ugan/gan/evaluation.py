@@ -93,7 +93,7 @@ class Evaluation:
 
     def samples(self, game: Game, state: State) -> NDArray:
         """Return generated samples, always from the same noise, shape (n, d)."""
-        return game.generator(state.theta_g, self._noise)
+        return game.generate(state.theta_g, Batch(self._real, self._noise))
 
     def row(self, game: Game, state: State, samples: NDArray, seconds: float) -> Row:
         """Compute the row that belongs to a state and its samples."""

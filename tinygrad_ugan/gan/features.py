@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.gan.game import Batch, Game, Network
+from tinygrad_ugan.gan.players import check_pure, part
+from tinygrad_ugan.stated import stated, states
+from tinygrad_ugan.unroll.game import SampleForm
 
 PyTree = Any
 
@@ -87,4 +90,13 @@ class FeatureMatching:
 
     def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """`outer` as a function of the generated samples."""
-        return feature_distance(self.features(theta_d, batch.real), self.features(theta_d, samples))
+        check_pure("discriminator", self.discriminator)
+        real = part(batch, "real")
+        return feature_distance(self.features(theta_d, real), self.features(theta_d, samples))
+
+    @states("inner", "outer")
+    def sample_form(self) -> SampleForm | None:
+        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        if stated(self.game, "sample_form") is None:
+            return None
+        return SampleForm(self.generate, self.inner_on, self.outer_on)

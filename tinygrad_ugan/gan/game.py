@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tinygrad_ugan.errors import check_choice
-from tinygrad_ugan.gan.objectives import LOSSES, Terms
+from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.gan.objectives import LOSSES, TERMS
+from tinygrad_ugan.gan.players import call, part
+from tinygrad_ugan.stated import stated, states
+from tinygrad_ugan.unroll.game import LogitForm, SampleForm
 
 PyTree = Any
 Network = Callable[[PyTree, Any], Any]
@@ -33,7 +36,8 @@ class Game:
     """The game between a generator and a discriminator.
 
     The discriminator ascends `inner`, the generator descends `outer`; see
-    `tinygrad_ugan.gan.objectives` for the losses.
+    `tinygrad_ugan.gan.objectives` for the losses. A subclass may override any method: what
+    `unroll` computes is always that of the methods, by the kernels where none is overridden.
 
     Parameters
     ----------
@@ -47,7 +51,8 @@ class Game:
     Raises
     ------
     ArgumentError
-        If there is no such loss.
+        If there is no such loss, or the generator ends wider or narrower than the discriminator
+        begins; and, when it is called, if a network takes random numbers besides x.
 
     Examples
     --------
@@ -68,6 +73,15 @@ class Game:
 
     def __post_init__(self) -> None:
         check_choice("loss", self.loss, LOSSES)
+        generator, discriminator = (
+            stated(network, "layer_form") for network in (self.generator, self.discriminator)
+        )
+        if generator and discriminator and generator.sizes[-1] != discriminator.sizes[0]:
+            raise ArgumentError(
+                "discriminator",
+                f"one of {discriminator.sizes[0]} inputs",
+                f"one of {generator.sizes[-1]} inputs, as many as the generator has outputs",
+            )
 
     def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
         """What the discriminator ascends."""
@@ -77,12 +91,9 @@ class Game:
         """What the generator descends."""
         return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
 
-    # The players meet only through the generated samples. `unroll` uses this to run the generator
-    # once instead of K + 1 times: see `tinygrad_ugan.unroll.SampleGame`.
-
     def generate(self, theta_g: PyTree, batch: Batch) -> Any:
         """Generated samples, shape (B, d)."""
-        return self.generator(theta_g, batch.noise)
+        return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """`inner` as a function of the generated samples."""
@@ -92,17 +103,24 @@ class Game:
         """`outer` as a function of the generated samples."""
         return LOSSES[self.loss].outer(*self._logits(samples, theta_d, batch))
 
-    # And this, to hand the whole gradient to the kernels: see `tinygrad_ugan.unroll.LogitGame`.
-
-    @property
-    def inner_terms(self) -> Terms:
-        """`inner` as weighted means of functions of the logits."""
-        return LOSSES[self.loss].inner_terms
-
-    @property
-    def outer_terms(self) -> Terms:
-        """`outer` as weighted means of functions of the logits."""
-        return LOSSES[self.loss].outer_terms
-
     def _logits(self, samples: Any, theta_d: PyTree, batch: Batch) -> tuple[Any, Any]:
-        return self.discriminator(theta_d, batch.real), self.discriminator(theta_d, samples)
+        places = {"batch.real": part(batch, "real"), "the samples": samples}
+        real, generated = (
+            call("discriminator", self.discriminator, theta_d, x, place)
+            for place, x in places.items()
+        )
+        return real, generated
+
+    @states("inner", "outer")
+    def sample_form(self) -> SampleForm:
+        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        return SampleForm(self.generate, self.inner_on, self.outer_on)
+
+    @states("inner", "outer", "generate", "inner_on", "outer_on", "_logits")
+    def logit_form(self) -> LogitForm | None:
+        """The objectives as the kernels have them: see `unroll.LogitForm`."""
+        loss = LOSSES[self.loss]
+        inner, outer = TERMS.get(loss.inner), TERMS.get(loss.outer)
+        if inner is None or outer is None:
+            return None
+        return LogitForm(self.generator, self.discriminator, inner, outer)

@@ -10,7 +10,10 @@ from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff import log_softmax
 from tinygrad_ugan.gan.game import Batch, Game, Network
+from tinygrad_ugan.gan.players import call, part
 from tinygrad_ugan.nn import MLP
+from tinygrad_ugan.stated import states
+from tinygrad_ugan.unroll.game import SampleForm
 
 PyTree = Any
 
@@ -120,7 +123,7 @@ class InfoGame:
 
     def generate(self, theta_g: PyTree, batch: Batch) -> Any:
         """Generated samples, shape (B, d)."""
-        return self.generator(theta_g, batch.noise)
+        return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """`inner` as a function of the generated samples."""
@@ -135,7 +138,14 @@ class InfoGame:
     def information(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """The `information_bound`."""
         reader = self.discriminator.q
-        return information_bound(reader(theta_d["q"], samples), batch.noise[:, : reader.sizes[-1]])
+        codes = part(batch, "noise")[:, : reader.sizes[-1]]
+        read = call("discriminator", reader, theta_d["q"], samples, "the samples")
+        return information_bound(read, codes)
+
+    @states("inner", "outer")
+    def sample_form(self) -> SampleForm:
+        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        return SampleForm(self.generate, self.inner_on, self.outer_on)
 
     @property
     def _game(self) -> Game:

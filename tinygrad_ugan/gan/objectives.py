@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_ugan.nn.activations import log_sigmoid
+from tinygrad_ugan.unroll.game import LogitTerms
 
 Objective = Callable[[Any, Any], Any]
-
-
-Terms = tuple[tuple[str, float] | None, tuple[str, float] | None]
 
 
 class Loss(NamedTuple):
@@ -28,14 +26,10 @@ class Loss(NamedTuple):
     ----------
     inner, outer : callable
         Functions of the logits ``(r, s)``.
-    inner_terms, outer_terms : tuple
-        The same for the kernels: see `tinygrad_ugan.unroll.LogitGame`.
     """
 
     inner: Objective
     outer: Objective
-    inner_terms: Terms
-    outer_terms: Terms
 
 
 def _cross_entropy(r: Any, s: Any) -> Any:
@@ -72,31 +66,28 @@ def _hinge_outer(r: Any, s: Any) -> Any:
     return -np.mean(s)
 
 
-_CROSS_ENTROPY = (("log_sigmoid", 1.0), ("log_sigmoid_of_minus", 1.0))
-_DIFFERENCE = (("identity", 1.0), ("identity", -1.0))
+TERMS: MappingProxyType[Objective, LogitTerms] = MappingProxyType(
+    {
+        _cross_entropy: (("log_sigmoid", 1.0), ("log_sigmoid_of_minus", 1.0)),
+        _nonsaturating: (None, ("log_sigmoid", -1.0)),
+        _max_likelihood: (None, ("exp", -0.5)),
+        _wasserstein: (("identity", 1.0), ("identity", -1.0)),
+        _least_squares_inner: (("half_square_from_one", -1.0), ("half_square", -1.0)),
+        _least_squares_outer: (None, ("half_square_from_one", 1.0)),
+        _hinge_inner: (("hinge_below_one", -1.0), ("hinge_above_minus_one", -1.0)),
+        _hinge_outer: (None, ("identity", -1.0)),
+    }
+)
+"""The objectives as the kernels have them: see `tinygrad_ugan.unroll.LogitForm`."""
 
 LOSSES: MappingProxyType[str, Loss] = MappingProxyType(
     {
-        "minimax": Loss(_cross_entropy, _cross_entropy, _CROSS_ENTROPY, _CROSS_ENTROPY),
-        "nonsaturating": Loss(
-            _cross_entropy, _nonsaturating, _CROSS_ENTROPY, (None, ("log_sigmoid", -1.0))
-        ),
-        "max_likelihood": Loss(
-            _cross_entropy, _max_likelihood, _CROSS_ENTROPY, (None, ("exp", -0.5))
-        ),
-        "wasserstein": Loss(_wasserstein, _wasserstein, _DIFFERENCE, _DIFFERENCE),
-        "least_squares": Loss(
-            _least_squares_inner,
-            _least_squares_outer,
-            (("half_square_from_one", -1.0), ("half_square", -1.0)),
-            (None, ("half_square_from_one", 1.0)),
-        ),
-        "hinge": Loss(
-            _hinge_inner,
-            _hinge_outer,
-            (("hinge_below_one", -1.0), ("hinge_above_minus_one", -1.0)),
-            (None, ("identity", -1.0)),
-        ),
+        "minimax": Loss(_cross_entropy, _cross_entropy),
+        "nonsaturating": Loss(_cross_entropy, _nonsaturating),
+        "max_likelihood": Loss(_cross_entropy, _max_likelihood),
+        "wasserstein": Loss(_wasserstein, _wasserstein),
+        "least_squares": Loss(_least_squares_inner, _least_squares_outer),
+        "hinge": Loss(_hinge_inner, _hinge_outer),
     }
 )
 """The losses by the names that `Game` takes."""

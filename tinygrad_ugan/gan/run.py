@@ -18,6 +18,7 @@ from tinygrad_ugan.gan.checkpoint import Checkpoint
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.folders import load_checkpoint
+from tinygrad_ugan.gan.game import Batch
 from tinygrad_ugan.gan.locks import at_work
 
 PyTree = Any
@@ -82,8 +83,10 @@ class Run:
 
     def sample(self, n: int, rng: np.random.Generator) -> NDArray:
         """Draw n samples from the trained generator, shape (n, d)."""
-        noise = rng.standard_normal((n, self.config.networks.noise), self.config.dtype)
-        return self.config.game().generator(self.theta_g, noise)
+        config = self.config
+        noise = rng.standard_normal((n, config.networks.noise), config.dtype)
+        real = config.data.sample(n, rng, config.dtype)
+        return config.game().generate(self.theta_g, Batch(real, noise))
 
     def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:
         """Go on where training was interrupted: see `tinygrad_ugan.gan.resume`."""

@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_ugan.autodiff import log_softmax, logsumexp
+from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.features import feature_distance
+from tinygrad_ugan.gan.players import call, part
 from tinygrad_ugan.nn import Sequential
 from tinygrad_ugan.nn.activations import log_sigmoid
+from tinygrad_ugan.stated import states
+from tinygrad_ugan.unroll.game import SampleForm
 
 PyTree = Any
 
@@ -30,7 +34,7 @@ class LabelledBatch(NamedTuple):
         Input of the generator.
     sides : tuple of three
         Side inputs of the discriminator for labelled, real and generated samples: see
-        `nn.Sequential`.
+        `nn.Sequential`. None where it has no layers that take random numbers.
     """
 
     labelled: Any
@@ -86,13 +90,15 @@ class SemiSupervised:
 
     def generate(self, theta_g: PyTree, batch: LabelledBatch) -> Any:
         """Generated samples, shape (B, d)."""
-        return self.generator(theta_g, batch.noise)
+        return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: LabelledBatch) -> Any:
         """`inner` as a function of the generated samples."""
         labelled, real, generated = (
             self.discriminator(theta_d, x, side)
-            for x, side in zip((batch.labelled, batch.real, samples), batch.sides, strict=True)
+            for x, side in zip(
+                (batch.labelled, batch.real, samples), self._sides(batch), strict=True
+            )
         )
         known = log_softmax(labelled, axis=1)[np.arange(len(batch.classes)), batch.classes]
         return (
@@ -103,7 +109,7 @@ class SemiSupervised:
 
     def outer_on(self, samples: Any, theta_d: PyTree, batch: LabelledBatch) -> Any:
         """`outer` as a function of the generated samples."""
-        _, real, generated = batch.sides
+        _, real, generated = self._sides(batch)
         if not self.match_features:
             logits = self.discriminator(theta_d, samples, generated)
             return -np.mean(log_sigmoid(logsumexp(logits, axis=1)))
@@ -114,6 +120,20 @@ class SemiSupervised:
     def classify(self, theta_d: PyTree, x: Any) -> Any:
         """Return the most probable class of each row, from 0, without noise."""
         return np.argmax(self.discriminator(theta_d, x), axis=1)
+
+    def _sides(self, batch: LabelledBatch) -> tuple[Any, Any, Any]:
+        """The side inputs; a layer that takes random numbers must not be without them."""
+        sides = part(batch, "sides")
+        if self.discriminator.is_random and any(side is None for side in sides):
+            expected = "random numbers for the discriminator's layers, such as GaussianNoise"
+            hint = "draw them with discriminator.draw(rng, n), for the n rows of each"
+            raise ArgumentError("batch.sides", "None", expected, hint)
+        return sides
+
+    @states("inner", "outer")
+    def sample_form(self) -> SampleForm:
+        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        return SampleForm(self.generate, self.inner_on, self.outer_on)
 
     def _features(self, theta_d: PyTree, x: Any, side: Any) -> Any:
         return self.discriminator[:-1](theta_d[:-1], x, None if side is None else side[:-1])

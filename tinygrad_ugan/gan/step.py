@@ -16,7 +16,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan import unroll
-from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
 from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.game import Batch
 from tinygrad_ugan.optim import descend
@@ -100,9 +100,12 @@ class TrainStep:
 
         Raises
         ------
+        ArgumentError, ArgumentTypeError
+            If `state` or `batches` are something else, or too few.
         NonFiniteError
             If an objective, a gradient or a parameter is not finite; the message names it.
         """
+        self._check(state, batches)
         f_K, theta_g, optimizer_g = self._move_generator(state, batches)
         against = theta_g if self.config.update.scheme == "alternating" else state.theta_g
         if self.config.update.keep == "last":
@@ -113,6 +116,21 @@ class TrainStep:
         if not math.isfinite(f):
             raise NonFiniteError("f", f"{f}", "finite objectives")
         return following, Objectives(float(f_K), float(f))
+
+    def _check(self, state: Any, batches: Any) -> None:
+        if not isinstance(state, State):
+            expected, hint = (
+                "a gan.State",
+                "step.init(rng) and step.start(theta_g, theta_d) make one",
+            )
+            raise ArgumentTypeError("state", f"a {kind_of(state)}", expected, hint)
+        if hasattr(batches, "_fields") or not isinstance(batches, Sequence):
+            hint = "a single batch is given as [batch]"
+            raise ArgumentTypeError("batches", f"a {kind_of(batches)}", "a list of batches", hint)
+        update, unrolled = self.config.update, self.config.unroll
+        needed = max(update.discriminator_steps, unrolled.steps + 1 if unrolled.fresh else 1)
+        if len(batches) < needed:
+            raise ArgumentError("batches", f"{len(batches)} of them", f"{needed} or more")
 
     def _move_generator(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
         f_K, gradient = unroll.value_and_grad(

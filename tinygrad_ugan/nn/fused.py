@@ -18,6 +18,7 @@ for the others is handed on in a `Memo`.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class Memo:
 
 def apply(net: MLP, x: Any, theta: Sequence[Any]) -> Any:
     """The output for input x and parameters ``w_1, b_1, w_2, ...``."""
-    if _is_worth_it(x, theta):
+    if _is_worth_it(net, x, theta):
         return network(x, *theta, net=net, memo=Memo())
     return compose(net, x, *theta)
 
@@ -71,7 +72,7 @@ A network keeps to one way whether it is differentiated or not: its values are t
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def _is_worth_it(x: Any, theta: Sequence[Any]) -> bool:
+def _is_worth_it(net: MLP, x: Any, theta: Sequence[Any]) -> bool:
     bare = [strip(a) for a in (x, *theta)]
     if not all(type(a) is np.ndarray for a in bare):
         return False
@@ -80,8 +81,16 @@ def _is_worth_it(x: Any, theta: Sequence[Any]) -> bool:
         len(bare[0]) * sum(w.size for w in bare[1::2]) >= max(SMALLEST, 1)
         and dtype in _DTYPES
         and all(a.dtype == dtype for a in bare)
+        and type(net.input_scale) is float
+        and [a.shape for a in bare] == _shapes(net.sizes, len(x))
         and _target() is not None
     )
+
+
+def _shapes(sizes: Sequence[int], rows: int) -> list[tuple[int, ...]]:
+    """Of x, and of w and b of every layer: the kernels take no others."""
+    layers = itertools.pairwise(sizes)
+    return [(rows, sizes[0]), *(shape for m, n in layers for shape in ((m, n), (n,)))]
 
 
 @functools.cache

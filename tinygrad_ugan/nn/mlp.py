@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.autodiff.primitive import shape_of
-from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice, kind_of
 from tinygrad_ugan.nn import fused
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 from tinygrad_ugan.nn.initializers import Initializer, Orthogonal
+from tinygrad_ugan.nn.shapes import check_array, check_rows
+from tinygrad_ugan.stated import states
 
 Params = list[dict[str, NDArray]]
+
+
+class LayerForm(NamedTuple):
+    """What a network states as `layer_form`: that it is an `MLP` of these, and nothing else."""
+
+    sizes: tuple[int, ...]
+    activation: str
+    input_scale: float
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,9 @@ class MLP:
             raise ArgumentError("sizes", self.sizes, "two or more positive integers")
         # the kernels are made for Python's integers, and compute addresses from them
         object.__setattr__(self, "sizes", tuple(map(int, self.sizes)))
+        scale: Any = self.input_scale
+        if isinstance(scale, Real):  # one of NumPy would turn float32 into float64
+            object.__setattr__(self, "input_scale", float(scale))
         check_choice("activation", self.activation, ACTIVATIONS)
 
     def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Params:
@@ -101,11 +116,39 @@ class MLP:
         self._check(params, x)
         return fused.apply(self, x, [layer[name] for layer in params for name in ("w", "b")])
 
+    @states("__call__", "_check")
+    def layer_form(self) -> LayerForm | None:
+        """The network for kernels that run all of it: see `LayerForm`."""
+        if type(self.input_scale) is not float:  # such as a tensor, to differentiate
+            return None
+        return LayerForm(self.sizes, self.activation, self.input_scale)
+
     def _check(self, params: Params, x: Any) -> None:
-        shape = shape_of(x)
-        if len(shape) != 2 or shape[1] != self.sizes[0]:
-            raise ArgumentError("x", f"shape {shape}", f"shape (batch, {self.sizes[0]})")
-        given = [(shape_of(layer["w"]), shape_of(layer["b"])) for layer in params]
+        check_rows(x, self.sizes[0])
+        given = [(shape_of(w), shape_of(b)) for w, b in _layers(params)]
         expected = [((m, n), (n,)) for m, n in itertools.pairwise(self.sizes)]
         if given != expected:
             raise ArgumentError("params", f"shapes (w, b) {given}", f"{expected}")
+
+
+def _layers(params: Any) -> list[tuple[Any, Any]]:
+    """W and b of every layer, if that is what the parameters are."""
+    if isinstance(params, dict) or not isinstance(params, Iterable):
+        raise _no_layers("params", params, "a list of {'w': ..., 'b': ...}")
+    return [_arrays(f"params[{i}]", layer) for i, layer in enumerate(params)]
+
+
+def _arrays(name: str, layer: Any) -> tuple[Any, Any]:
+    try:
+        w, b = layer["w"], layer["b"]
+    except (TypeError, LookupError):
+        raise _no_layers(name, layer, "{'w': ..., 'b': ...}") from None
+    check_array(f"{name}['w']", w)
+    check_array(f"{name}['b']", b)
+    return w, b
+
+
+def _no_layers(name: str, given: Any, expected: str) -> ArgumentTypeError:
+    keys = f" of {sorted(map(str, given))}" if isinstance(given, dict) else ""
+    hint = "as from init; a layer of Flax is {'w': kernel, 'b': bias}"
+    return ArgumentTypeError(name, f"a {kind_of(given)}{keys}", expected, hint)

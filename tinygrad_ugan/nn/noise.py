@@ -7,7 +7,7 @@ same in every unrolled step and in every derivative. Given nothing, it lets x pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -65,6 +65,7 @@ def dropout(x: Any, kept: Any, rate: float) -> Any:
 class _Disturbance:
     """A layer without parameters, whose side input is as large as x."""
 
+    is_random: ClassVar[bool] = True
     width: int
 
     def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> tuple[()]:

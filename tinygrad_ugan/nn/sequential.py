@@ -74,6 +74,11 @@ class Sequential:
     def __repr__(self) -> str:
         return f"Sequential{self.layers!r}"
 
+    @property
+    def is_random(self) -> bool:
+        """Whether a layer takes random numbers, which `draw` draws."""
+        return any(getattr(layer, "is_random", hasattr(layer, "draw")) for layer in self.layers)
+
     def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> list[PyTree]:
         """Draw the parameters of every layer; those of a plain function are ()."""
         return [layer.init(rng, dtype) if hasattr(layer, "init") else () for layer in self.layers]

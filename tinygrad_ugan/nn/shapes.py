@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import shape_of
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
 
 
 def check_width(name: str, width: Any) -> None:
@@ -16,8 +16,16 @@ def check_width(name: str, width: Any) -> None:
         raise ArgumentError(name, repr(width), "a positive whole number")
 
 
+def check_array(name: str, x: Any) -> None:
+    """Raise `ArgumentTypeError` unless `x` is an array of NumPy, or a tensor of ours."""
+    if not isinstance(getattr(x, "dtype", None), np.dtype):
+        hint = "convert it with np.asarray, a tensor of PyTorch with .detach().numpy()"
+        raise ArgumentTypeError(name, f"a {kind_of(x)}", "a NumPy array", hint)
+
+
 def check_rows(x: Any, width: int, name: str = "x") -> None:
-    """Raise `ArgumentError` unless `x` has rows of that width."""
+    """Raise an error unless `x` is an array with rows of that width."""
+    check_array(name, x)
     shape = shape_of(x)
     if len(shape) != 2 or shape[1] != width:
         raise ArgumentError(name, f"shape {shape}", f"shape (batch, {width})")

@@ -3,7 +3,7 @@
 from tinygrad_ugan.unroll import games
 from tinygrad_ugan.unroll.field import field, game_jacobian
 from tinygrad_ugan.unroll.forward import response_jacobian
-from tinygrad_ugan.unroll.game import Game, LogitGame, SampleGame
+from tinygrad_ugan.unroll.game import Game, LogitForm, SampleForm, SampleGame
 from tinygrad_ugan.unroll.gradient import METHODS, explain_method, value_and_grad
 from tinygrad_ugan.unroll.implicit import Implicit, NotConvergedError, implicit_grad
 from tinygrad_ugan.unroll.inner import ascent
@@ -15,8 +15,9 @@ __all__ = [
     "Diagnosis",
     "Game",
     "Implicit",
-    "LogitGame",
+    "LogitForm",
     "NotConvergedError",
+    "SampleForm",
     "SampleGame",
     "Terms",
     "Trajectory",

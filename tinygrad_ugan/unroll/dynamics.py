@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import optree
@@ -26,24 +26,6 @@ class State(NamedTuple):
 
     theta: PyTree
     memory: PyTree
-
-
-class Rule(Protocol):
-    """One inner step, forwards and backwards."""
-
-    def start(self, theta: PyTree) -> State:
-        """Return the state before the first step."""
-
-    def advance(self, k: int, g: PyTree, state: State) -> State:
-        """Return the state after step k, whose gradient is g."""
-
-    def pull_back(
-        self, k: int, gradient: Callable[[], PyTree], state: State, adjoint: State
-    ) -> tuple[PyTree, State]:
-        """Return the adjoints of g_k and of the state before step k, given that after it."""
-
-    def after(self, k: int) -> Rule:
-        """Return the rule for the steps from k on."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +89,17 @@ class Optimized:
         return self
 
 
+Rule = Ascent | Optimized
+"""One inner step, forwards and backwards."""
+
+
 def split_floats(tree: PyTree) -> tuple[list[Any], Callable[[list[Any]], PyTree]]:
     """The floating-point leaves of a tree, and a function that puts others in their place.
 
-    An optimiser's count of steps is an integer, a constant to differentiation.
+    What else an optimiser remembers, such as its count of steps, is a constant to differentiation.
     """
     leaves, treedef = optree.tree_flatten(tree)
-    places = [i for i, leaf in enumerate(leaves) if not isinstance(leaf, int)]
+    places = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
 
     def rebuild(floats: list[Any]) -> PyTree:
         full = list(leaves)
@@ -122,6 +108,14 @@ def split_floats(tree: PyTree) -> tuple[list[Any], Callable[[list[Any]], PyTree]
         return optree.tree_unflatten(treedef, full)
 
     return [leaves[i] for i in places], rebuild
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether a leaf is a floating-point number, or an array of them."""
+    try:
+        return leaf.dtype.kind == "f"
+    except AttributeError:  # not an array
+        return isinstance(leaf, float)
 
 
 def axpy(a: float, x: PyTree, y: PyTree) -> PyTree:

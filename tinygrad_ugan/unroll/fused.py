@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import check_choice
-from tinygrad_ugan.nn import ACTIVATIONS, MLP
-from tinygrad_ugan.optim import SGD, Adam, Momentum
-from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule
-from tinygrad_ugan.unroll.game import LogitGame, is_logit_game
+from tinygrad_ugan.nn import ACTIVATIONS
+from tinygrad_ugan.stated import stated
+from tinygrad_ugan.unroll.dynamics import Ascent, Rule
+from tinygrad_ugan.unroll.forms import Form
 from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
 
@@ -150,45 +150,39 @@ def _has_vectors() -> bool:
 
 def obstacle(problem: Problem) -> str | None:
     """Why `fused` cannot take a problem; None if it can."""
-    game = problem.game
-    if not is_logit_game(game):
-        return "the game is not one of logits, such as ug.gan.Game"
-    networks = {"generator": game.generator, "discriminator": game.discriminator}
-    for name, network in networks.items():
-        if type(network) is not MLP:
-            return f"the {name} is not a ug.nn.MLP"
-    if game.discriminator.sizes[-1] != 1:
-        return f"the discriminator has {game.discriminator.sizes[-1]} outputs, not one logit"
-    if game.generator.sizes[-1] != game.discriminator.sizes[0]:
+    form = problem.form
+    if isinstance(form, str):
+        return form
+    if form.discriminator.sizes[-1] != 1:
+        return f"the discriminator has {form.discriminator.sizes[-1]} outputs, not one logit"
+    if form.generator.sizes[-1] != form.discriminator.sizes[0]:
         return "the generator's output does not fit the discriminator's input"
-    return _obstacle_in_arrays(game, problem)
+    return _obstacle_in_arrays(form, problem)
 
 
-def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
-    players = (("theta_g", problem.theta_g, game.generator),
-               ("theta_d", problem.state.theta, game.discriminator))  # fmt: skip
-    arrays = []
-    for name, theta, network in players:
-        leaves = _leaves_if_fit(theta, network.sizes)
-        if leaves is None:
-            return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
-        arrays += leaves
+def _obstacle_in_arrays(form: Form, problem: Problem) -> str | None:
+    arrays = _arrays_if_fit(problem.theta_g, form.generator.sizes)
+    others = _arrays_if_fit(problem.state.theta, form.discriminator.sizes)
+    if arrays is None or others is None:
+        name = "theta_g" if arrays is None else "theta_d"
+        return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
+    arrays += others
     dtype = arrays[0].dtype
     if dtype not in _DTYPES:
         return f"the parameters are of dtype {dtype}, neither float32 nor float64"
-    sizes = (game.discriminator.sizes[0], game.generator.sizes[0])
-    shapes = None
+    d, z = form.discriminator.sizes[0], form.generator.sizes[0]
+    rows = None
     for batch in problem.batches if problem.is_fresh else problem.batches[:1]:
         try:
-            matrices = (batch.real, batch.noise)
+            real, noise = batch.real, batch.noise
         except AttributeError:
             return "the batch has no real and noise, as ug.gan.Batch does"
-        if not all(map(_is_matrix, matrices, sizes)):
+        if not (_is_matrix(real, d) and _is_matrix(noise, z)):
             return "the batch does not hold two matrices with the networks' numbers of columns"
-        shapes = shapes or [x.shape for x in matrices]
-        if [x.shape for x in matrices] != shapes:
+        rows = rows or (len(real), len(noise))
+        if (len(real), len(noise)) != rows:
             return "the batches are not all of one size"
-        arrays += matrices
+        arrays += (real, noise)
     if [x.dtype for x in arrays] != [dtype] * len(arrays):
         return "parameters and batch are not all of one dtype"
     return None
@@ -197,26 +191,26 @@ def _obstacle_in_arrays(game: LogitGame, problem: Problem) -> str | None:
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def _leaves_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[NDArray] | None:
-    """The leaves, if they are arrays of a network's shapes in the form in which it makes them."""
-    if type(theta) is not list:
+def _arrays_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[NDArray] | None:
+    """W and b of every layer, if they are as a network of these sizes makes them."""
+    if type(theta) is not list or len(theta) != len(sizes) - 1:
         return None
-    for layer in theta:
+    arrays = []
+    for layer, shapes in zip(theta, _shapes(sizes), strict=True):
         if type(layer) is not dict or len(layer) != 2:
             return None
-    try:
-        leaves = _leaves(theta)
-    except KeyError:
-        return None
-    if set(map(type, leaves)) != {np.ndarray} or [x.shape for x in leaves] != _shapes(sizes):
-        return None
-    return leaves
+        for name, shape in shapes:
+            x = layer.get(name)
+            if type(x) is not np.ndarray or x.shape != shape:
+                return None
+            arrays.append(x)
+    return arrays
 
 
 @functools.cache
-def _shapes(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Of w and b of every layer."""
-    return [shape for m, n in itertools.pairwise(sizes) for shape in ((m, n), (n,))]
+def _shapes(sizes: tuple[int, ...]) -> list[tuple[tuple[str, tuple[int, ...]], ...]]:
+    """Of w and b of every layer, by these names."""
+    return [(("w", (m, n)), ("b", (n,))) for m, n in itertools.pairwise(sizes)]
 
 
 def _is_matrix(x: Any, columns: int) -> bool:
@@ -236,16 +230,12 @@ def _tree(arrays: Sequence[NDArray]) -> PyTree:
 class _Plan(NamedTuple):
     """What a program depends on, in a form that is quickly compared."""
 
-    generator: tuple[tuple[int, ...], str, float]
-    discriminator: tuple[tuple[int, ...], str, float]
-    inner: Any
-    outer: Any
+    form: Form
     real: int
     fake: int
     steps: int
     held: int
     snapshots: int | None
-    rule: str
     fresh: bool
     terms: bool
     dtype: str
@@ -254,26 +244,18 @@ class _Plan(NamedTuple):
 def _plan(
     problem: Problem, held: int = 0, snapshots: int | None = None, *, terms: bool = False
 ) -> _Plan:
-    game, batch = cast("LogitGame", problem.game), problem.batches[0]
+    batch = problem.batches[0]
     return _Plan(
-        generator=_shape(game.generator),
-        discriminator=_shape(game.discriminator),
-        inner=game.inner_terms,
-        outer=game.outer_terms,
+        form=cast("Form", problem.form),  # `obstacle` was asked before
         real=len(batch.real),
         fake=len(batch.noise),
         steps=problem.steps,
         held=held,
         snapshots=snapshots,
-        rule=_rule_name(problem.rule),
         fresh=problem.is_fresh,
         terms=terms,
         dtype=batch.real.dtype.char,
     )
-
-
-def _shape(network: MLP) -> tuple[tuple[int, ...], str, float]:
-    return network.sizes, network.activation, network.input_scale
 
 
 def _term(term: tuple[str, float] | None) -> Term | None:
@@ -297,16 +279,17 @@ def _sweep(plan: _Plan) -> Sweep:
         moves = straight(plan.steps, plan.steps - plan.held)
     else:
         moves = _moves(plan.steps, plan.held, plan.snapshots)
+    (inner_r, inner_s), (outer_r, outer_s) = plan.form.inner, plan.form.outer
     return Sweep(
-        Network(*plan.generator),
-        Network(*plan.discriminator),
+        Network(*plan.form.generator),
+        Network(*plan.form.discriminator),
         plan.real,
         plan.fake,
-        (_term(plan.inner[0]), _term(plan.inner[1])),
-        (_term(plan.outer[0]), _term(plan.outer[1])),
+        (_term(inner_r), _term(inner_s)),
+        (_term(outer_r), _term(outer_s)),
         plan.steps,
         moves,
-        rule=plan.rule,
+        rule=plan.form.rule,
         fresh=plan.fresh,
         keep=plan.snapshots is None and _kept_bytes(plan) <= MOST_KEPT,
         terms=plan.terms,
@@ -335,27 +318,13 @@ def _scalars(rule: Rule, steps: int) -> NDArray:
     """What the kernels of a rule read at every step; see `tinygrad_ugan.kernels.parameters`."""
     if isinstance(rule, Ascent):
         return np.array(rule.etas, float).reshape(steps, 1)
-    assert isinstance(rule, Optimized)
-    optimizer = rule.optimizer
-    if isinstance(optimizer, SGD):
-        return np.full((steps, 1), optimizer.lr)
-    if isinstance(optimizer, Momentum):
-        return np.tile([optimizer.lr, optimizer.momentum], (steps, 1))
-    lines = [optimizer.coefficients(count) for count in range(1, steps + 1)]
-    return np.array(lines).reshape(steps, 7)
-
-
-def _rule_name(rule: Rule) -> str:
-    if isinstance(rule, Optimized) and isinstance(rule.optimizer, Momentum):
-        return "momentum"
-    if isinstance(rule, Optimized) and isinstance(rule.optimizer, Adam):
-        return "adam"
-    return "ascent"
+    scalars = stated(rule.optimizer, "kernel_form").scalars
+    return np.array([scalars(count) for count in range(1, steps + 2)])[:steps]  # maybe none
 
 
 def _kept_bytes(plan: _Plan) -> int:
     """What all steps keep for the way back: at most two matrices a layer, one of the last."""
-    widths = plan.discriminator[0][1:-1]
+    widths = plan.form.discriminator.sizes[1:-1]
     elements = (plan.steps + 1) * (plan.real + plan.fake) * (sum(widths) + sum(widths[:-1]))
     return elements * np.dtype(plan.dtype).itemsize
 

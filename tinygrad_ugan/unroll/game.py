@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 PyTree = Any
 Objective = Callable[[PyTree, PyTree, Any], Any]
@@ -54,11 +54,7 @@ class Game:
 
 @runtime_checkable
 class SampleGame(Protocol):
-    """A game whose players meet only through samples that the generator makes of a batch.
-
-    If the same batch serves every step, the samples x = generate(theta_g, batch) do too, and by
-    the chain rule d f_K/d theta_G = (dx/d theta_G)^T d f_K/dx: the generator runs once.
-    """
+    """A game whose players meet only through samples that the generator makes of a batch."""
 
     def generate(self, theta_g: PyTree, batch: Any) -> PyTree:
         """Return the samples."""
@@ -73,35 +69,50 @@ class SampleGame(Protocol):
         ...
 
 
-Term = tuple[str, float]
+# What a game may state about its `inner` and `outer`, by `tinygrad_ugan.stated.states`. That it has
+# methods of certain names states nothing.
 
 
-class LogitGame(SampleGame, Protocol):
-    """A game whose objectives are weighted means of functions of the discriminator's logits.
+class SampleForm(NamedTuple):
+    """What a game states as `sample_form`: ``inner = inner_on(generate(theta_g, batch), ...)``.
 
-    ``inner = factor_r mean(phi_r(r)) + factor_s mean(phi_s(s))``, with r the logits of real and s
-    those of generated samples; likewise `outer`. The functions are those of
-    `tinygrad_ugan.kernels.losses.OBJECTIVES`, by name.
+    And likewise `outer`. If the same batch serves every step, the samples x do too, and by the
+    chain rule d f_K/d theta_G = (dx/d theta_G)^T d f_K/dx: the generator runs once.
+
+    Attributes
+    ----------
+    generate : callable
+        ``generate(theta_g, batch)`` -> samples.
+    inner_on, outer_on : callable
+        Functions of ``(samples, theta_d, batch)``.
     """
 
-    @property
-    def generator(self) -> Any:
-        """``generator(theta_g, noise)`` -> samples."""
-
-    @property
-    def discriminator(self) -> Any:
-        """``discriminator(theta_d, x)`` -> logits."""
-
-    @property
-    def inner_terms(self) -> tuple[Term | None, Term | None]:
-        """``(phi_r, factor_r)`` and ``(phi_s, factor_s)`` of `inner`; None where it has no such."""
-
-    @property
-    def outer_terms(self) -> tuple[Term | None, Term | None]:
-        """Those of `outer`."""
+    generate: Callable[[PyTree, Any], PyTree]
+    inner_on: Objective
+    outer_on: Objective
 
 
-def is_logit_game(game: Any) -> TypeGuard[LogitGame]:
-    """Whether a game has what `LogitGame` asks for; `isinstance` would take long to say."""
-    names = ("generate", "inner_terms", "outer_terms", "generator", "discriminator")
-    return all(hasattr(game, name) for name in names)
+Term = tuple[str, float]
+LogitTerms = tuple[Term | None, Term | None]
+
+
+class LogitForm(NamedTuple):
+    """What a game states as `logit_form`: weighted means of functions of the logits.
+
+    ``inner = factor_r mean(phi_r(r)) + factor_s mean(phi_s(s))`` with the logits
+    ``r = discriminator(theta_d, batch.real)`` and ``s = discriminator(theta_d, generator(theta_g,
+    batch.noise))``; likewise `outer`. The functions are those of
+    `tinygrad_ugan.kernels.losses.OBJECTIVES`, by name.
+
+    Attributes
+    ----------
+    generator, discriminator : callable
+        Functions of ``(theta, x)``.
+    inner_terms, outer_terms : tuple of two
+        ``(phi_r, factor_r)`` and ``(phi_s, factor_s)``; None where there is no such term.
+    """
+
+    generator: Any
+    discriminator: Any
+    inner_terms: LogitTerms
+    outer_terms: LogitTerms

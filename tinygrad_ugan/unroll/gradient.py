@@ -18,7 +18,7 @@ from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.implicit import implicit
 from tinygrad_ugan.unroll.problem import (
     Problem,
-    check_batch,
+    check_arrays,
     explain_non_finite,
     is_finite,
     make_problem,
@@ -124,7 +124,7 @@ def value_and_grad(
     check_choice("method", method, _CHOICES)
     problem = make_problem(
         game, theta_g, theta_d, batch,
-        steps=steps, lr=lr, optimizer=optimizer, check_finite=False,
+        steps=steps, lr=lr, optimizer=optimizer, check=False,
     )  # fmt: skip
     method = _resolve(method, problem)
     options = _check_snapshots(method, snapshots)
@@ -135,7 +135,7 @@ def value_and_grad(
         value, gradient, is_sound = fused(problem, held=held, **options)
         if is_sound:
             return value, gradient
-    check_batch(batch)
+    check_arrays(theta_g, theta_d, batch)
     if method == "forward":  # one sweep for every element: of theta_G, not of the samples
         value, gradient = forward(problem.after(held))
     elif method != "fused":

@@ -8,7 +8,7 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.unroll.dynamics import Ascent
 from tinygrad_ugan.unroll.fused import drawback, fused_ascent
 from tinygrad_ugan.unroll.game import AnyGame
-from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.unroll.problem import Problem, check_library
 
 PyTree = Any
 
@@ -44,4 +44,6 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
     problem = Problem(game, theta_g, rule.start(theta_d), [batch], rule)
     if drawback(problem) is None:
         return fused_ascent(problem)
+    for name, tree in (("theta_g", theta_g), ("theta_d", theta_d), ("batch", batch)):
+        check_library(name, tree)
     return autodiff.value_and_grad(game.inner, argnums=1)(theta_g, theta_d, batch)

@@ -17,9 +17,12 @@ from tinygrad_ugan.autodiff.core import new_level
 from tinygrad_ugan.autodiff.keeping import Entry
 from tinygrad_ugan.autodiff.primitive import linear
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
-from tinygrad_ugan.optim import SGD, Adam, Momentum
-from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule, State
-from tinygrad_ugan.unroll.game import AnyGame, Game, SampleGame
+from tinygrad_ugan.nn.shapes import check_array
+from tinygrad_ugan.optim import Optimizer
+from tinygrad_ugan.stated import stated
+from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule, State, is_floating
+from tinygrad_ugan.unroll.forms import Form, form_of
+from tinygrad_ugan.unroll.game import AnyGame, Game
 
 PyTree = Any
 
@@ -55,6 +58,11 @@ class Problem:
     def is_fresh(self) -> bool:
         """Whether not all steps see the same batch."""
         return len(set(map(id, self.batches))) > 1
+
+    @functools.cached_property
+    def form(self) -> Form | str:
+        """What game, networks and optimiser state of themselves; or what they do not, in words."""
+        return form_of(self.game, self.rule)
 
     def gradient(self, k: int, theta_g: PyTree, theta: PyTree) -> PyTree:
         """g_k = d inner / d theta_D at (theta_G, theta).
@@ -134,11 +142,11 @@ def through_samples(problem: Problem) -> tuple[Problem, Callable[[PyTree], PyTre
     respect to the samples to one with respect to theta_G. Where there is nothing to gain, the
     problem stays as it is and the pullback does nothing.
     """
-    game, batch = problem.game, problem.batches[0]
-    if not isinstance(game, SampleGame) or problem.is_fresh:
+    form, batch = stated(problem.game, "sample_form"), problem.batches[0]
+    if form is None or problem.is_fresh:
         return problem, lambda gradient: gradient
-    samples, pullback = autodiff.vjp(lambda g: game.generate(g, batch), problem.theta_g)
-    reduced = replace(problem, game=Game(game.inner_on, game.outer_on), theta_g=samples)
+    samples, pullback = autodiff.vjp(lambda g: form.generate(g, batch), problem.theta_g)
+    reduced = replace(problem, game=Game(form.inner_on, form.outer_on), theta_g=samples)
     return reduced, lambda cotangent: pullback(cotangent)[0]
 
 
@@ -150,20 +158,20 @@ def make_problem(
     *,
     steps: int,
     lr: float | Sequence[float] | None,
-    optimizer: SGD | Momentum | Adam | None = None,
-    check_finite: bool = True,
+    optimizer: Optimizer | None = None,
+    check: bool = True,
 ) -> Problem:
     """Check the arguments that all functions of this room share; the errors name them.
 
-    With `check_finite` false, `check_batch` is left to the caller.
+    With `check` false, `check_arrays` is left to the caller, who may have a quicker one.
     """
     steps = _check_steps(steps)
     rule = _rule(lr, optimizer, steps)
-    _check_params("theta_g", theta_g)
-    _check_params("theta_d", theta_d)
+    if check:
+        check_arrays(theta_g, theta_d, batch)
+    elif optimizer is not None:  # which starts from them
+        _check_params("theta_d", theta_d)
     batches = _batches(batch, steps)
-    if check_finite:
-        check_batch(batch)
     return Problem(game, theta_g, rule.start(theta_d), batches, rule)
 
 
@@ -181,10 +189,11 @@ def _rule(lr: Any, optimizer: Any, steps: int) -> Rule:
         raise ArgumentError("lr", given, "either lr or optimizer")
     if optimizer is None:
         return Ascent(_step_sizes(lr, steps))
-    if not isinstance(optimizer, SGD | Momentum | Adam):
-        raise ArgumentTypeError(
-            "optimizer", repr(optimizer), "an optimiser of ug.optim: SGD, Momentum or Adam"
+    if not all(callable(getattr(optimizer, name, None)) for name in ("init", "update")):
+        expected = (
+            "an optimiser of ug.optim, SGD, Momentum or Adam, or another with init and update"
         )
+        raise ArgumentTypeError("optimizer", repr(optimizer), expected)
     return Optimized(optimizer)
 
 
@@ -217,21 +226,35 @@ def _batches(batch: Any, steps: int) -> list[Any]:
     return list(batch) if fresh else [batch] * (steps + 1)
 
 
-def check_batch(batch: Any) -> None:
-    """Refuse a NaN or an infinity; the error says where it is."""
+def check_arrays(theta_g: PyTree, theta_d: PyTree, batch: Any) -> None:
+    """Refuse other libraries' arrays, parameters that are none, and a NaN or infinity in the batch.
+
+    The error says where it is.
+    """
+    _check_params("theta_g", theta_g)
+    _check_params("theta_d", theta_d)
+    check_library("batch", batch)
     for i, leaf in enumerate(optree.tree_leaves(batch)):
-        if _is_floating(leaf) and not is_finite(leaf):
+        if is_floating(leaf) and not is_finite(leaf):
             place = _place("batch", batch, optree.tree_paths(batch)[i])
             raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
+
+
+def check_library(name: str, tree: PyTree) -> None:
+    """Refuse another library's array; the error says where it is."""
+    for i, leaf in enumerate(optree.tree_leaves(tree)):
+        if type(leaf) is not np.ndarray and (hasattr(leaf, "dtype") or hasattr(leaf, "__array__")):
+            check_array(_place(name, tree, optree.tree_paths(tree)[i]), leaf)
 
 
 def _check_params(name: str, params: PyTree) -> None:
     if _are_layers(params):
         return
     leaves = optree.tree_leaves(params)
-    if all(map(_is_floating, leaves)):
+    if all(map(is_floating, leaves)):
         return
-    i, leaf = next((i, leaf) for i, leaf in enumerate(leaves) if not _is_floating(leaf))
+    i, leaf = next((i, leaf) for i, leaf in enumerate(leaves) if not is_floating(leaf))
+    check_library(name, params)
     raise ArgumentTypeError(
         _place(name, params, optree.tree_paths(params)[i]),
         f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else repr(leaf),
@@ -260,13 +283,6 @@ def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
         name += f".{fields[key]}" if fields else f"[{key!r}]"
         tree = tree[key]
     return name
-
-
-def _is_floating(leaf: Any) -> bool:
-    try:
-        return leaf.dtype.kind == "f"
-    except AttributeError:  # not an array
-        return isinstance(leaf, float)
 
 
 def is_finite(tree: PyTree) -> bool:

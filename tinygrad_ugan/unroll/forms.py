@@ -1,0 +1,51 @@
+"""What a game, its networks and the inner optimiser state of themselves.
+
+The kernels may run in the place of their methods only where all of them state what the kernels
+need: see `tinygrad_ugan.stated`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tinygrad_ugan.nn.mlp import LayerForm
+from tinygrad_ugan.stated import stated, why_not
+from tinygrad_ugan.unroll.dynamics import Ascent, Rule
+from tinygrad_ugan.unroll.game import LogitTerms
+
+
+class Form(NamedTuple):
+    """A game of logits between multilayer perceptrons, and the rule by which theta_D moves."""
+
+    generator: LayerForm
+    discriminator: LayerForm
+    inner: LogitTerms
+    outer: LogitTerms
+    rule: str
+
+
+def form_of(game: Any, rule: Rule) -> Form | str:
+    """What is stated; or, in words, what is not."""
+    logits = stated(game, "logit_form")
+    if logits is None:
+        reason = why_not(game, "logit_form")
+        return reason or "the game is not one of logits, such as ug.gan.Game"
+    generator = stated(logits.generator, "layer_form")
+    if generator is None:
+        return _no_mlp("generator", logits.generator)
+    discriminator = stated(logits.discriminator, "layer_form")
+    if discriminator is None:
+        return _no_mlp("discriminator", logits.discriminator)
+    name = "ascent"
+    if not isinstance(rule, Ascent):
+        moves = stated(rule.optimizer, "kernel_form")
+        if moves is None:
+            reason = why_not(rule.optimizer, "kernel_form")
+            return reason or "the optimizer is not SGD, Momentum or Adam of ug.optim, with numbers"
+        name = moves.rule
+    return Form(generator, discriminator, logits.inner_terms, logits.outer_terms, name)
+
+
+def _no_mlp(name: str, network: Any) -> str:
+    reason = why_not(network, "layer_form")
+    return f"the {name} is not a ug.nn.MLP" + (f": {reason}" if reason else "")
