@@ -125,6 +125,7 @@ def read(place: Path) -> Checkpoint:
     rest = json.loads(files[_REST])
     _check_format(place, rest["format"])
     config = Config().updated(rest["config"])
+    config.to_dict()  # or it is not what was written: classes were changed since
     arrays = safetensors.numpy.load(files[_ARRAYS])
     like = TrainStep(config).init(np.random.default_rng(0))
     pictures = {

@@ -30,6 +30,8 @@ def create(folder: Path, config: Config) -> Path:
     ------
     ArgumentError
         If there is a run in it already, or it cannot be written to.
+    ArgumentTypeError
+        If the settings cannot be written down; see `Settings.to_dict`.
     """
     if holds_run(folder):
         hint = "go on with it by `ugan resume`, or choose another folder"

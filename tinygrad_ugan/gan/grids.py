@@ -82,7 +82,7 @@ def variations(
     every = []
     for values in itertools.product(*vary.values()):
         settings = dict(zip(vary, values, strict=True))
-        varied = config.updated(_nested(settings))
+        varied = config.updated(settings)
         every += [Variation(settings, varied.updated({"seed": seed})) for seed in seeds]
     names = [each.folder for each in every]
     for name in names:
@@ -98,25 +98,15 @@ def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> 
     ------
     ArgumentError
         If the folder holds a run of other settings.
+    ArgumentTypeError
+        If the settings cannot be written down.
     """
     if not folders.holds_run(folder):
         return train(config, folder=folder, callbacks=callbacks)
-    if (run := load(folder)).config != config:
+    if (run := load(folder)).config.to_dict() != config.to_dict():
         given = f"{folder}, which holds a run of other settings"
         raise ArgumentError("folder", given, "a new folder, or one of these settings")
     return run if run.finished else resume(folder, callbacks=callbacks)
-
-
-def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
-    tree: dict[str, Any] = {}
-    for name, value in settings.items():
-        *groups, leaf = name.split(".")
-        place = tree
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[leaf] = value
-    return tree
 
 
 def _written(value: Any) -> str:

@@ -99,6 +99,7 @@ class Run:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
+        self.config.to_dict()  # or what cannot be written down is refused
         with at_work(place := Path(folder)):
             folders.create(place, self.config)
             checkpoints.save(place / folders.CHECKPOINTS, self.checkpoint)

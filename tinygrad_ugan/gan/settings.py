@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
+from tinygrad_ugan.stated import Statement, stated
 
 Check = Callable[[str, Any], Any]
 AnySettings = TypeVar("AnySettings", bound="Settings")
@@ -39,35 +40,86 @@ class Settings:
                 value = each.metadata["check"](each.name, getattr(self, each.name))
                 object.__setattr__(self, each.name, value)
 
+    def __init_subclass__(cls) -> None:
+        """Take note of what the class is when it is written."""
+        names = {n for base in cls.__mro__ for n, x in vars(base).items() if _is_its_own(n, x)}
+        cls.name_form = Statement(_name_form, tuple(names)).written_in(cls)
+
+    name_form: ClassVar[Any]
+    """Whether the settings are what is made of them when they are read: see `to_dict`."""
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as nested dictionaries of numbers, strings, lists and None."""
-        result: dict[str, Any] = {"kind": self.kind} if self.kind else {}
-        for each in dataclasses.fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, Settings):
-                value = value.to_dict()
-            result[each.name] = list(value) if isinstance(value, tuple) else value
-        return result
+        """Return the settings as nested dictionaries of numbers, strings, lists and None.
+
+        Raises
+        ------
+        ArgumentTypeError
+            If something else would come back from them: settings of a subclass, or with methods
+            that are not those of their class; the message names them.
+        """
+        return _to_dict(self, "config")
 
     def updated(self: AnySettings, changes: Mapping[str, Any]) -> AnySettings:
         """Return the settings with some of them changed, as `to_dict` nests them.
 
+        Parameters
+        ----------
+        changes : mapping
+            Values by names: ``{"unroll": {"steps": 3}}``, or ``{"unroll.steps": 3}``.
+
         Raises
         ------
-        ArgumentError
+        ArgumentError, ArgumentTypeError
             If there is no such setting, or it cannot have that value; the message names it in full.
         """
         return _updated(self, changes, "")
 
 
+def _is_its_own(name: str, x: Any) -> bool:
+    """Whether an attribute of a class says what its settings do, as methods and constants do."""
+    special = name.startswith("__") and name != "__post_init__"
+    return not (special or isinstance(x, dataclasses.Field) or name in ("kinds", "name_form"))
+
+
+def _name_form(settings: Settings) -> bool:
+    """Whether the name and the fields say all: no subclass, and no other attributes."""
+    *_, first, _ = (base for base in type(settings).__mro__ if issubclass(base, Settings))
+    return type(settings) is first.kinds.get(settings.kind, first) and not _strangers(settings)
+
+
+def _strangers(settings: Settings) -> list[str]:
+    """The attributes that are no fields."""
+    names = [each.name for each in dataclasses.fields(settings)]
+    return [name for name in vars(settings) if name not in names]
+
+
+def _to_dict(settings: Settings, place: str) -> dict[str, Any]:
+    if not stated(settings, "name_form"):
+        raise ArgumentTypeError(
+            place,
+            f"{settings!r}, of a class or with methods of one's own",
+            "settings that come back from what is written down, their names and numbers",
+            "without a folder, training takes them as they are",
+        )
+    result: dict[str, Any] = {"kind": settings.kind} if settings.kind else {}
+    for each in dataclasses.fields(settings):
+        value = getattr(settings, each.name)
+        if isinstance(value, Settings):
+            value = _to_dict(value, f"{place}.{each.name}")
+        result[each.name] = list(value) if isinstance(value, tuple) else value
+    return result
+
+
 def _updated(settings: Any, changes: Any, place: str) -> Any:
     if not isinstance(changes, Mapping):
         raise ArgumentError(place.rstrip(".") or "settings", repr(changes), "a table of settings")
-    changes = dict(changes)
+    changes = _nested(changes, place)
     if settings.kind and "kind" in changes:
         check_choice(f"{place}kind", kind := changes.pop("kind"), settings.kinds)
-        if kind != settings.kind:
+        if type(settings) is not settings.kinds[kind]:
             settings = settings.kinds[kind]()
+    for name in _strangers(settings):
+        raise ArgumentTypeError(f"{place}{name}", "an attribute", "nothing but settings to change")
     names = [each.name for each in dataclasses.fields(settings)]
     values = {}
     for name, value in changes.items():
@@ -78,8 +130,23 @@ def _updated(settings: Any, changes: Any, place: str) -> Any:
         values[name] = value
     try:
         return dataclasses.replace(settings, **values)
-    except ArgumentError as error:
+    except (ArgumentError, ArgumentTypeError) as error:
         raise error.within(place) from None
+
+
+def _nested(changes: Mapping[Any, Any], place: str) -> dict[Any, Any]:
+    """``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
+    plain: dict[Any, Any] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in changes.items():
+        group, dot, rest = str(name).partition(".")
+        if dot:
+            tables.setdefault(group, {})[rest] = value
+        else:
+            plain[name] = value
+    for name in plain.keys() & tables.keys():
+        raise ArgumentError(f"{place}{name}", "a table and names with dots", "one of them")
+    return plain | tables
 
 
 # What a field may hold.

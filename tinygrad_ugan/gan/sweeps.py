@@ -77,9 +77,9 @@ def sweep(
 
     Raises
     ------
-    ArgumentError
-        If a setting or its values make no sense, or the folder cannot be written to; nothing has
-        been trained then.
+    ArgumentError, ArgumentTypeError
+        If a setting or its values make no sense, the settings cannot be written down, or the folder
+        cannot be written to; nothing has been trained then.
     BusyError
         If another sweep is at work in the folder.
 
@@ -94,6 +94,7 @@ def sweep(
         import_extra(module, "sweep")
     if workers is not None and workers < 1:
         raise ArgumentError("workers", workers, "a whole number >= 1")
+    config.to_dict()  # or what cannot be written down is refused
     every, place = variations(config, vary, seeds), Path(folder).resolve()
     with at_work(place):
         with _cluster(workers, scheduler) as client:

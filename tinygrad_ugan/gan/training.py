@@ -61,6 +61,9 @@ def train(
         If somebody else is at work in `folder`; the message says who.
     OSError
         If something cannot be written; a note says which checkpoint is whole, and how to go on.
+    ArgumentTypeError
+        If there is a `folder`, and settings of one's own class or with methods of one's own would
+        come back from it as something else.
 
     Examples
     --------
@@ -68,6 +71,8 @@ def train(
     >>> [row.step for row in run.metrics], run.samples.shape
     ([0, 1, 2], (3, 2500, 2))
     """
+    if folder is not None:
+        config.to_dict()  # or what cannot be written down is refused, before anything is done
     begun = start(config)
     if folder is None:
         return go_on(begun, None, callbacks)
