@@ -51,6 +51,8 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
     ------
     ArgumentError
         If there is no run, or one has no metrics yet.
+    ArgumentTypeError
+        If the settings of a run cannot be written down.
     """
     import jinja2
 
@@ -59,6 +61,7 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
     for label, run in runs.items():
         if not run.metrics:
             raise ArgumentError("runs", f"{label}, which has not begun", "runs with metrics")
+    settings = [_flat(run.config.to_dict()) for run in runs.values()]
     template = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(template).render(
@@ -66,7 +69,7 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
         labels=list(runs),
         results=_results(runs),
         sections=_sections(runs),
-        settings=_side_by_side([_flat(run.config.to_dict()) for run in runs.values()]),
+        settings=_side_by_side(settings),
         metrics=[(label, _metrics(run)) for label, run in runs.items()],
         environment=_side_by_side([run.checkpoint.environment for run in runs.values()]),
     )
