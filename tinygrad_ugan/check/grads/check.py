@@ -45,8 +45,10 @@ def check_grads(
         `jvp`, `vjp`; beyond order 1 every combination, such as forward over reverse.
     rtol, atol : float, optional
         A derivative may differ by ``atol + rtol * |expected|``, and by the error of the
-        differences. If neither is given: by the rounding that its dtype and its terms account for,
-        measured by moving the arguments by a rounding where that is not enough.
+        differences. If neither is given: by the rounding that its dtype and its terms account for;
+        where that is not enough, by how much the derivative varies a few roundings around the
+        point. The point itself has no say in that, so that a rule which is wrong at this point
+        alone, on ties, at zeros or whole numbers, is found as any other.
     rng : numpy.random.Generator, optional
         Draws the directions; the same ones each time if not given.
 

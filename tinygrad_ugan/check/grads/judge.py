@@ -22,6 +22,7 @@ from tinygrad_ugan.check.grads.differences import (
     noise_of,
     quotient_rounding,
 )
+from tinygrad_ugan.check.grads.evidence import Evidence, gather
 from tinygrad_ugan.check.grads.flat import Flat, join
 from tinygrad_ugan.check.grads.modes import Mode
 
@@ -29,8 +30,11 @@ ROUNDINGS = 8
 """A derivative may be off by so many epsilons of the terms that it is the sum of;"""
 
 NUDGES = 6
+REACH = 16
 SPREADS = 10
-"""and, if that is not enough, by ten times what a rounding of the inputs changes."""
+"""and, if that is not enough, by ten times what it varies among six points around, up to sixteen
+roundings away. The point itself has no say in that: a rule may be wrong there, and nowhere else.
+"""
 
 CAUTION = 10
 """Differences may be off by so many times what they estimate themselves."""
@@ -81,6 +85,8 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     found, expected, tolerance : ndarray
+    size : ndarray
+        Of the terms that they are the sums of.
     is_wrong, is_settled : ndarray of bool
         Whether they are too far apart; whether the expected ones are known well enough to tell.
     """
@@ -88,6 +94,7 @@ class Verdict(NamedTuple):
     found: NDArray
     expected: NDArray
     tolerance: NDArray
+    size: NDArray
     is_wrong: NDArray
     is_settled: NDArray
 
@@ -120,18 +127,18 @@ class Judge:
         rng: np.random.Generator,
     ) -> None:
         self.mode, self.oracle = mode, oracle
-        self._inputs = flat.inputs
+        self._flat = flat
         self._allowed = allowed
         self._rng = rng
         self._epsilon = max(float(np.finfo(x.dtype).eps) for x in (*flat.inputs, *flat.outputs))
 
     def __call__(self, v: NDArray, rates: Estimate) -> Verdict:
         """Compare along v, where the oracle says `rates`."""
-        found = self.mode.found(self._inputs, v)
+        found = self.mode.found(self._flat.inputs, v)
         first = self._compare(v, found, rates, np.zeros(found.shape))
         if not np.any(first.is_wrong):
             return first
-        spread = SPREADS * self._spread(v, found)
+        spread = self._spread(v, first)
         second = self._compare(v, found, rates, spread)
         if self.oracle.is_complex or not np.any(second.is_wrong):
             return second
@@ -140,6 +147,10 @@ class Judge:
             is_wrong=second.is_wrong & third.is_wrong,
             is_settled=second.is_settled & third.is_settled,
         )
+
+    def evidence(self, v: NDArray) -> Evidence:
+        """How the differences along v behave."""
+        return gather(self._flat.along(v), self.mode, self.oracle.noise)
 
     def _compare(self, v: NDArray, found: NDArray, rates: Estimate, spread: NDArray) -> Verdict:
         expected = self.mode.of(rates.value)
@@ -154,16 +165,41 @@ class Judge:
             allowed = atol + rtol * np.abs(expected)
         tolerance = error + allowed
         is_wrong = ~(np.abs(found - expected) <= tolerance)  # and a NaN is wrong
-        return Verdict(found, expected, tolerance, is_wrong, is_settled)
+        return Verdict(found, expected, tolerance, size, is_wrong, is_settled)
 
-    def _spread(self, v: NDArray, found: NDArray) -> NDArray:
-        """How far the derivative moves when every input does by a rounding, or does not."""
-        moved = [self.mode.found([self._nudged(x) for x in self._inputs], v) for _ in range(NUDGES)]
-        return np.max(np.abs(np.stack(moved) - found), axis=0)
+    def _spread(self, v: NDArray, first: Verdict) -> NDArray:
+        """How much the derivative may be off because a few roundings change so much of it.
 
-    def _nudged(self, x: Any) -> Any:
-        by = self._epsilon * self._rng.integers(-1, 2, np.shape(x))
-        return np.asarray(x * (1 + by), x.dtype)[()]
+        Nothing where it differs from point to point because the function is not smooth: there is
+        no derivative, and it is said so.
+        """
+        around = [self._found_nearby(v, first.found) for _ in range(NUDGES)]
+        spread = SPREADS * np.ptp(np.stack(around), axis=0)
+        spread = np.where(np.isfinite(spread), spread, 0.0)
+        large = first.is_wrong & (spread > self._epsilon**0.25 * first.size)
+        if np.any(large):
+            evidence = self.evidence(v)
+            rough = [j for j in np.flatnonzero(large).tolist() if not evidence.of(j).is_smooth]
+            spread[rough] = 0.0
+        return spread
+
+    def _found_nearby(self, v: NDArray, like: NDArray) -> NDArray:
+        """The same numbers a few roundings away; NaN where the function ends before that."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.mode.found(self._nudged(), v)
+        except (ArithmeticError, ValueError):  # as math.log and np.linalg.cholesky raise
+            return np.full(like.shape, np.nan)
+
+    def _nudged(self) -> list[Any]:
+        """A point around: every element moves, and equal ones by different amounts."""
+        places = self._rng.permutation(sum(map(np.size, self._flat.inputs)))
+        by = (1 + places % REACH) * np.where(places // REACH % 2, -1, 1) * self._epsilon
+        pairs = zip(self._flat.inputs, self._flat.split(by), strict=True)
+        return [
+            np.asarray(np.where(x == 0, self._epsilon * k, x * (1 + k)), x.dtype)[()]
+            for x, k in pairs
+        ]
 
 
 def _agree(rates: NDArray, known: Estimate) -> bool:

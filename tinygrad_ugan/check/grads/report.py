@@ -9,13 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.grads.differences import quotient_rounding, quotients
+from tinygrad_ugan.check.grads.evidence import Evidence
 from tinygrad_ugan.check.grads.flat import Flat
 from tinygrad_ugan.check.grads.judge import Judge
 from tinygrad_ugan.check.grads.modes import Mode
-
-CLEAR = 10
-"""A gap between two slopes counts if it is so many times what rounding can make."""
 
 
 class GradCheckError(AssertionError):
@@ -60,41 +57,6 @@ class Place:
     def function(self) -> str:
         """What is differentiated here, in words."""
         return "f" if self.order == 1 else f"the derivative of order {self.order - 1}"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """How differences behave as their step shrinks.
-
-    Attributes
-    ----------
-    steps, left, right : ndarray
-        The slopes to either side, for each step.
-    roundings : ndarray
-        What rounding may account for in them.
-    """
-
-    steps: NDArray
-    left: NDArray
-    right: NDArray
-    roundings: NDArray
-
-    @property
-    def smoothness(self) -> float:
-        """The power of h by which the slopes on both sides come together, and settle.
-
-        At least 1 if f is smooth, 0 at a kink, -1 at a jump; infinite where rounding hides it.
-        """
-        slopes = (self.left + self.right) / 2
-        gaps = np.abs(self.right - self.left)
-        gaps[1:] += np.abs(np.diff(slopes))
-        clear = np.flatnonzero(gaps > CLEAR * self.roundings)
-        if len(clear) < 2:
-            return np.inf
-        short = clear[-1]
-        long = clear[max(len(clear) - 3, 0)]
-        ratio = self.steps[long] / self.steps[short]
-        return float(np.log(gaps[long] / gaps[short]) / np.log(ratio))
 
 
 @dataclass(frozen=True)
@@ -215,7 +177,7 @@ def find(place: Place, judge: Judge, v: NDArray) -> Finding:
         tolerance=float(verdict.tolerance[j] / abs(unit)),
         is_settled=bool(verdict.is_settled[j]),
         by="the complex step" if judge.oracle.is_complex else "central differences",
-        evidence=_evidence(flat, judge, v, j, unit),
+        evidence=judge.evidence(v).of(j, unit),
     )
 
 
@@ -248,14 +210,3 @@ def _result(place: Place, j: int) -> str:
     leaf, element = _element(flat.outputs, j)
     index = f"[{', '.join(map(str, element))}]" if element else ""
     return flat.output_names[leaf] + index
-
-
-def _evidence(flat: Flat, judge: Judge, v: NDArray, j: int, unit: float) -> Evidence:
-    mode, line = judge.mode, flat.along(v)
-    rows = [
-        (h * abs(unit), mode.of(left)[j] / unit, mode.of(right)[j] / unit)
-        for h, left, right in quotients(line)
-    ]
-    steps, left, right = np.array(rows).T if rows else np.zeros((3, 0))
-    rounding = mode.bound(quotient_rounding(np.abs(line(0.0)), judge.oracle.noise, 1.0))[j]
-    return Evidence(steps, left, right, rounding / steps)
