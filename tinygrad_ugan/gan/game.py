@@ -104,7 +104,7 @@ class Game:
         return LOSSES[self.loss].outer(*self._logits(samples, theta_d, batch))
 
     def _logits(self, samples: Any, theta_d: PyTree, batch: Batch) -> tuple[Any, Any]:
-        places = {"batch.real": part(batch, "real"), "the samples": samples}
+        places = {"batch.real": part(batch, "real"), "samples": samples}
         real, generated = (
             call("discriminator", self.discriminator, theta_d, x, place)
             for place, x in places.items()

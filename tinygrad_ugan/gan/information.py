@@ -138,9 +138,8 @@ class InfoGame:
     def information(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """The `information_bound`."""
         reader = self.discriminator.q
-        codes = part(batch, "noise")[:, : reader.sizes[-1]]
-        read = call("discriminator", reader, theta_d["q"], samples, "the samples")
-        return information_bound(read, codes)
+        read = call("discriminator", reader, theta_d["q"], samples, "samples")
+        return information_bound(read, part(batch, "noise")[:, : read.shape[1]])
 
     @states("inner", "outer")
     def sample_form(self) -> SampleForm:

@@ -11,8 +11,8 @@ PyTree = Any
 _THETA = {"generator": "theta_g", "discriminator": "theta_d"}
 
 
-def part(batch: Any, name: str) -> Any:
-    """What a batch holds under a name.
+def part(batch: Any, name: str, kind: str = "gan.Batch") -> Any:
+    """What a batch, such as one of `kind`, holds under a name.
 
     Raises
     ------
@@ -22,7 +22,7 @@ def part(batch: Any, name: str) -> Any:
     try:
         return getattr(batch, name)
     except AttributeError:
-        expected = f"a batch with .{name}, such as gan.Batch(real=..., noise=...)"
+        expected = f"one with .{name}, such as a {kind}"
         raise ArgumentTypeError("batch", f"a {kind_of(batch)}", expected) from None
 
 
@@ -41,16 +41,17 @@ def check_pure(player: str, network: Any) -> None:
         )
 
 
-def call(player: str, network: Any, theta: PyTree, x: Any, place: str) -> Any:
-    """``network(theta, x)``, for x from some place, such as "batch.noise".
+def call(player: str, network: Any, theta: PyTree, x: Any, place: str, *side: Any) -> Any:
+    """``network(theta, x)``, for x from some place, such as "batch.noise"; or with a side input.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If an argument does not fit, or the network is none that `check_pure` lets pass.
+        If an argument does not fit, or there is no side input and `check_pure` asks for one.
     """
-    check_pure(player, network)
+    if not side:
+        check_pure(player, network)
     try:
-        return network(theta, x)
+        return network(theta, x, *side)
     except (ArgumentError, ArgumentTypeError) as error:
         raise error.seen_from(player, {"x": place, "params": _THETA[player]}) from None

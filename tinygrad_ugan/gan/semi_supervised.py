@@ -90,15 +90,16 @@ class SemiSupervised:
 
     def generate(self, theta_g: PyTree, batch: LabelledBatch) -> Any:
         """Generated samples, shape (B, d)."""
-        return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
+        noise = part(batch, "noise", "gan.LabelledBatch")
+        return call("generator", self.generator, theta_g, noise, "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: LabelledBatch) -> Any:
         """`inner` as a function of the generated samples."""
+        sides = self._sides(batch)
+        places = {"batch.labelled": batch.labelled, "batch.real": batch.real, "samples": samples}
         labelled, real, generated = (
-            self.discriminator(theta_d, x, side)
-            for x, side in zip(
-                (batch.labelled, batch.real, samples), self._sides(batch), strict=True
-            )
+            call("discriminator", self.discriminator, theta_d, x, place, side)
+            for (place, x), side in zip(places.items(), sides, strict=True)
         )
         known = log_softmax(labelled, axis=1)[np.arange(len(batch.classes)), batch.classes]
         return (
@@ -123,8 +124,9 @@ class SemiSupervised:
 
     def _sides(self, batch: LabelledBatch) -> tuple[Any, Any, Any]:
         """The side inputs; a layer that takes random numbers must not be without them."""
-        sides = part(batch, "sides")
-        if self.discriminator.is_random and any(side is None for side in sides):
+        sides = part(batch, "sides", "gan.LabelledBatch")
+        random = getattr(self.discriminator, "is_random", False)
+        if random and any(side is None for side in sides):
             expected = "random numbers for the discriminator's layers, such as GaussianNoise"
             hint = "draw them with discriminator.draw(rng, n), for the n rows of each"
             raise ArgumentError("batch.sides", "None", expected, hint)

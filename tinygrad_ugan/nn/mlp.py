@@ -133,7 +133,7 @@ class MLP:
 
 def _layers(params: Any) -> list[tuple[Any, Any]]:
     """W and b of every layer, if that is what the parameters are."""
-    if isinstance(params, dict) or not isinstance(params, Iterable):
+    if isinstance(params, dict) or hasattr(params, "dtype") or not isinstance(params, Iterable):
         raise _no_layers("params", params, "a list of {'w': ..., 'b': ...}")
     return [_arrays(f"params[{i}]", layer) for i, layer in enumerate(params)]
 

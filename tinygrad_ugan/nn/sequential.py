@@ -69,7 +69,7 @@ class Sequential:
 
     def __getitem__(self, place: int | slice) -> Any:
         found = self.layers[place]
-        return Sequential(*found) if isinstance(place, slice) else found
+        return type(self)(*found) if isinstance(place, slice) else found
 
     def __repr__(self) -> str:
         return f"Sequential{self.layers!r}"
