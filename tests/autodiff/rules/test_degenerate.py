@@ -61,6 +61,18 @@ def multiplied(a):
     return weighted(q @ r)
 
 
+def of_any_eigenvectors(a):
+    """V W^2 V^-1, which is A^2."""
+    w, v = np.linalg.eig(a)
+    return weighted((v * w[..., None, :] ** 2) @ np.linalg.inv(v))
+
+
+def upper_triangular(values, seed=0):
+    """A matrix with these eigenvalues and, where they are equal, too few eigenvectors."""
+    q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(values), len(values))))
+    return q @ (np.diag(values) + np.eye(len(values), k=1)) @ q.T
+
+
 SYMMETRIC = {
     "identity": np.eye(3),
     "diag(1, 1, 2)": np.diag([1.0, 1, 2]),
@@ -84,6 +96,14 @@ MATRICES = {
     "square, lower rank": rectangle([2.0, 1.0, 0.0], 3, 3),
     "square, rank 1": np.ones((3, 3)),
     "distinct": rectangle([3.0, 2.0, 1.0], 3, 3),
+}
+GENERAL = {
+    "identity": np.eye(2),
+    "one vector": np.array([[1.0, 1.0], [0.0, 1.0]]),
+    "one vector of zero": np.array([[0.0, 1.0], [0.0, 0.0]]),
+    "two vectors": np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 3.0]]),
+    "equal": turned([1.0, 1.0, 2.0]),
+    "distinct": upper_triangular([1.0, 2.0, 4.0]),
 }
 SMOOTH = {
     **{f"V exp(W) V^T at {name}": (of_eigenvectors(np.exp), a) for name, a in SYMMETRIC.items()},
@@ -114,6 +134,11 @@ SMOOTH = {
         for name, a in MATRICES.items()
         for order in (None, "fro")
     },
+    **{
+        f"sum of squared eigenvalues at {name}": (lambda a: np.sum(np.linalg.eigvals(a) ** 2), a)
+        for name, a in GENERAL.items()
+    },
+    **{f"V W^2 V^-1 at {name}": (of_any_eigenvectors, a) for name, a in GENERAL.items()},
     "U U^T at tall, equal": (projected, MATRICES["tall, equal"]),
     "std^2": (lambda x: np.std(x) ** 2, np.full(4, 2.0)),
     "std^2 of rows": (lambda x: np.sum(np.std(x, axis=1) ** 2), np.array([[1.0, 1, 1], [1, 2, 4]])),

@@ -72,7 +72,7 @@ def _inverse_or_nan(x: Any, least: Any) -> Any:
     return 1 / np.where(np.abs(strip(x)) <= least, np.nan, x)
 
 
-def _inverse_gaps(w: Any) -> Any:
+def inverse_gaps(w: Any) -> Any:
     """``1 / (w_j - w_i)``, and 0 where i = j."""
     diagonal = np.eye(shape_of(w)[-1], dtype=bool)
     gaps = np.where(diagonal, 1, w[..., None, :] - w[..., :, None])
@@ -107,7 +107,7 @@ def _eigh_jvp(
 ) -> tuple[Any, ...]:
     w, v = ans
     inner = mT(v) @ _mirrored(tangents[0], _is_upper(*args)) @ v
-    return _diagonal(inner), v @ (_inverse_gaps(w) * inner)
+    return _diagonal(inner), v @ (inverse_gaps(w) * inner)
 
 
 def _eigh_vjp(
@@ -118,7 +118,7 @@ def _eigh_vjp(
     if of_w is not None:
         terms.append(v * of_w[..., None, :])
     if of_v is not None:
-        terms.append(v @ (_inverse_gaps(w) * (mT(v) @ of_v)))
+        terms.append(v @ (inverse_gaps(w) * (mT(v) @ of_v)))
     return [_folded(sum(terms[1:], terms[0]) @ mT(v), _is_upper(*args))]
 
 
@@ -151,7 +151,7 @@ def _svd_gaps(s: Any) -> tuple[Any, Any, Any]:
     rows, columns = s[..., None, :], s[..., :, None]
     diagonal = np.eye(shape_of(s)[-1], dtype=bool)
     return (
-        _inverse_gaps(s) / np.where(diagonal | (strip(rows + columns) == 0), 1, rows + columns),
+        inverse_gaps(s) / np.where(diagonal | (strip(rows + columns) == 0), 1, rows + columns),
         rows,
         columns,
     )

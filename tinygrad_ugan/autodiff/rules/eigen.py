@@ -19,6 +19,7 @@ from tinygrad_ugan.autodiff.primitive import (
     shape_of,
     strip,
 )
+from tinygrad_ugan.autodiff.rules.decompositions import inverse_gaps
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.linalg import spread
 from tinygrad_ugan.autodiff.rules.products import mT
@@ -45,14 +46,14 @@ def _eigenvalues(a: Any) -> Any:
 def _eigenvalues_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
-    v = eigenvectors(args[0])
+    v = _basis(eigenvectors(args[0]))
     return np.diagonal(np.linalg.solve(v, tangents[0] @ v), 0, -2, -1)
 
 
 def _eigenvalues_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
-    v = eigenvectors(args[0])
+    v = _basis(eigenvectors(args[0]))
     return [np.linalg.solve(mT(v), cotangent[..., :, None] * mT(v))]
 
 
@@ -63,7 +64,7 @@ def _eigenvectors(a: Any) -> Any:
 def _eigenvectors_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> Any:
-    inner = np.linalg.solve(ans, tangents[0] @ ans)
+    inner = np.linalg.solve(_basis(ans), tangents[0] @ ans)
     return _across(ans, ans @ _over_gaps(inner, args[0]))
 
 
@@ -71,16 +72,23 @@ def _eigenvectors_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
     inner = _over_gaps(mT(ans) @ _across(ans, cotangent), args[0])
-    return [np.linalg.solve(mT(ans), inner @ mT(ans))]
+    return [np.linalg.solve(mT(_basis(ans)), inner @ mT(ans))]
+
+
+def _basis(v: Any) -> Any:
+    """The vectors, or NaN where they are no basis: of a defective matrix, up to rounding.
+
+    Rounding by eps parts the equal eigenvalues and vectors of such a matrix by ``eps ** 0.5``.
+    """
+    bare = strip(v)
+    smallest = np.min(np.linalg.svd(bare, compute_uv=False), axis=-1, initial=1)
+    defective = smallest <= 16 * np.finfo(bare.dtype).eps ** 0.5
+    return np.where(defective[..., None, None], np.nan, v)
 
 
 def _over_gaps(x: Any, a: Any) -> Any:
     """``x_ij / (w_j - w_i)``: 0 on the diagonal, NaN at equal eigenvalues."""
-    w = eigenvalues(a)
-    gaps = w[..., None, :] - w[..., :, None]
-    equal = strip(gaps) == 0
-    of_equal = np.where(np.eye(shape_of(w)[-1], dtype=bool), 0, np.nan).astype(w.dtype)
-    return x * np.where(equal, of_equal, 1 / np.where(equal, 1, gaps))
+    return x * inverse_gaps(eigenvalues(a))
 
 
 def _across(v: Any, t: Any) -> Any:
@@ -109,7 +117,7 @@ eigenvectors: Primitive = general(
     _eigenvectors_jvp,
     _eigenvectors_vjp,
     [Sample((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
-    convention="NaN where eigenvalues are equal",
+    convention="NaN where eigenvalues are equal, and where the vectors are no basis",
 )
 
 
@@ -145,7 +153,7 @@ def _spread_tensor(x: Any) -> Any:
 
 
 _TENSOR = Operand((2, 3, 3, 2), structure=_spread_tensor)
-_REAL = "complex eigenvalues are refused; NaN for the vectors of equal ones"
+_REAL = "complex eigenvalues are refused; NaN for the vectors of equal ones, and without a basis"
 
 RULES = (
     eigenvalues,
