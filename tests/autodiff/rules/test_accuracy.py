@@ -17,6 +17,8 @@ from scipy import special as sp
 from tests.jet_functions import STAND_INS
 from tests.jets import Jet
 from tinygrad_ugan import grad, jvp
+from tinygrad_ugan.autodiff.primitive import Primitive
+from tinygrad_ugan.autodiff.rules import elementwise, powers, special
 from tinygrad_ugan.nn import activations
 
 ROUNDINGS = {1: 16, 2: 32, 3: 64}
@@ -225,3 +227,24 @@ def test_digits(name, dtype):
                 for v, a, e, b in zip(x[off], actual[off], value[off], bound[off], strict=True)
             ]
     assert not worst, "\n".join(map(str, worst))
+
+
+# Their derivatives are constants, or products of their arguments: a rounding or two.
+PLAIN = """
+    add subtract multiply negative positive absolute fabs remainder fmod conjugate deg2rad radians
+    rad2deg degrees relu leaky_relu
+"""
+# Known under other names here, or parts of the rules of those above.
+OTHERS = """
+    float_power power_derivative bell quotient log_ndtr_derivative
+"""
+ELSEWHERE = "sinc sinc_derivative"  # test_elementwise.py
+ROOMS = (elementwise.RULES, powers.RULES, special._LOGISTIC, special._NORMAL, special._ENTROPY)
+
+
+def test_no_function_is_left_out():
+    checked = {name.split()[0] for name in FUNCTIONS}
+    known = checked.union(PLAIN.split(), OTHERS.split(), ELSEWHERE.split())
+    records = [record for room in (*ROOMS, activations.PRIMITIVES) for record in room]
+    names = {record.name for record in records if isinstance(record, Primitive)}
+    assert not names - known
