@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+AnyError = TypeVar("AnyError", bound="ArgumentError")
 
 
 class _AnyArgumentError(Exception):
@@ -37,6 +39,10 @@ class _AnyArgumentError(Exception):
         if name not in places:
             return self
         return type(self)(f"{places[name]}{''.join(path)}, the {callee}'s {argument}", *rest)
+
+    def becoming(self, kind: type[AnyError]) -> AnyError:
+        """Return an error of another class that says the same."""
+        return kind(*self._parts)
 
     def advising(self, hint: str) -> Self:
         """Return the same error with another hint."""
@@ -81,9 +87,9 @@ def check_choice(argument: str, given: object, choices: Iterable[str]) -> None:
     names = list(choices)
     if given in names:
         return
-    near = difflib.get_close_matches(str(given), names, n=1)
+    near = difflib.get_close_matches(shown(given)[:99].strip("'"), names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else ""
-    raise ArgumentError(argument, repr(given), "one of " + ", ".join(map(repr, names)), hint)
+    raise ArgumentError(argument, shown(given), "one of " + ", ".join(map(repr, names)), hint)
 
 
 def shown(value: Any) -> str:

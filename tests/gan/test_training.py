@@ -163,6 +163,14 @@ def test_leaving_the_finite_numbers_can_be_replayed(on_disk, tmp_path):
     assert [row.step for row in gan.load(tmp_path).metrics] == [0]
 
 
+def test_there_is_nothing_to_replay_of_a_run_that_did_not_fail(tmp_path):
+    gan.train(SMALL, folder=tmp_path / "good")
+    for folder, words in (("good", "where no step has failed"), ("none", "which holds no run")):
+        expected = rf"folder: expected a run that left the finite numbers, got .*{folder}, {words}"
+        with pytest.raises(ArgumentError, match=expected):
+            gan.replay(tmp_path / folder)
+
+
 def test_a_tensorboard_file_can_be_read_back(tmp_path):
     pytest.importorskip("tensorboardX")
     gan.train(SMALL, callbacks=[gan.TensorBoard(tmp_path)])

@@ -7,23 +7,32 @@ both.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-import numpy as np
-import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, shown
+from tinygrad_ugan.gan import schema
 from tinygrad_ugan.gan.config import Config
-from tinygrad_ugan.gan.disk import list_folders, read_folder, remove_folder, write_folder
+from tinygrad_ugan.gan.disk import (
+    CorruptError,
+    list_folders,
+    read_folder,
+    remove_folder,
+    write_folder,
+)
+from tinygrad_ugan.gan.draws import streams
 from tinygrad_ugan.gan.environment import environment
 from tinygrad_ugan.gan.evaluation import Row
-from tinygrad_ugan.gan.step import State, TrainStep
+from tinygrad_ugan.gan.step import State
+from tinygrad_ugan.gan.tensors import contents, named
 
 FORMAT = 2  # 1 was a run folder without checkpoints
 _ARRAYS, _REST = "state.safetensors", "state.json"
@@ -94,8 +103,7 @@ def write(place: Path, checkpoint: Checkpoint) -> None:
     """Write one checkpoint."""
     import safetensors.numpy
 
-    pictures = {f"pictures.{step}": x for step, x in checkpoint.pictures.items()}
-    arrays = _named(checkpoint.state) | pictures
+    arrays = named(checkpoint.state, checkpoint.pictures)
     rest = {
         "format": FORMAT,
         "step": checkpoint.step,
@@ -115,58 +123,100 @@ def read(place: Path) -> Checkpoint:
     Raises
     ------
     CorruptError
-        If a file is missing, or is not what was written.
+        If a file is missing, is not what was written, or holds what no training leaves behind.
     ArgumentError
         If it was written in a format that this version does not read; the message says why.
     """
-    import safetensors.numpy
-
     files = read_folder(place, (_ARRAYS, _REST))
-    rest = json.loads(files[_REST])
-    _check_format(place, rest["format"])
-    config = Config().updated(rest["config"])
-    config.to_dict()  # or it is not what was written: classes were changed since
-    arrays = safetensors.numpy.load(files[_ARRAYS])
-    like = TrainStep(config).init(np.random.default_rng(0))
-    pictures = {
-        int(name.removeprefix("pictures.")): x
-        for name, x in arrays.items()
-        if name.startswith("pictures.")
-    }
+    with _inside(place / _REST):
+        rest = schema.table("", schema.parse("text", files[_REST]))
+    _check_format(place, rest.get("format"))
+    with _inside(place / _REST):
+        rest = _SHAPE("", rest)
+        config = _config(rest["config"])
+        draws = _draws(config)("draws", rest["draws"])
+        rows = tuple(Row(**row) for row in rest["metrics"])
+        _check_steps(rest["step"], [row.step for row in rows], place.name)
+    with _inside(place / _ARRAYS):
+        state, pictures = contents(config, rest["step"], files[_ARRAYS])
+        _check_pictured(pictures, {row.step for row in rows})
     return Checkpoint(
         config=config,
-        state=_restored(like, arrays),
-        draws=rest["draws"],
-        rows=tuple(_from_json(row) for row in rest["metrics"]),
-        pictures=dict(sorted(pictures.items())),
+        state=state,
+        draws=draws,
+        rows=rows,
+        pictures=pictures,
         seconds=rest["seconds"],
         environment=rest["environment"],
     )
 
 
+_CELLS = {int: schema.whole(), float: schema.number}
+_SHAPE = schema.record(
+    format=schema.exactly(FORMAT),
+    step=schema.whole(),
+    seconds=schema.seconds,
+    config=schema.table,
+    draws=schema.table,
+    metrics=schema.list_of(
+        schema.record(**{name: _CELLS[kind] for name, kind in get_type_hints(Row).items()})
+    ),
+    environment=schema.table_of(schema.text),
+)
+
+
+def _draws(config: Config) -> schema.Shape:
+    """Where the generator of this seed may be: see `numpy.random.PCG64`."""
+    begun = streams(config)[1].bit_generator.state
+    state = schema.record(
+        state=schema.whole(most=2**128 - 1), inc=schema.exactly(begun["state"]["inc"])
+    )
+    return schema.record(
+        bit_generator=schema.exactly(begun["bit_generator"]),
+        state=state,
+        has_uint32=schema.whole(most=1),
+        uinteger=schema.whole(most=2**32 - 1),
+    )
+
+
+def _config(settings: Mapping[str, Any]) -> Config:
+    """The settings, all of which have to be there: a default would be another run."""
+    try:
+        config = Config().updated(settings)
+        schema.same_names("", config.to_dict(), settings)
+    except ArgumentError as error:
+        raise error.within("config.") from None
+    return config
+
+
+def _check_steps(step: int, rows: Sequence[int], name: str) -> None:
+    if name.isdecimal() and int(name) != step:
+        raise ArgumentError("step", step, f"{int(name)}, as the folder is named")
+    if any(a >= b for a, b in itertools.pairwise([-1, *rows, step + 1])):
+        raise ArgumentError("metrics", f"rows of the steps {rows}", f"rising steps, up to {step}")
+
+
+def _check_pictured(pictures: Mapping[int, NDArray], rows: Collection[int]) -> None:
+    for step in pictures:
+        if step not in rows:
+            raise ArgumentError(f"pictures.{step}", "samples", "none, as metrics has no such row")
+
+
+@contextmanager
+def _inside(file: Path) -> Iterator[None]:
+    """Name the file in what is wrong with what it says."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.within(f"{file}: ").becoming(CorruptError) from None
+
+
 def _check_format(place: Path, given: Any) -> None:
+    if type(given) is not int:
+        raise CorruptError(f"{place / _REST}: format", shown(given), "a whole number")
     if given != FORMAT:
         hint = "upgrade tinygrad_ugan" if given > FORMAT else "train again"
         raise ArgumentError(str(place), f"format {given}", f"format {FORMAT}", hint)
-
-
-def _names(state: State) -> list[str]:
-    """The way to each leaf, such as ``state.theta_g[0]['w']``."""
-    return [accessor.codify("state") for accessor in optree.tree_accessors(state)]
-
-
-def _named(state: State) -> dict[str, NDArray]:
-    leaves = (np.asarray(leaf, order="C") for leaf in optree.tree_leaves(state))
-    return dict(zip(_names(state), leaves, strict=True))
-
-
-def _restored(like: State, arrays: Mapping[str, NDArray]) -> State:
-    """Put the arrays where `like` has its own; its whole numbers are Python's again."""
-    leaves = [
-        int(arrays[name]) if isinstance(leaf, int) else arrays[name]
-        for name, leaf in zip(_names(like), optree.tree_leaves(like), strict=True)
-    ]
-    return optree.tree_unflatten(optree.tree_structure(like), leaves)
 
 
 def _to_json(row: Row) -> dict[str, Any]:
@@ -174,7 +224,3 @@ def _to_json(row: Row) -> dict[str, Any]:
     return {
         name: value if math.isfinite(value) else str(value) for name, value in row._asdict().items()
     }
-
-
-def _from_json(row: dict[str, Any]) -> Row:
-    return Row._make(float(v) if isinstance(v := row[n], str) else v for n in Row._fields)

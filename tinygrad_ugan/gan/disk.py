@@ -134,19 +134,18 @@ def read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
                 raise  # else it was replaced meanwhile, and the new one is to be read
 
 
-def read_text(argument: str, path: Path, most: int = 2**20) -> str:
+def read_text(argument: str, path: Path, expected: str = "a file that can be read") -> str:
     """Read a small text file in UTF-8 that somebody wrote.
 
     Raises
     ------
     ArgumentError
-        If it cannot be read, is larger than `most` bytes, or is no file but a device, say.
+        If it cannot be read, is larger than 1 MiB, or is no file but a device, say.
     """
     try:
-        return _content(path, most).decode()
+        return _content(path, most=2**20).decode()
     except (OSError, ValueError) as error:
-        given = f"{path}: {_reason(error)}"
-        raise ArgumentError(argument, given, "a file that can be read") from None
+        raise ArgumentError(argument, f"{path}: {_reason(error)}", expected) from None
 
 
 def _read_checked(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:

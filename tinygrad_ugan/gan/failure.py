@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 from tinygrad_ugan.gan import checkpoint as checkpoints
 from tinygrad_ugan.gan import folders
 from tinygrad_ugan.gan.checkpoint import Checkpoint
@@ -49,11 +49,22 @@ def replay(folder: str | os.PathLike[str]) -> tuple[State, Objectives]:
     ------
     NonFiniteError
         As it did then; the message names the tensor.
+    ArgumentError
+        If no step of the run failed.
     CorruptError
-        If nothing was saved, or it was damaged.
+        If what was saved of it was damaged.
     """
-    last_good = checkpoints.read(Path(folder) / folders.FAILURE / _LAST_GOOD)
+    place = Path(folder) / folders.FAILURE / _LAST_GOOD
+    if not place.exists():
+        raise ArgumentError("folder", _why_not(Path(folder)), "a run that left the finite numbers")
+    last_good = checkpoints.read(place)
     draws = Draws(last_good.config, streams(last_good.config)[1])
     draws.state = last_good.draws
     with np.errstate(all="ignore"):  # the step checks its numbers itself
         return TrainStep(last_good.config)(last_good.state, draws.next())
+
+
+def _why_not(folder: Path) -> str:
+    if folders.holds_run(folder):
+        return f"{folder}, where no step has failed: there is nothing to take again"
+    return f"{folder}, which holds no run"
