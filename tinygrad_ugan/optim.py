@@ -165,6 +165,8 @@ class Adam:
 
     def __post_init__(self) -> None:
         _check_positive(self, "lr", "eps")
+        if not 0 < self.eps * self.eps < np.inf:
+            raise ArgumentError("eps", self.eps, "a positive number whose square is one too")
         _check_fraction(self, "beta1", "beta2")
 
     @states("init", "update", "coefficients")

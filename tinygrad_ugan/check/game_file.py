@@ -26,6 +26,9 @@ import numpy as np
 from tinygrad_ugan.check.trials import Trial, draw_trial
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import LOSSES, Game
+from tinygrad_ugan.gan.config import SAMPLES, SEED, UNROLLED
+from tinygrad_ugan.gan.disk import read_text
+from tinygrad_ugan.gan.memory import check_memory, parameters
 from tinygrad_ugan.gan.settings import (
     Settings,
     choice,
@@ -47,7 +50,7 @@ class Network(Settings):
     """Widths, from the input to the output."""
     activation: str = choice("tanh", ACTIVATIONS)
     """Of the hidden layers."""
-    input_scale: float = positive(1.0)
+    input_scale: float = positive(1.0, most=1e6)
     """The input is multiplied by it."""
 
     def build(self) -> MLP:
@@ -61,9 +64,9 @@ class GameFile(Settings):
 
     loss: str = choice("minimax", LOSSES)
     """As of `gan.Game`."""
-    steps: int = whole(1, least=0)
+    steps: int = whole(1, least=0, most=UNROLLED)
     """K, the number of unrolled steps."""
-    lr: float = positive(0.1)
+    lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
     optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
     """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
@@ -73,15 +76,15 @@ class GameFile(Settings):
     """What adam keeps of its mean gradient."""
     beta2: float = fraction(0.999)
     """What adam keeps of its mean squared gradient."""
-    eps: float = positive(1e-8)
+    eps: float = positive(1e-8, least=1e-18, most=1e18)
     """Epsilon of adam."""
-    generator_lr: float = positive(1.0)
+    generator_lr: float = positive(1.0, most=1e300)
     """A training step is to move the generator by that times its gradient."""
-    discriminator_lr: float | None = positive(None)
+    discriminator_lr: float | None = positive(None, most=1e300)
     """Step size of the discriminator's real step; lr if none."""
-    batch: int = whole(16, least=1)
+    batch: int = whole(16, least=1, most=SAMPLES)
     """Samples in the batch that a training step is driven on."""
-    seed: int = whole(0, least=0)
+    seed: int = whole(0, least=0, most=SEED)
     """Seed of the parameters and the batch that a training step is driven on."""
     generator: Network = group(Network)
     discriminator: Network = group(Network)
@@ -115,8 +118,28 @@ class GameFile(Settings):
             moves = Adam(self.lr, self.beta1, self.beta2, self.eps)
         return {"steps": self.steps, "optimizer": moves}
 
+    def _needs(self) -> dict[str, int]:
+        """Bytes at the least, in float64: see `memory.training_needs`."""
+        count = {
+            name: parameters(getattr(self, name).sizes) for name in ("generator", "discriminator")
+        }
+        widths = sum(self.generator.sizes) + sum(self.discriminator.sizes)
+        return {
+            "generator.sizes": 3 * 8 * count["generator"],
+            "discriminator.sizes": 3 * 8 * count["discriminator"],
+            "steps": 8 * (self.steps + 1) * count["discriminator"],
+            "batch": 8 * self.batch * widths,
+        }
+
     def trial(self, name: str) -> Trial:
-        """Return a trial at random parameters and on random data, for `audit_step`."""
+        """Return a trial at random parameters and on random data, for `audit_step`.
+
+        Raises
+        ------
+        ArgumentError
+            If it would take more memory than this machine has.
+        """
+        check_memory(self._needs(), "the audit")
         return draw_trial(
             name,
             self.build(),
@@ -136,10 +159,12 @@ def read_game(file: Path) -> GameFile:
     ArgumentError
         If the file cannot be read, or what it says makes no sense; the message names the setting.
     """
+    expected = "a TOML file that can be read"
+    text = read_text("game", file, expected)
     try:
-        changes = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArgumentError("game", f"{file}: {error}", "a TOML file that can be read") from None
+        changes = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError("game", f"{file}: {error}", expected) from None
     try:
         game = GameFile().updated(changes)
     except ArgumentError as error:

@@ -13,6 +13,7 @@ import tyro
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.experiments import PRESETS
 from tinygrad_ugan.gan import Config
+from tinygrad_ugan.gan.disk import read_text
 
 CONFIG_FLAG = "--config"
 
@@ -55,14 +56,19 @@ class Configured:
             raise ArgumentError("preset", repr(given), "its name right after the command")
 
 
+def check_whole(name: str, given: int, least: int, most: int) -> None:
+    """Raise `ArgumentError` unless it is a whole number from `least` to `most`."""
+    if given < least:
+        raise ArgumentError(name, given, f"a whole number >= {least}")
+    if given > most:
+        raise ArgumentError(name, given, f"a whole number <= {most:,}")
+
+
 def read_settings(file: Path, base: Config) -> Config:
     """Read a file of settings; those that it leaves out are as in `base`."""
     readers = {".toml": Config.from_toml, ".json": Config.from_json}
     check_choice("config's suffix", file.suffix, readers)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ArgumentError("config", f"{file}: {error}", "a file that can be read") from None
+    text = read_text("config", file)
     try:
         return readers[file.suffix](text, base)
     except ArgumentError as error:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinygrad_ugan.commands.arguments import check_whole
 from tinygrad_ugan.commands.output import console, say
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.config import THREADS
 from tinygrad_ugan.gan.disk import check_file_place
 
 
@@ -31,8 +32,7 @@ class Bench:
         from tinygrad_ugan import bench
 
         threads = self.threads if self.threads is not None else os.cpu_count() or 1
-        if threads < 1:
-            raise ArgumentError("threads", threads, "a whole number >= 1")
+        check_whole("threads", threads, 1, THREADS)
         self._check_place()
         records = bench.quick(self.games, self.dtype, threads)
         console.print(bench.table(records))

@@ -25,6 +25,7 @@ from tinygrad_ugan.gan import Run
 from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.locks import at_work
+from tinygrad_ugan.gan.memory import check_memory, training_needs
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Compare(Configured):
         methods = {"unroll.method": self.methods} if self.methods else {}
         vary = {"unroll.steps": self.unroll_steps, **methods}
         every = variations(self.settings, vary, self.seeds)
+        for each in every:
+            check_memory(training_needs(each.config))
         with at_work(self.out):
             self._compare(every)
 

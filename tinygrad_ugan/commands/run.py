@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tinygrad_ugan import experiments
+from tinygrad_ugan.commands.arguments import check_whole
 from tinygrad_ugan.commands.output import PLAIN, ProgressLine, console, say
-from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.experiments import Claim, Experiment, Session
 from tinygrad_ugan.gan import Callback, Config
+from tinygrad_ugan.gan.config import SEED
 from tinygrad_ugan.gan.locks import at_work
 
 WIDE = 240  # columns, enough for every line
@@ -49,8 +50,8 @@ class Run:
     def run(self) -> None:
         """Run it, write the page, and show the claims."""
         experiment = experiments.find(self.name)
-        if any(seed < 0 for seed in self.seeds):
-            raise ArgumentError("seeds", self.seeds, "whole numbers >= 0")
+        for seed in self.seeds:
+            check_whole("seeds", seed, 0, SEED)
         out = self.out or Path("runs") / (self.name + "-quick" * self.quick)
         with at_work(out):
             missed = self._run(experiment, out)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan import gan
-from tinygrad_ugan.commands.arguments import Folder
+from tinygrad_ugan.commands.arguments import Folder, check_whole
 from tinygrad_ugan.commands.output import say
-from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.gan import pictures
+from tinygrad_ugan.gan.config import SAMPLES, SEED
 from tinygrad_ugan.gan.disk import check_file_place, write_file
+from tinygrad_ugan.gan.memory import check_memory
 
 SUFFIXES = (".npy", ".csv", ".png")
 
@@ -34,12 +36,12 @@ class Sample:
 
     def run(self) -> None:
         """Draw and write."""
-        for name, given, least in (("n", self.n, 1), ("seed", self.seed, 0)):
-            if given < least:
-                raise ArgumentError(name, given, f"a whole number >= {least}")
+        check_whole("n", self.n, 1, SAMPLES)
+        check_whole("seed", self.seed, 0, SEED)
         check_choice("out's suffix", self.out.suffix, SUFFIXES)
         check_file_place("out", self.out)
         run = gan.load(self.folder)
+        check_memory({"n": _bytes(self.n, run.config)}, "sampling")
         samples = run.sample(self.n, np.random.default_rng(self.seed))
         write_file(self.out, self._content(run, samples))
         say(f"{self.n:,} samples in {self.out}")
@@ -54,3 +56,9 @@ class Sample:
         else:
             pictures.density(run, samples).savefig(file, format="png", dpi=120)
         return file.getvalue()
+
+
+def _bytes(n: int, config: gan.Config) -> int:
+    """What it takes to send so many samples through the generator."""
+    generator, _ = config.networks.build(config.data.dimension)
+    return n * config.dtype.itemsize * sum(generator.sizes)

@@ -17,7 +17,9 @@ from tinygrad_ugan import data, optim
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.game import Game
 from tinygrad_ugan.gan.objectives import LOSSES
+from tinygrad_ugan.gan.schema import parse
 from tinygrad_ugan.gan.settings import (
+    WIDEST,
     Settings,
     choice,
     fraction,
@@ -31,6 +33,11 @@ from tinygrad_ugan.gan.settings import (
 from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
 from tinygrad_ugan.unroll import METHODS
 
+# The largest values of settings: beyond them a run would not end in a lifetime, or would compute
+# with nothing but zeros and infinities. What is too large for this machine, `memory` knows.
+STEPS, UNROLLED, SAMPLES, MODES, THREADS = 10**10, 10_000, 10**8, 100_000, 1_024
+SEED = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Ring(Settings):
@@ -39,11 +46,11 @@ class Ring(Settings):
     kind: ClassVar[str] = "ring"
     dimension: ClassVar[int] = 2
 
-    modes: int = whole(8, least=1)
+    modes: int = whole(8, least=1, most=MODES)
     """Number of Gaussians."""
-    radius: float = positive(2.0)
+    radius: float = positive(2.0, most=1e6)
     """Radius of the circle."""
-    std: float = positive(0.02)
+    std: float = positive(0.02, most=1e6)
     """Standard deviation of each Gaussian along each axis."""
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
@@ -64,11 +71,11 @@ class Grid(Settings):
     kind: ClassVar[str] = "grid"
     dimension: ClassVar[int] = 2
 
-    side: int = whole(5, least=1)
+    side: int = whole(5, least=1, most=300)
     """Number of Gaussians in a row, and of rows."""
-    spacing: float = positive(2.0)
+    spacing: float = positive(2.0, most=1e6)
     """Distance between neighbouring centres."""
-    std: float = positive(0.05)
+    std: float = positive(0.05, most=1e6)
     """Standard deviation of each Gaussian along each axis."""
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
@@ -89,13 +96,13 @@ class DoubleRing(Settings):
     kind: ClassVar[str] = "double-ring"
     dimension: ClassVar[int] = 2
 
-    modes: int = whole(10, least=1)
+    modes: int = whole(10, least=1, most=MODES)
     """Number of Gaussians."""
-    radius: float = positive(2.0)
+    radius: float = positive(2.0, most=1e6)
     """Radius of the circle of the first, the third, ... Gaussian."""
-    inner_radius: float = positive(1.0)
+    inner_radius: float = positive(1.0, most=1e6)
     """Radius of the circle of the others."""
-    std: float = positive(0.04)
+    std: float = positive(0.04, most=1e6)
     """Standard deviation of each Gaussian along each axis."""
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
@@ -113,15 +120,15 @@ class Embedded(Settings):
 
     kind: ClassVar[str] = "embedded"
 
-    modes: int = whole(10, least=1)
+    modes: int = whole(10, least=1, most=MODES)
     """Number of Gaussians."""
-    dimension: int = whole(1200, least=1)
+    dimension: int = whole(1200, least=1, most=10_000)
     """Dimensions of the space."""
-    rank: int = whole(700, least=1)
+    rank: int = whole(700, least=1, most=10_000)
     """Dimensions of the subspace that all samples lie on, at most those of the space."""
-    radius: float = positive(2.0)
+    radius: float = positive(2.0, most=1e6)
     """Distance of the centres from the origin."""
-    std: float = positive(0.02)
+    std: float = positive(0.02, most=1e6)
     """Standard deviation of each Gaussian along each axis of the subspace."""
 
     def __post_init__(self) -> None:
@@ -147,7 +154,7 @@ Ring.kinds = Grid.kinds = DoubleRing.kinds = Embedded.kinds = {
 class Networks(Settings):
     """Both multilayer perceptrons."""
 
-    noise: int = whole(256, least=1)
+    noise: int = whole(256, least=1, most=WIDEST)
     """Width of the generator's input z ~ N(0, I)."""
     generator: tuple[int, ...] = widths((128, 128))
     """Hidden widths of the generator."""
@@ -155,9 +162,9 @@ class Networks(Settings):
     """Hidden widths of the discriminator."""
     activation: str = choice("relu", ACTIVATIONS)
     """Activation of the hidden layers: tanh, relu, softplus, leaky_relu, elu, sigmoid, identity."""
-    gain: float = positive(0.8)
+    gain: float = positive(0.8, most=1e6)
     """Gain of the orthogonal initial weights."""
-    input_scale: float = positive(0.25)
+    input_scale: float = positive(0.25, most=1e6)
     """The discriminator sees its input times this."""
 
     def build(self, dimension: int) -> tuple[MLP, MLP]:
@@ -176,7 +183,7 @@ class Optimizer(Settings):
 
     method: str = choice("adam", ("sgd", "momentum", "adam"))
     """sgd, momentum or adam."""
-    lr: float = positive(1e-4)
+    lr: float = positive(1e-4, most=1e300)
     """Step size."""
     momentum: float = fraction(0.9)
     """What momentum keeps of its velocity."""
@@ -184,7 +191,7 @@ class Optimizer(Settings):
     """What adam keeps of its mean gradient."""
     beta2: float = fraction(0.999)
     """What adam keeps of its mean squared gradient."""
-    eps: float = positive(1e-8)
+    eps: float = positive(1e-8, least=1e-18, most=1e18)
     """What adam adds to the squared gradient, itself squared."""
 
     def build(self) -> optim.Optimizer:
@@ -200,9 +207,9 @@ class Optimizer(Settings):
 class Unroll(Settings):
     """How far the generator looks ahead, and how exactly."""
 
-    steps: int = whole(10, least=0)
+    steps: int = whole(10, least=0, most=UNROLLED)
     """K, the number of unrolled discriminator steps; 0 is the ordinary GAN."""
-    lr: float = positive(0.1)
+    lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
     optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
     """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
@@ -215,7 +222,7 @@ class Unroll(Settings):
     method: str = choice("auto", ("auto", *METHODS))
     """How the gradient is computed: auto (exact, the fastest there is), adjoint, tape, forward
     (exact all), detached (first order only), or implicit (the limit of many steps)."""
-    truncate: int | None = optional_whole(least=0)
+    truncate: int | None = optional_whole(least=0, most=UNROLLED)
     """Differentiate through the last so many steps only; through all of them if none."""
     fresh: bool = switch(False)
     """See a fresh batch at each unrolled step, instead of one batch at all of them."""
@@ -241,7 +248,7 @@ class Update(Settings):
     scheme: str = choice("alternating", ("alternating", "simultaneous"))
     """alternating (the discriminator answers the generator's move) or simultaneous (both move from
     where they are)."""
-    discriminator_steps: int = whole(1, least=1)
+    discriminator_steps: int = whole(1, least=1, most=UNROLLED)
     """Steps of the discriminator for each step of the generator."""
     keep: str = choice("first", ("first", "last"))
     """Which discriminator training goes on with: first (theta_D^1, one real step, as in the paper),
@@ -262,29 +269,29 @@ class Config(Settings):
     """minimax, nonsaturating, max_likelihood, wasserstein, least_squares or hinge."""
     decay: bool = switch(False)
     """Let both learning rates fall linearly, from their values to zero at the last step."""
-    clip: float | None = positive(None)
+    clip: float | None = positive(None, most=1e300)
     """Scale each player's gradient down to this norm where it is longer; never if none."""
     precision: str = choice("float32", ("float32", "float64"))
     """Of parameters and data: float32 or float64."""
-    seed: int = whole(0, least=0)
+    seed: int = whole(0, least=0, most=SEED)
     """Seed of the initial weights, the data and the noise."""
-    threads: int | None = optional_whole(least=1)
+    threads: int | None = optional_whole(least=1, most=THREADS)
     """Threads of the kernels, one for each processor by default. Results do not depend on it."""
-    batch: int = whole(512, least=1)
+    batch: int = whole(512, least=1, most=SAMPLES)
     """Samples in a batch, of real data and of noise alike."""
-    steps: int = whole(25_000, least=1)
+    steps: int = whole(25_000, least=1, most=STEPS)
     """Number of training steps; each moves the generator once."""
-    seconds: float | None = positive(None)
+    seconds: float | None = positive(None, most=1e9)
     """Stop after so many seconds of training, even if steps are left; never if none."""
-    evaluate_every: int = whole(500, least=1)
+    evaluate_every: int = whole(500, least=1, most=STEPS)
     """Training steps between two rows of the metrics table."""
-    evaluation_samples: int = whole(2_500, least=1)
+    evaluation_samples: int = whole(2_500, least=1, most=SAMPLES)
     """Generated samples that the metrics are computed from."""
-    pictures: int = whole(10, least=1)
+    pictures: int = whole(10, least=1, most=400)
     """Columns of the picture of samples over time."""
-    checkpoint_every: int = whole(1_000, least=1)
+    checkpoint_every: int = whole(1_000, least=1, most=STEPS)
     """Training steps between two checkpoints; there is always one at the end."""
-    checkpoints: int = whole(2, least=1)
+    checkpoints: int = whole(2, least=1, most=1_000_000)
     """How many checkpoints are kept: the last ones."""
 
     def __post_init__(self) -> None:
@@ -341,11 +348,7 @@ class Config(Settings):
         >>> Config.from_json(Config(seed=3).to_json()) == Config(seed=3)
         True
         """
-        try:
-            changes = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ArgumentError("settings", f"{error}", "JSON") from None
-        return (base or cls()).updated(changes)
+        return (base or cls()).updated(parse("settings", text))
 
     def to_toml(self) -> str:
         """Write the settings as TOML; those that are none are left out."""

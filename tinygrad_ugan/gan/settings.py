@@ -1,7 +1,8 @@
 """Frozen dataclasses whose fields check themselves, to and from plain dictionaries.
 
-A field is declared by what it may hold: ``steps: int = whole(10, least=0)``. The check runs on
-construction and turns NumPy's numbers into Python's, so that what was accepted can be written down.
+A field is declared by what it may hold: ``steps: int = whole(10, least=0, most=10_000)``. The check
+runs on construction and turns NumPy's numbers into Python's, so that what was accepted can be
+written down. Every number has a largest value: beyond it, nothing sensible can be computed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice, shown
 from tinygrad_ugan.stated import Statement, stated
 
 Check = Callable[[str, Any], Any]
@@ -112,7 +113,7 @@ def _to_dict(settings: Settings, place: str) -> dict[str, Any]:
 
 def _updated(settings: Any, changes: Any, place: str) -> Any:
     if not isinstance(changes, Mapping):
-        raise ArgumentError(place.rstrip(".") or "settings", repr(changes), "a table of settings")
+        raise ArgumentError(place.rstrip(".") or "settings", shown(changes), "a table of settings")
     changes = _nested(changes, place)
     if settings.kind and "kind" in changes:
         check_choice(f"{place}kind", kind := changes.pop("kind"), settings.kinds)
@@ -152,28 +153,32 @@ def _nested(changes: Mapping[Any, Any], place: str) -> dict[Any, Any]:
 # What a field may hold.
 
 
-def whole(default: int, *, least: int) -> Any:
-    """A whole number of at least `least`."""
+def whole(default: int, *, least: int, most: int) -> Any:
+    """A whole number from `least` to `most`."""
 
     def check(name: str, value: Any) -> int:
         if not _is_whole(value) or value < least:
-            raise ArgumentError(name, repr(value), f"a whole number >= {least}")
+            raise ArgumentError(name, shown(value), f"a whole number >= {least}")
+        if value > most:
+            raise ArgumentError(name, shown(value), f"a whole number <= {most:,}")
         return int(value)
 
-    return field(default=default, metadata={"check": check})
+    return field(default=default, metadata={"check": check, "most": most})
 
 
-def positive(default: float | None) -> Any:
-    """A finite number above zero; or None, if that is the default."""
+def positive(default: float | None, *, most: float, least: float = 0.0) -> Any:
+    """A number above zero, from `least` to `most`; or None, if that is the default."""
 
     def check(name: str, value: Any) -> float | None:
         if value is None and default is None:
             return None
         if not (_is_real(value) and value > 0):
-            raise ArgumentError(name, repr(value), "a positive number")
+            raise ArgumentError(name, shown(value), "a positive number")
+        if not least <= float(value) <= most:
+            raise ArgumentError(name, shown(value), f"a number from {least:g} to {most:g}")
         return float(value)
 
-    return field(default=default, metadata={"check": check})
+    return field(default=default, metadata={"check": check, "most": most})
 
 
 def fraction(default: float) -> Any:
@@ -181,32 +186,40 @@ def fraction(default: float) -> Any:
 
     def check(name: str, value: Any) -> float:
         if not (_is_real(value) and 0 <= value < 1):
-            raise ArgumentError(name, repr(value), "a number in [0, 1)")
+            raise ArgumentError(name, shown(value), "a number in [0, 1)")
         return float(value)
 
-    return field(default=default, metadata={"check": check})
+    return field(default=default, metadata={"check": check, "most": 1})
 
 
-def optional_whole(*, least: int) -> Any:
-    """A whole number of at least `least`, or None, the default."""
+def optional_whole(*, least: int, most: int) -> Any:
+    """A whole number from `least` to `most`, or None, the default."""
 
     def check(name: str, value: Any) -> int | None:
         if value is not None and (not _is_whole(value) or value < least):
-            raise ArgumentError(name, repr(value), f"a whole number >= {least}, or none")
+            raise ArgumentError(name, shown(value), f"a whole number >= {least}, or none")
+        if value is not None and value > most:
+            raise ArgumentError(name, shown(value), f"a whole number <= {most:,}, or none")
         return None if value is None else int(value)
 
-    return field(default=None, metadata={"check": check})
+    return field(default=None, metadata={"check": check, "most": most})
+
+
+WIDEST, DEEPEST = 100_000, 100  # of what `widths` takes
 
 
 def widths(default: tuple[int, ...]) -> Any:
-    """Some whole numbers of at least 1."""
+    """The widths of layers."""
 
     def check(name: str, value: Any) -> tuple[int, ...]:
         if not isinstance(value, list | tuple) or not all(_is_whole(n) and n >= 1 for n in value):
-            raise ArgumentError(name, repr(value), "whole numbers >= 1")
+            raise ArgumentError(name, shown(value), "whole numbers >= 1")
+        if len(value) > DEEPEST or any(n > WIDEST for n in value):
+            expected = f"whole numbers <= {WIDEST:,}, and {DEEPEST} of them at most"
+            raise ArgumentError(name, shown(value), expected)
         return tuple(map(int, value))
 
-    return field(default=default, metadata={"check": check})
+    return field(default=default, metadata={"check": check, "most": WIDEST})
 
 
 def choice(default: str, choices: Iterable[str]) -> Any:
@@ -224,7 +237,7 @@ def switch(default: bool) -> Any:
 
     def check(name: str, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ArgumentError(name, repr(value), "true or false")
+            raise ArgumentError(name, shown(value), "true or false")
         return value
 
     return field(default=default, metadata={"check": check})
@@ -236,7 +249,7 @@ def group(default: type[Settings]) -> Any:
 
     def check(name: str, value: Any) -> Settings:
         if not isinstance(value, classes):
-            raise ArgumentTypeError(name, repr(value), f"settings like {default.__name__}()")
+            raise ArgumentTypeError(name, shown(value), f"settings like {default.__name__}()")
         return value
 
     return field(default_factory=default, metadata={"check": check})

@@ -15,12 +15,13 @@ import numpy as np
 from tinygrad_ugan import viz
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.extras import import_extra
-from tinygrad_ugan.gan.config import Config
+from tinygrad_ugan.gan.config import THREADS, Config
 from tinygrad_ugan.gan.disk import write_file
 from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.grids import Variation, obtain, variations
 from tinygrad_ugan.gan.locks import BusyError, at_work
+from tinygrad_ugan.gan.memory import check_memory, training_needs
 from tinygrad_ugan.gan.step import TrainStep
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ def sweep(
     """
     for module in ("distributed", "pandas", "pyarrow"):  # now, not after the last run
         import_extra(module, "sweep")
-    if workers is not None and workers < 1:
-        raise ArgumentError("workers", workers, "a whole number >= 1")
+    if workers is not None and not 1 <= workers <= THREADS:
+        raise ArgumentError("workers", workers, f"a whole number >= 1 and <= {THREADS:,}")
     config.to_dict()  # or what cannot be written down is refused
     every, place = variations(config, vary, seeds), Path(folder).resolve()
+    for each in every if scheduler is None else ():  # elsewhere there may be more memory
+        check_memory(training_needs(each.config))
     with at_work(place):
         with _cluster(workers, scheduler) as client:
             _warm_up(client, [each.config for each in every])

@@ -19,6 +19,7 @@ from tinygrad_ugan.gan.config import Config
 from tinygrad_ugan.gan.draws import Draws, streams
 from tinygrad_ugan.gan.evaluation import Evaluation
 from tinygrad_ugan.gan.locks import at_work
+from tinygrad_ugan.gan.memory import check_memory, training_needs
 from tinygrad_ugan.gan.run import Run
 from tinygrad_ugan.gan.step import State, TrainStep
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
@@ -118,6 +119,7 @@ def resume(
 
 def start(config: Config) -> Checkpoint:
     """Return training before its first step."""
+    check_memory(training_needs(config))
     init_rng, batch_rng = streams(config)
     state = TrainStep(config).init(init_rng)
     return Checkpoint(config, state, Draws(config, batch_rng).state, (), {}, 0.0)
@@ -127,6 +129,7 @@ def go_on(begun: Checkpoint, folder: Path | None, callbacks: Sequence[Callback])
     """Train from a checkpoint to the end; whoever calls is at work in the folder."""
     if begun.finished:
         return Run(begun, folder)
+    check_memory(training_needs(begun.config))
     own = [] if folder is None else [MetricsFile(folder / folders.METRICS)]
     loop = _Loop(begun, folder, [*own, *callbacks])
     return Run(loop.run(), folder)
