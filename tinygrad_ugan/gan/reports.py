@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, printable
 from tinygrad_ugan.gan import pictures
 from tinygrad_ugan.gan.evaluation import Row
 from tinygrad_ugan.gan.run import Run
@@ -63,7 +63,9 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
             raise ArgumentError("runs", f"{label}, which has not begun", "runs with metrics")
     settings = [_flat(run.config.to_dict()) for run in runs.values()]
     template = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
+    )
     return environment.from_string(template).render(
         title=title,
         labels=list(runs),
@@ -73,6 +75,11 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
         metrics=[(label, _metrics(run)) for label, run in runs.items()],
         environment=_side_by_side([run.checkpoint.environment for run in runs.values()]),
     )
+
+
+def _shown(value: Any) -> Any:
+    """Names are not ours: no control character of theirs gets into the page."""
+    return printable(value) if isinstance(value, str) else value
 
 
 def _results(runs: Mapping[str, Run]) -> Table:

@@ -1,4 +1,4 @@
-"""Pictures: arrays and records in, matplotlib figures out. It imports nothing of ours."""
+"""Pictures: arrays and records in, matplotlib figures out. Of ours it imports errors only."""
 
 from tinygrad_ugan.viz.animation import animation
 from tinygrad_ugan.viz.field import vector_field

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_ugan.viz.labels import plain
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -60,7 +62,7 @@ def intervals(
     """
     from matplotlib.figure import Figure
 
-    labels = list(next(iter(groups.values())))
+    labels = list(map(plain, next(iter(groups.values()))))
     width = max(2.8, 0.5 * len(labels) + 1.2)
     figure = Figure(figsize=(width * len(panels), 3.6), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
@@ -71,7 +73,7 @@ def intervals(
             axis.errorbar(
                 place, mean, [[mean - low], [high - mean]], fmt="o", capsize=4, color="C0"
             )
-        axis.set(title=title, xlabel=xlabel)
+        axis.set(title=title, xlabel=plain(xlabel))
         axis.set_xlim(-0.5, len(labels) - 0.5)
         axis.set_xticks(range(len(labels)), labels, rotation=30 if len(labels) > 4 else 0)
         axis.grid(axis="y", alpha=0.3)

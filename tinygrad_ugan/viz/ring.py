@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.viz.labels import plain
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -80,7 +82,9 @@ def samples_over_time(
     axes = iter(figure.subplots(rows, columns, squeeze=False))
     for label, (steps, samples) in runs.items():
         for draw, row in zip(kinds, axes, strict=False):
-            row[0].set_ylabel(label.replace(",", "\n"), fontsize=11 if len(label) < 12 else 8)
+            row[0].set_ylabel(
+                plain(label).replace(",", "\n"), fontsize=11 if len(label) < 12 else 8
+            )
             for axis, step, points in zip(row, steps, samples, strict=False):
                 _panel(axis, draw, points, extent, f"step {step:,}")
             _panel(row[-1], draw, target, extent, "data")
@@ -126,7 +130,7 @@ def curves(tables: Mapping[str, Mapping[str, NDArray]], panels: Mapping[str, str
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (name, title) in zip(axes, panels.items(), strict=True):
         for label, table in tables.items():
-            axis.plot(table["step"], table[name], label=label, linewidth=1.2)
+            axis.plot(table["step"], table[name], label=plain(label), linewidth=1.2)
         axis.set(title=title, xlabel="training step")
         axis.grid(alpha=0.3)
     axes[0].legend(frameon=False)
