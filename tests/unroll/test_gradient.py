@@ -281,3 +281,17 @@ def test_bad_input_names_the_argument(changes, error, words):
     arguments |= {"steps": 3, "lr": 0.1} | changes
     with pytest.raises(error, match=words):
         ug.unroll.value_and_grad(**arguments)
+
+
+@pytest.mark.parametrize("method", ["adjoint", "tape", "forward"])
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_a_smaller_lr_is_advised_only_where_it_can_help(method):
+    """The derivative of a square root at zero is infinite, whatever the step size."""
+    game = ug.unroll.Game(lambda g, d, batch: -np.sum(g) * np.sqrt(np.sum(d * d)))
+    with pytest.raises(NonFiniteError) as error:
+        ug.unroll.value_and_grad(
+            game, np.ones(2), np.zeros(2), None, steps=2, lr=0.1, method=method
+        )
+    assert "game.inner" in str(error.value)
+    assert "no step size helps" in str(error.value)
+    assert "smaller lr" not in str(error.value)

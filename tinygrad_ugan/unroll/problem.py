@@ -296,6 +296,13 @@ def explain_non_finite(problem: Problem) -> NonFiniteError:
         if not is_finite(params):
             return NonFiniteError(name, "a NaN or infinity", "finite parameters")
     for k, state in enumerate(problem.states()):
+        if k == 1 and not is_finite(problem.gradient(0, problem.theta_g, problem.state.theta)):
+            return NonFiniteError(
+                "game.inner",
+                "a NaN or infinity in its gradient at the theta_d given",
+                "a derivative that is finite there",
+                "no step size helps: sqrt and norms, say, have none at zero",
+            )
         if not is_finite(state.theta):
             return NonFiniteError(
                 "theta_d",
