@@ -8,8 +8,12 @@ and ``noise`` have K + 1 batches along a first axis.
 
 from __future__ import annotations
 
+import io
 import itertools
+import lzma
+import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,18 +47,68 @@ def read_numbers(file: Path, game: GameFile) -> Numbers:
         If the file is no archive, or its arrays are not those that the game needs; the message
         names the array.
     """
-    expected = "an archive written by numpy.savez"
     try:
-        if not zipfile.is_zipfile(file):
-            raise ValueError("no archive" if file.exists() else "no such file")
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ArgumentError("gradient", f"{file}: {error}", expected) from None
-    try:
-        return _sorted_out(arrays, game)
+        return _sorted_out(_arrays(file), game)
     except ArgumentError as error:
         raise error.within(f"{file}: ") from None
+
+
+def _arrays(file: Path) -> dict[str, NDArray]:
+    """The arrays of an archive; their sizes are looked at before any is read."""
+    expected = "an archive written by numpy.savez"
+    try:
+        if not file.is_file() or not zipfile.is_zipfile(file):
+            raise ValueError("no archive" if file.exists() else "no such file")
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            total = sum(member.file_size for member in members)
+            if total > LARGEST:
+                raise ValueError(f"{total:,} bytes of arrays, and {LARGEST:,} is the most")
+            arrays = {_name(member.filename): _array(archive, member) for member in members}
+    except _UNREADABLE as error:
+        raise ArgumentError("gradient", f"{error}", expected) from None
+    if len(arrays) < len(members):
+        raise ArgumentError("gradient", "two arrays of one name", expected)
+    return arrays
+
+
+LARGEST = 2**28
+"""The most bytes of arrays in an archive; what is larger goes to `audit` itself."""
+
+# What zipfile raises of damaged, encrypted or strangely compressed members.
+_UNREADABLE = (
+    OSError, ValueError, EOFError, RuntimeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+
+
+def _name(filename: str) -> str:
+    if not filename.endswith(".npy"):
+        raise ValueError(f"{filename}, which is no array")
+    return filename.removesuffix(".npy")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:
+    with archive.open(member) as file:
+        content = file.read(member.file_size + 1)
+    if len(content) != member.file_size:
+        raise ValueError(f"{member.filename}, of another size than its header says")
+    stream = io.BytesIO(content)
+    shape, _, dtype = _header(stream)
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or size != len(content) - stream.tell():
+        given = f"{member.filename} with {dtype} of shape {shape}"
+        raise ValueError(f"{given} in {len(content) - stream.tell()} bytes")
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and dtype of an array in NumPy's own format."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    return np.lib.format.read_array_header_2_0(stream)
 
 
 def _sorted_out(arrays: dict[str, NDArray], game: GameFile) -> Numbers:

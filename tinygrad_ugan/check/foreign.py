@@ -48,7 +48,11 @@ def tree_as_numpy(name: str, tree: PyTree) -> PyTree:
         if not isinstance(leaf, float) and not any(hasattr(leaf, name) for name in _PROTOCOLS):
             return leaf
         array = as_numpy(place, leaf)
-        return array.astype(np.float64)[()] if array.dtype.kind == "f" else array
+        if array.dtype.kind != "f":
+            return array
+        if not np.all(np.isfinite(array)):
+            raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
+        return array.astype(np.float64)[()]
 
     return optree.tree_map(convert, tree)
 
