@@ -44,19 +44,21 @@ def training_needs(config: Config) -> dict[str, int]:
     """Return the bytes that training holds at once, by the setting that they grow with.
 
     It is what cannot be avoided: parameters, gradients and the optimisers' memories, batches and
-    activations, the discriminators of the unrolled steps, samples, and tables of distances.
+    activations, the discriminators of the unrolled steps, samples, and tables of distances. What
+    networks of one's own take is not known, and counts as nothing.
     """
-    generator, discriminator = config.networks.build(config.data.dimension)
+    networks = config.networks.build(config.data.dimension)
+    sizes_g, sizes_d = (getattr(network, "sizes", ()) for network in networks)
     item, dimension = config.dtype.itemsize, config.data.dimension
     row = item * (config.networks.noise + dimension)  # of noise and of data
-    activations = item * (sum(generator.sizes) + sum(discriminator.sizes))
+    activations = item * (sum(sizes_g) + sum(sizes_d))
     unrolled = config.unroll.steps + 1
     batches = max(unrolled if config.unroll.fresh else 1, config.update.discriminator_steps)
     n, modes = config.evaluation_samples, _modes(config)
     return {
-        "networks.generator": 4 * item * parameters(generator.sizes),
-        "networks.discriminator": 4 * item * parameters(discriminator.sizes),
-        "unroll.steps": item * unrolled * parameters(discriminator.sizes),
+        "networks.generator": 4 * item * parameters(sizes_g),
+        "networks.discriminator": 4 * item * parameters(sizes_d),
+        "unroll.steps": item * unrolled * parameters(sizes_d),
         "batch": config.batch * (batches * row + activations),
         "evaluation_samples": n * (row + activations + 2 * 8 * 64),  # 64 projections
         "data.modes": 8 * modes * (n + dimension),
