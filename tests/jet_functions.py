@@ -4,6 +4,7 @@ import numpy as np
 import optree
 from flint import arb
 
+from tests import jet_special
 from tests.jets import Jet, lift
 
 
@@ -78,6 +79,26 @@ def _inv(a):
     return _solve_matrix(a, np.eye(a.shape[-1]))
 
 
+def _solve_triangular(a, b, lower, unit_diagonal):
+    read = np.tril(a) if lower else np.triu(a)
+    return _solve_matrix(np.where(np.eye(len(a)) * unit_diagonal == 1, 1, read), b)
+
+
+def _solve_banded(ab, b, lower, upper):
+    n = ab.shape[1]
+    bands = [(i, j) for i in range(n) for j in range(n) if -upper <= i - j <= lower]
+    a = lift(np.zeros((n, n)))
+    for i, j in bands:
+        a[i, j] = ab[upper + i - j, j]
+    return _solve_matrix(a, b)
+
+
+def _solve_sylvester(a, b, q):
+    """By the rows of x, one behind another."""
+    matrix = np.kron(a, np.eye(len(b))) + np.kron(np.eye(len(a)), b.T)
+    return np.reshape(_solve(matrix, np.ravel(q)), q.shape)
+
+
 def _slogdet(a):
     return np.sign(_det(a)), np.log(abs(_det(a)))
 
@@ -129,6 +150,7 @@ def _pair_signs(p):
 
 
 STAND_INS = {
+    **jet_special.STAND_INS,
     "signed_differences": lambda v, p: np.sum(
         _pair_signs(p) * (v[..., :, None] - v[..., None, :]), axis=0
     ),
@@ -159,6 +181,9 @@ STAND_INS = {
     "softmax": _softmax,
     "log_softmax": lambda x, axis=None: x - _logsumexp(x, axis, keepdims=True),
     "solve": _solve,
+    "solve_triangular": _solve_triangular,
+    "solve_banded": _solve_banded,
+    "solve_sylvester": _solve_sylvester,
     "inv": _inv,
     "det": _det,
     "slogdet": _slogdet,

@@ -177,6 +177,30 @@ def test_the_rise_of_polygamma_against_mpmath(n):
             assert polygamma_rise(n, x, step) == pytest.approx(float(rise), rel=1e-13, abs=atol)
 
 
+@pytest.mark.parametrize("a", [3.0, 9.9, 10.0, 300.0, 1e4, 1e8])
+def test_densities_of_large_shapes(a):
+    """The logarithms are of size a log(a), and cancel to the size of 1."""
+    for factor in (0.5, 0.999, 1.0, 1.02):
+        x, b = a * factor, 2.5 * a
+        y = factor / 3.5
+        with mpmath.workdps(40):
+            ma, mx, mb, my = map(mpmath.mpf, (a, x, b, y))
+            log_gamma = (ma - 1) * mpmath.log(mx) - mx - mpmath.loggamma(ma)
+            log_beta = (ma - 1) * mpmath.log(my) + (mb - 1) * mpmath.log1p(-my)
+            log_beta -= mpmath.loggamma(ma) + mpmath.loggamma(mb) - mpmath.loggamma(ma + mb)
+            log_t = mpmath.loggamma((ma + 1) / 2) - mpmath.loggamma(ma / 2)
+            log_t -= (ma + 1) / 2 * mpmath.log1p(4 / ma) + mpmath.log(mpmath.pi * ma) / 2
+            exact = [float(mpmath.exp(v)) for v in (log_gamma, log_beta, log_t)]
+        found = [
+            ug.grad(in_last(sp.gammainc, a))(x),
+            ug.grad(in_last(sp.betainc, a, b))(y),
+            ug.grad(in_last(sp.stdtr, a))(2.0),
+        ]
+        # an error of eps in x is one of (x - a) eps in the logarithm of the density
+        np.testing.assert_allclose(found[:2], exact[:2], rtol=1e-14 + 4e-16 * abs(x - a), atol=0)
+        assert found[2] == pytest.approx(exact[2], rel=1e-14)
+
+
 EDGES = [
     # at the edge of a density, orders 1 to 3, with a = 1, 2, 2.5
     (in_last(sp.gammainc, 1.0), 0.0, [1, -1, 1]),

@@ -81,11 +81,49 @@ def _power_at_zero(a: Any) -> Any:
     return np.where(a == 1, 1, np.where((a > 1) | (a == 0), 0, np.inf))
 
 
+def _stirling_error(a: Any) -> Any:
+    """``gammaln(a) - ((a - 1/2) log(a) - a + log(2 pi) / 2)`` for a >= 10 (DLMF 5.11.1)."""
+    terms = (float(b) / (2 * k * (2 * k - 1)) for k, b in enumerate(_BERNOULLI, start=1))
+    return sum(term / a ** (2 * k - 1) for k, term in enumerate(terms, start=1))
+
+
+def _log1p_minus(u: Any) -> Any:
+    """``log(1 + u) - u``, by a series in ``r = u / (2 + u)`` where that cancels."""
+    near = np.abs(u) < 0.3
+    r = np.where(near, u, 0) / (2 + np.where(near, u, 0))
+    series = 0 * r
+    for k in reversed(range(12)):
+        series = series * r * r + 1 / (2 * k + 3)
+    away = np.where(near, 0, u)
+    return np.where(near, 2 * r * r * (r * series - 1 / (1 - r)), np.log1p(away) - away)
+
+
+def _log_gamma_density(a: Any, x: Any) -> Any:
+    """For a >= 10 around x = a, where powers and gamma function cancel (Loader, 2000)."""
+    large = a >= _SHIFT
+    small_a, a = np.where(large, 1, a), np.where(large, a, _SHIFT)
+    small = sp.xlogy(small_a - 1, x) - x - sp.gammaln(small_a)
+    around = a * _log1p_minus((x - a) / a) - _stirling_error(a) + np.log(a / (2 * np.pi)) / 2
+    return np.where(large, around - np.log(x), small)
+
+
+def _log_beta_density(a: Any, b: Any, x: Any) -> Any:
+    """For a, b >= 10 around x = a / (a + b), where powers and beta function cancel."""
+    large = (a >= _SHIFT) & (b >= _SHIFT)
+    small_a, small_b = np.where(large, 1, a), np.where(large, 1, b)
+    small = sp.xlogy(small_a - 1, x) + sp.xlog1py(small_b - 1, -x) - sp.betaln(small_a, small_b)
+    a, b = np.where(large, a, _SHIFT), np.where(large, b, _SHIFT)
+    off = x * b - (1 - x) * a
+    around = a * _log1p_minus(off / a) + b * _log1p_minus(-off / b)
+    around = around + _stirling_error(a + b) - _stirling_error(a) - _stirling_error(b)
+    around = around + np.log(a / (a + b) * b / (2 * np.pi)) / 2
+    return np.where(large, around - np.log(x) - np.log1p(-x), small)
+
+
 def _gamma_density(a: Any, x: Any) -> Any:
     """``x^(a - 1) exp(-x) / gamma(a)``, the density of the gamma distribution."""
-    inside, order = (x > 0) & (x < np.inf), double(a)
-    y = np.where(inside, x, 1)
-    density = np.exp(sp.xlogy(order - 1, y) - y - sp.gammaln(order))
+    inside = (x > 0) & (x < np.inf)
+    density = np.exp(_log_gamma_density(double(a), np.where(inside, x, 1)))
     edge = np.where(x == np.inf, 0, np.where(x == 0, _power_at_zero(a), np.nan))
     return in_common_dtype(np.where(inside, density, edge), a, x)
 
@@ -105,9 +143,8 @@ def _gamma_density_slope(ans: Any, a: Any, x: Any) -> Any:
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
     """``x^(a - 1) (1 - x)^(b - 1) / beta(a, b)``, the density of the beta distribution."""
-    inside, p, q = (x > 0) & (x < 1), double(a), double(b)
-    y = np.where(inside, x, 0.5)
-    density = np.exp(sp.xlogy(p - 1, y) + sp.xlog1py(q - 1, -y) - sp.betaln(p, q))
+    inside = (x > 0) & (x < 1)
+    density = np.exp(_log_beta_density(double(a), double(b), np.where(inside, x, 0.5)))
     left, right = np.where(a == 1, b, _power_at_zero(a)), np.where(b == 1, a, _power_at_zero(b))
     edge = np.where(x == 0, left, np.where(x == 1, right, np.nan))
     return in_common_dtype(np.where(inside, density, edge), a, b, x)
@@ -131,10 +168,19 @@ def _beta_density_slope(ans: Any, a: Any, b: Any, x: Any) -> Any:
     return np.where(far, np.where(steep, factor * np.where(steep, ans, 0), difference), slope)
 
 
+def _log_half_step(a: Any) -> Any:
+    """``gammaln(a + 1/2) - gammaln(a)``."""
+    large = a >= _SHIFT
+    small_a, a = np.where(large, 1, a), np.where(large, a, _SHIFT)
+    small = sp.gammaln(small_a + 0.5) - sp.gammaln(small_a)
+    stirling = _stirling_error(a + 0.5) - _stirling_error(a)
+    return np.where(large, np.log(a) / 2 + a * _log1p_minus(0.5 / a) + stirling, small)
+
+
 def _t_density(df: Any, t: Any) -> Any:
     """The density of Student's distribution."""
     tail = (df + 1) / 2 * np.log1p(t * t / df)
-    return np.exp(-tail - sp.betaln(df / 2, 0.5)) / np.sqrt(df)
+    return np.exp(_log_half_step(df / 2) - tail) / np.sqrt(np.pi * df)
 
 
 # fmt: off
