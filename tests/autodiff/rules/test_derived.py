@@ -10,6 +10,7 @@ from tinygrad_ugan.autodiff.rules import TABLE
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError
 
 RNG = np.random.default_rng(0)
+NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
 DERIVED = [r for r in TABLE.values() if "derive" in getattr(r.implementation, "__qualname__", "")]
 
 
@@ -138,3 +139,14 @@ def test_weighted_quantiles_pick_one_element():
     assert value == f(x, w)
     of_x, of_w = pullback(1.0)
     assert (of_x @ x, np.sum(of_x), np.any(of_w)) == (value, 1, False)
+
+
+@pytest.mark.parametrize("trim", ["fb", "f", "b"])
+def test_zeros_are_trimmed_in_any_shape(trim):
+    frame = np.pad(RNG.uniform(1, 2, (2, 3)), ((1, 2), (0, 1)))
+    arrays = [np.zeros(3), np.pad(RNG.uniform(1, 2, 3), 2)]
+    arrays += [frame, np.zeros((2, 2))] if NUMPY >= (2, 2) else []
+    for x in arrays:
+        value, pullback = ug.vjp(lambda x: np.trim_zeros(x, trim), x)
+        np.testing.assert_array_equal(value, np.trim_zeros(x, trim))
+        np.testing.assert_array_equal(pullback(value)[0], x)

@@ -41,12 +41,14 @@ def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np
 
 
 def _trim_zeros(filt: Any, trim: str = "fb") -> Any:
-    filt = as_array(filt)
-    nonzero = np.flatnonzero(strip(filt))
-    if nonzero.size == 0:
-        return filt[:0]
-    first = nonzero[0] if "f" in trim.lower() else 0
-    return filt[first : nonzero[-1] + 1 if "b" in trim.lower() else len(filt)]
+    """The smallest part that holds all that is not zero, cut at the ends that `trim` names."""
+    filt, sides = as_array(filt), trim.lower()
+    places = np.nonzero(strip(filt))
+    if places[0].size == 0:
+        return filt[(slice(0),) * len(places)]
+    begins = [int(i.min()) if "f" in sides else None for i in places]
+    ends = [int(i.max()) + 1 if "b" in sides else None for i in places]
+    return filt[tuple(map(slice, begins, ends))]
 
 
 def _i1(x: Any) -> Any:
