@@ -44,7 +44,7 @@ def test_there_are_many():
         lambda x, s: np.cov(x, aweights=np.exp(x[0] * s)),
         lambda x, s: np.polyfit(np.arange(4.0), x[0], 2, w=np.exp(x[1] * s)),
         lambda x, s: np.logspace(x[0], 1.0, 3, base=np.exp(s)),
-        lambda x, s: np.unwrap(x, period=4 + s),
+        lambda x, s: np.unwrap(4 * x, period=2 + s),
         lambda x, s: np.polyint(x[0], k=s),
         lambda x, s: np.ediff1d(x, to_end=s),
         lambda x, s: np.nanquantile(x, q=0.4 + s / 100, axis=1),

@@ -174,8 +174,8 @@ RULES = (
         np.linalg.cond,
         _cond,
         [
-            *(sample(_SQUARE), sample(_STACK, 2), sample(_WIDE, -2), sample(_SQUARE, "fro")),
-            *(sample(_SQUARE, p) for p in (1, -1, np.inf, -np.inf, "nuc")),
+            *(sample(_SQUARE), sample(_STACK, 2), sample(_WIDE), sample(_SQUARE, "fro")),
+            *(sample(_SQUARE, p) for p in (-2, 1, -1, np.inf, -np.inf, "nuc")),
         ],
     ),
     derived(np.linalg.tensorinv, _tensorinv, [sample(_TENSOR), sample(_SQUARE, ind=1)]),
