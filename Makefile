@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find tinygrad_ugan -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest deep mutants valgrind bench results docs-table cases lint format clean
+.PHONY: help demo test test-lowest deep mutants peers valgrind bench results docs-table cases lint format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
