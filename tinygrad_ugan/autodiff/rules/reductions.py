@@ -251,13 +251,15 @@ STARTED = [
 _MEAN = np.asarray([[0, 0.5, -1, 2]], np.float32)
 _ABOUT = [sample(Operand((3, 4)), 1, correction=1), sample(Operand((3, 4)), 0, mean=_MEAN)]
 
+_PROPER = [s for s in SAMPLES if s.args[0].shape]  # one number has no spread
+
 # fmt: off
 _SUMS = (
     composite(np.sum, _sum, SAMPLES + _DTYPE + MASKED + STARTED),
     composite(np.mean, _mean, SAMPLES + _DTYPE + MASKED),
     composite(np.average, _average, SAMPLES + _WEIGHTED, rounds_differently=True),
     composite(np.var, _var, SAMPLES + _DDOF + MASKED + _ABOUT),
-    composite(np.std, _std, SAMPLES + _DDOF + MASKED + _ABOUT,
+    composite(np.std, _std, _PROPER + _DDOF + MASKED + _ABOUT,
               convention="0 where the variance is 0, and then NaN"),
 )
 
