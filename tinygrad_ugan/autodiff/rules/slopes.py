@@ -74,21 +74,34 @@ def _tanh_slope(t: Any, x: Any) -> Any:
     if x.size <= FEW:
         return _square_of_secant(x)
     slope = 1 - t * t
-    far = slope < SATURATED
-    if not np.count_nonzero(far):
+    if np.min(slope) >= SATURATED:
         return slope
-    return np.where(far, np.exp(-2 * np.abs(x)) * np.square(1 + np.abs(t)), slope)
+    slope = np.abs(t, out=slope)
+    slope += 1
+    slope *= slope
+    slope *= _decay(x, 2)
+    return slope
 
 
 def _logistic_slope(s: Any, x: Any) -> Any:
     """``s (1 - s)`` for the logistic function s of x, which is ``exp(-x) s^2`` too."""
     if x.size <= FEW:
         return 0.25 * _square_of_secant(0.5 * x)
-    slope = s * (1 - s)
-    far = s > 1 - SATURATED
-    if not np.count_nonzero(far):
-        return slope
-    return np.where(far, np.exp(-np.maximum(x, 0)) * s * s, slope)
+    rest = 1 - s
+    if np.min(rest) >= SATURATED:
+        rest *= s
+        return rest
+    slope = np.maximum(s, rest, out=rest)
+    slope *= slope
+    slope *= _decay(x, 1)
+    return slope
+
+
+def _decay(x: Any, rate: int) -> Any:
+    """``exp(-rate |x|)``."""
+    decay = np.abs(x)
+    decay *= -rate
+    return np.exp(decay, out=decay)
 
 
 def _square_of_secant(x: Any) -> Any:
@@ -102,12 +115,11 @@ def _logistic_rest(log_s: Any, x: Any) -> Any:
 
 
 def _successor(e: Any, x: Any) -> Any:
-    """``1 + e`` for e = expm1(x), and x < 0."""
+    """``1 + e`` for e = expm1(x) where x < 0; no matter what where it is not."""
     power = 1 + e
-    far = power < SATURATED
-    if not np.count_nonzero(far):
+    if np.min(power, initial=1) >= SATURATED:
         return power
-    return np.where(far, np.exp(np.minimum(x, 0)), power)
+    return np.exp(np.minimum(x, 0))
 
 
 def _share(x: Any, y: Any, total: Any) -> Any:
