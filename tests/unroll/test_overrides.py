@@ -218,6 +218,50 @@ def test_every_method_gives_the_gradient_of_the_own_methods(data, method):
             check(found, plain(problem))
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", GAME)
+def test_each_override_of_a_game_alone(name, way, rng):
+    with contextlib.ExitStack() as stack:
+        game = gan.Game(nn.MLP((2, 3, 2)), nn.MLP((2, 4, 1)), "nonsaturating")
+        theta = game.generator.init(rng, np.float64), game.discriminator.init(rng, np.float64)
+        batch = gan.Batch(1 + rng.standard_normal((4, 2)), rng.standard_normal((3, 2)))
+        game = exchanged(stack, way, game, {name: GAME[name]})
+        problem = Problem(game, *theta, batch, {"steps": 2, "lr": 0.3}, frozenset([name]))
+        expected = plain(problem)
+        for method in ("auto", "tape", "forward"):
+            how = problem.options | {"method": method}
+            check(ug.unroll.value_and_grad(*problem.place, **how), expected)
+        terms = ug.unroll.decompose(*problem.place, **problem.options)
+        check((terms.value, terms.total), expected)
+        path = moves(problem, *theta)
+        check(ug.unroll.trajectory(*problem.place, **problem.options).thetas, tuple(path))
+        direct = ug.value_and_grad(game.outer)(theta[0], path[-1], batch)
+        how = problem.options | {"method": "detached"}
+        check(ug.unroll.value_and_grad(*problem.place, **how), direct)
+        up = ug.value_and_grad(game.inner, argnums=1)(*theta, batch)
+        check(ug.unroll.ascent(*problem.place), up)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [(optimizer, name) for optimizer in OPTIMIZERS for name in OPTIMIZER]
+    + [(OPTIMIZERS[-1], "coefficients")],
+)
+def test_each_override_of_an_optimiser_alone(optimizer, name, way, rng):
+    with contextlib.ExitStack() as stack:
+        game = gan.Game(nn.MLP((2, 3, 2)), nn.MLP((2, 4, 1)), "nonsaturating")
+        theta = game.generator.init(rng, np.float64), game.discriminator.init(rng, np.float64)
+        batch = gan.Batch(1 + rng.standard_normal((4, 2)), rng.standard_normal((3, 2)))
+        optimizer = type(optimizer)(**vars(optimizer))
+        optimizer = exchanged(stack, way, optimizer, {name: ADAM[name]})
+        how = {"steps": 2, "optimizer": optimizer}
+        problem = Problem(game, *theta, batch, how, frozenset([name]))
+        for method in ("auto", "tape"):
+            found = ug.unroll.value_and_grad(*problem.place, **how, method=method)
+            check(found, plain(problem))
+
+
 @given(data=st.data())
 def test_the_reason_for_another_method_is_named(data):
     with drawn(data) as problem:

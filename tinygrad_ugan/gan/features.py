@@ -94,7 +94,7 @@ class FeatureMatching:
         real = part(batch, "real")
         return feature_distance(self.features(theta_d, real), self.features(theta_d, samples))
 
-    @states("inner", "outer")
+    @states("inner", "outer", "generate", "inner_on")  # `inner` is that of the game
     def sample_form(self) -> SampleForm | None:
         """The players meet only through the generated samples: see `unroll.SampleForm`."""
         if stated(self.game, "sample_form") is None:

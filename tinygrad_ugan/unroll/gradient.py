@@ -65,7 +65,8 @@ def value_and_grad(
     Parameters
     ----------
     game : gan.Game or unroll.Game
-        Anything with ``inner`` and ``outer``, functions of ``(theta_g, theta_d, batch)``.
+        Anything with ``inner`` and ``outer``, functions of ``(theta_g, theta_d, batch)``; what a
+        subclass overrides is what is computed.
     theta_g, theta_d : pytree of float arrays
         The players' parameters.
     batch : pytree, or list (or plain tuple) of ``steps + 1`` pytrees
@@ -75,7 +76,7 @@ def value_and_grad(
         K. With 0 this is the ordinary GAN gradient.
     lr : float or sequence of `steps` floats
         The inner step sizes eta_k.
-    optimizer : optim.SGD, optim.Momentum or optim.Adam
+    optimizer : optim.SGD, optim.Momentum, optim.Adam, or another with `init` and `update`
         Takes the inner steps, in place of plain ascent by `lr`; it starts afresh each time, and is
         differentiated through, with what it remembers.
     method : {"auto", "fused", "adjoint", "tape", "forward", "detached", "implicit"}
