@@ -53,7 +53,7 @@ def _public_name(frame: FrameType) -> str:
     """Of the function that runs in a frame, as users know it: ``scipy.stats.norm.logpdf``."""
     module, name = frame.f_globals["__name__"], frame.f_code.co_name
     inner = frame.f_locals.get("f")
-    if name == "wrapper" and callable(inner):  # a decorator's
+    if module.startswith("scipy._lib") and callable(inner):  # a decorator's
         module, name = inner.__module__, inner.__name__
     family = frame.f_locals.get("self")
     if family is not None:
