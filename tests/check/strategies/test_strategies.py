@@ -33,8 +33,8 @@ def test_calls_are_of_the_chosen_functions(call):
 
 
 def test_a_function_that_the_engine_does_not_know_is_named():
-    with pytest.raises(ArgumentError, match=r"functions: expected .* a rule for, got nextafter"):
-        find(strategies.calls([np.nextafter]), lambda call: True)
+    with pytest.raises(ArgumentError, match=r"functions: expected .* a rule for, got histogram"):
+        find(strategies.calls([np.histogram]), lambda call: True)
 
 
 @given(strategies.mlps(n_in=3, n_out=2, max_width=4, max_layers=2, activations=["relu"]))
@@ -56,7 +56,7 @@ def test_the_parts_of_a_problem_fit_together(problem):
 def test_problems_of_every_kind_are_drawn():
     seen = set()
 
-    @settings(max_examples=150)  # so that no kind is missed by chance
+    @settings(max_examples=300)  # so that no kind is missed by chance
     @given(strategies.problems(max_steps=2, max_width=2, optimizers=[ug.optim.SGD(0.1)]))
     def look(problem):
         seen.update(problem.options)
