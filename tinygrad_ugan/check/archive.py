@@ -94,7 +94,10 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:
     if len(content) != member.file_size:
         raise ValueError(f"{member.filename}, of another size than its header says")
     stream = io.BytesIO(content)
-    shape, _, dtype = _header(stream)
+    try:
+        shape, _, dtype = _header(stream)
+    except Exception as error:  # NumPy reads headers as Python, and raises whatever that raises
+        raise ValueError(f"{member.filename}: no header of an array: {error}") from None
     size = math.prod(shape) * dtype.itemsize
     if dtype.hasobject or size != len(content) - stream.tell():
         given = f"{member.filename} with {dtype} of shape {shape}"
