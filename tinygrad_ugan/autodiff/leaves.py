@@ -42,6 +42,8 @@ def flatten_floating(primals: Sequence[Any], names: Sequence[str]) -> tuple[list
     """Leaves and structure of what is to be differentiated; `names` are the primals' in errors."""
     leaves, treedef = optree.tree_flatten(tuple(primals))
     for i, leaf in enumerate(leaves):
+        if type(leaf) is np.ndarray and leaf.dtype.kind == "f":
+            continue
         if type(leaf) in (float, np.memmap):
             leaves[i] = leaf = np.asarray(leaf)[()]
         if not is_plain(leaf) or isinstance(leaf, int) or leaf.dtype.kind != "f":

@@ -30,7 +30,7 @@ import optree
 
 from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.core import Tracer, bind
-from tinygrad_ugan.autodiff.operands import is_plain, made_plain
+from tinygrad_ugan.autodiff.operands import is_plain, made_plain, refused
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -273,22 +273,23 @@ def linear(
     def jvp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
     ) -> Any:
-        check_first(traced)
+        if traced != [0]:
+            raise not_linear(traced)
         return primitive(tangents[0], *args[1:], **params)
 
     def vjp(
         traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
     ) -> Sequence[Any]:
-        check_first(traced)
+        if traced != [0]:
+            raise not_linear(traced)
         return [transpose(cotangent, *args, **params)]
 
-    def check_first(traced: Sequence[int]) -> None:
-        if traced != [0]:
-            raise NotDifferentiableError(
-                f"{primitive.name} is known as linear in its first argument, and differentiated in "
-                f"argument {traced[-1] + 1}; cut that derivative with stop_gradient, or declare "
-                "the function in all of its arguments"
-            )
+    def not_linear(traced: Sequence[int]) -> NotDifferentiableError:
+        return NotDifferentiableError(
+            f"{primitive.name} is known as linear in its first argument, and differentiated in "
+            f"argument {traced[-1] + 1}; cut that derivative with stop_gradient, or declare the "
+            "function in all of its arguments"
+        )
 
     primitive = Primitive(
         name=_name(function),
@@ -419,7 +420,7 @@ def as_array(x: Any) -> Any:
 
 def as_operand(x: Any) -> Any:
     """Turn a list or tuple of numbers into an array, as NumPy does; refuse what is no operand."""
-    return x if is_plain(x) else made_plain(x)
+    return x if isinstance(x, Tracer) or is_plain(x) else made_plain(x)
 
 
 def strip(x: Any) -> Any:
@@ -433,6 +434,8 @@ def _with_value(x: Any, value: Any) -> Any:
     """The tensor x with another bare value; of the same dtype, if both are floating."""
     if isinstance(x, Tracer):
         return x.__class__(_with_value(x.value, value), x.level, x.node)
+    if not is_plain(x):  # a container, which could hold a tensor
+        raise refused(x)
     return match_dtype(value, x) if value.dtype.kind == x.dtype.kind == "f" else value
 
 

@@ -91,9 +91,9 @@ class Tensor(Tracer):
 
     def __init__(self, value: Any, level: int, node: Any) -> None:
         """Hold an array of floats (or a tensor below), which no other value has a rule for."""
-        kind = type(value)
-        if kind is np.ndarray:
-            if value.dtype.kind != "f":
+        kind = type(value)  # this runs for every operation: two look-ups in sets
+        if kind is _ARRAY:
+            if value.dtype not in _FLOATS and value.dtype.kind != "f":
                 raise refused(value)
         elif kind not in _HELD:
             raise refused(value)
@@ -125,7 +125,7 @@ class Tensor(Tracer):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        if not _ARRAYS.issuperset(types):
+        if len(types) > 1 and not _ARRAYS.issuperset(types):
             raise foreign(next(kind for kind in types if kind not in _ARRAYS))
         return _call(function, args, kwargs)
 
@@ -312,8 +312,11 @@ class Tensor(Tracer):
         return (self[i] for i in range(len(self)))
 
 
-# What a tensor may hold besides arrays, and what NumPy may find beside tensors.
-_HELD = frozenset({Tensor, np.float16, np.float32, np.float64, np.longdouble})
+# What a tensor may hold besides arrays of floats, and what NumPy may find beside tensors.
+_ARRAY = np.ndarray
+_SCALARS = (np.float16, np.float32, np.float64, np.longdouble)
+_FLOATS = frozenset(map(np.dtype, _SCALARS))
+_HELD = frozenset({Tensor, *_SCALARS})
 _ARRAYS = frozenset({Tensor, np.ndarray, np.memmap})
 
 

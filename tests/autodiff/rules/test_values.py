@@ -111,3 +111,21 @@ def test_partition_leaves_the_elements_where_numpy_does(rng):
     distinct = rng.standard_normal(200)
     pushed = ug.jvp(lambda x: np.partition(x, 50), (distinct,), (2 * distinct,))[1]
     np.testing.assert_array_equal(pushed, 2 * np.partition(distinct, 50))
+
+
+@pytest.mark.filterwarnings("ignore")  # overflow in half precision
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, int])
+@pytest.mark.parametrize(
+    "function", [np.sum, np.mean, np.var, np.std, np.prod, np.cumsum, np.cumprod, np.nansum]
+)
+def test_reductions_in_another_dtype(function, dtype, rng):
+    """The sum of more elements than NumPy casts at once."""
+    for x in (rng.standard_normal(20_000), rng.standard_normal((3, 5, 7)).astype(np.float16)):
+        check_bits(lambda x: function(x, dtype=dtype), (x,), {"vjp": TRACINGS["vjp"]})
+        check_bits(lambda x: function(x, axis=-1), (x,), {"vjp": TRACINGS["vjp"]})
+
+
+def test_clip_keeps_the_sign_of_zero_that_numpy_keeps():
+    x = np.array([-1.0, -0.0, 0.0, 1.0, np.nan])
+    for low, high in ((-0.0, 0.0), (0.0, None), (None, -0.0), (0.0, 1.0)):
+        check_bits(lambda x, low=low, high=high: np.clip(x, low, high), (x,), TRACINGS)

@@ -19,7 +19,7 @@ from tinygrad_ugan.autodiff.primitive import (
     sample,
     shape_of,
 )
-from tinygrad_ugan.autodiff.rules.axes import Axis, cast, count, keep, spread
+from tinygrad_ugan.autodiff.rules.axes import Axis, count, keep, spread
 from tinygrad_ugan.autodiff.rules.masked import (
     masked_max,
     masked_mean,
@@ -63,8 +63,8 @@ def _sum(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    if initial is None and where is True:
-        return total(cast(a, dtype), axis, keepdims)
+    if dtype is None and initial is None and where is True:
+        return total(a, axis, keepdims)
     initial = 0 if initial is None else initial
     return masked_sum(a, axis, dtype, keepdims=keepdims, initial=initial, where=where)
 
@@ -88,8 +88,8 @@ def _mean(
     keepdims: bool = False,
     where: Any = True,
 ) -> Any:
-    if where is True:
-        return center(cast(a, dtype), axis, keepdims)
+    if dtype is None and where is True:
+        return center(a, axis, keepdims)
     return masked_mean(a, axis, dtype, keepdims=keepdims, where=where)
 
 
@@ -132,10 +132,10 @@ def _var(
     mean: Any = None,
     correction: Any = None,
 ) -> Any:
-    if not (where is True and mean is None and correction is None):
+    as_usual = dtype is None and a.dtype != np.float16  # of which NumPy rounds the mean
+    if not (as_usual and where is True and mean is None and correction is None):
         options = _spread_options(ddof, keepdims, where, mean, correction)
         return masked_var(a, axis, dtype, **options)
-    a = cast(a, dtype)
     deviation = a - np.mean(a, axis=axis, keepdims=True)
     freedom = max(count(shape_of(a), axis) - ddof, 0)
     return np.sum(np.square(deviation), axis=axis, keepdims=keepdims) / freedom
@@ -161,10 +161,10 @@ def _std(
     mean: Any = None,
     correction: Any = None,
 ) -> Any:
-    if not (where is True and mean is None and correction is None):
+    if not (dtype is None and where is True and mean is None and correction is None):
         options = _spread_options(ddof, keepdims, where, mean, correction)
         return masked_std(a, axis, dtype, **options)
-    variance = np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims)
+    variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
     if count(shape_of(a), axis) == 1:
         return variance  # 0 throughout, and so are all of its derivatives
     return root(variance, 2)
