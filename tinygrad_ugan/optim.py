@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import optree
@@ -19,6 +19,9 @@ import optree
 from tinygrad_ugan.autodiff.primitive import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.stated import stated, states
+
+if TYPE_CHECKING:
+    from tinygrad_ugan.kernels.idle import Recent
 
 PyTree = Any
 
@@ -268,12 +271,23 @@ def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
     return _kernels(tuple(leaf.shape for leaf in groups[0]), every[0].dtype)
 
 
-@functools.lru_cache(maxsize=32)
 def _kernels(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
     from tinygrad_ugan.kernels.descent import AdamDescent
     from tinygrad_ugan.kernels.target import PLAIN, host_target
 
-    return None if host_target() == PLAIN else AdamDescent(shapes, host_target(), dtype)
+    target, recent = host_target(), _recent()
+    if target == PLAIN:
+        return None
+    make = functools.partial(AdamDescent, shapes, target, dtype, recent.trim)
+    return recent.get((shapes, dtype), make)
+
+
+@functools.cache
+def _recent() -> Recent:
+    """The programs that were used last."""
+    from tinygrad_ugan.kernels.idle import Recent
+
+    return Recent(limit=256 * 2**20, most=32)
 
 
 def _check_positive(settings: Any, *names: str) -> None:

@@ -76,7 +76,7 @@ class Setting(NamedTuple):
 
     def run_again(self, program):
         """Value and gradient by a program that is there."""
-        theta_g, theta_d, batch = self.inputs(program.program.dtype)
+        theta_g, theta_d, batch = self.inputs(program.dtype)
         etas = np.full((self.steps, 1), self.lr)
         batches = ([x] for x in batch)
         result = program.run(flat(theta_g), flat(theta_d), *batches, etas)

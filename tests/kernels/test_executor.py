@@ -1,5 +1,6 @@
 """What the thread that starts a program and those that help it do, each on its own."""
 
+import concurrent.futures
 import ctypes
 import re
 import threading
@@ -83,6 +84,27 @@ def test_who_starts_a_program_can_do_it_all_and_closes_the_job(job, has_job):
     assert (doubling.executable._counters[1] == CHUNKS).all()
 
 
+def test_who_starts_a_program_while_another_has_the_job_does_it_alone(job):
+    doubling = Doubling()
+    job[executor.TAKEN] = 1
+    Function(executor.runner(TARGET))(doubling.header, job.ctypes.data)
+    assert doubling.is_done
+    assert job.tolist() == [0, 0, 1, *13 * [0]]
+
+
+def test_programs_of_several_threads_have_one_pool(pool):
+    doublings = [Doubling() for _ in range(4)]
+
+    def work(doubling):
+        for _ in range(500):
+            doubling.run(pool)
+            assert doubling.is_done
+
+    with concurrent.futures.ThreadPoolExecutor(4) as workers:
+        list(workers.map(work, doublings))
+    assert not pool._job.any()
+
+
 def test_who_starts_a_program_waits_for_those_inside(job):
     doubling, inside = Doubling(), job[executor.INSIDE :]
     inside[0] = 1
@@ -151,5 +173,5 @@ def test_helpers_fall_asleep_and_come_back(pool):
     for _ in range(3):
         doubling.run(pool)
         assert doubling.is_done
-        assert soon(lambda: pool._sleeping == 1)
+        assert soon(lambda: pool._asleep == {1})
     assert not pool._job.any()

@@ -39,13 +39,14 @@ def test_strides_do_not_matter(rng):
 def test_compiles_where_nothing_can_be_kept(monkeypatch, rng):
     compile_really = numba.njit
 
-    def njit(loops, cache=False):
+    def njit(signature, cache=False):
         if cache:
             raise RuntimeError("no locator available")
-        return compile_really(loops)
+        return compile_really(signature)
 
     monkeypatch.setattr(numba, "njit", njit)
-    function = pairs._compiled.__wrapped__(pairs._add_signed_differences)
+    dtypes = 3 * [np.dtype(np.float64)]
+    function = pairs._compiled.__wrapped__(pairs._add_signed_differences, *dtypes)
     p = rng.standard_normal((2, 1, 3))
     function(p, p, out := np.zeros((1, 3, 3)))
     np.testing.assert_array_equal(out, pairs.signed_differences(p, p))

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from tests.kernels.emitted import TARGETS
+from tests.kernels.test_executor import soon
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.kernels.threads import Pool
@@ -45,11 +46,8 @@ def ended(helper):
 def test_a_program_has_all_threads_unless_it_is_to_run_alone(pool, runs):
     pool.run(1, TARGET)
     pool.run(2, TARGET, alone=True)
-    with pool._busy:  # another Python thread has them
-        pool.run(3, TARGET)
-    Pool(1).run(4, TARGET)
-    assert runs == [(1, pool._job_address), (2, 0), (3, 0), (4, 0)]
-    assert not pool._busy.locked()
+    Pool(1).run(3, TARGET)
+    assert runs == [(1, pool._job_address), (2, 0), (3, 0)]
 
 
 def test_helpers_start_once_with_the_first_program_and_end_with_the_pool(pool):
@@ -57,6 +55,7 @@ def test_helpers_start_once_with_the_first_program_and_end_with_the_pool(pool):
     pool.run(1, TARGET, alone=True)
     assert set(helpers()) <= others
     pool.run(1, TARGET)
+    assert soon(lambda: len(pool._helpers) == 2)
     mine = set(helpers()) - others
     assert sorted(t.name for t in mine) == ["tinygrad_ugan-1", "tinygrad_ugan-2"]
     assert all(t.daemon for t in mine)  # the interpreter may end before them
@@ -67,30 +66,49 @@ def test_helpers_start_once_with_the_first_program_and_end_with_the_pool(pool):
 
 
 def test_those_that_sleep_are_woken_for_a_program(pool):
-    pool._started, pool._sleeping = True, 2
+    pool._helpers, pool._asleep = {1: None, 2: None}, {1, 2}
     pool.run(1, TARGET)
-    assert [pool._work.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+    assert pool._bell.qsize() == 2
 
 
 def test_a_helper_sleeps_when_there_is_nothing_to_do(pool):
-    served, asleep = [], []
+    served, asleep, number = [], [], 1
 
     def serve(job, rows):
         served.append((job, rows))
         pool._stopped = len(served) == 2
 
-    class Work:
-        def acquire(self):
-            asleep.append(pool._sleeping)
+    class Bell:
+        def get(self):
+            asleep.append(set(pool._asleep))
 
-        def release(self):
+        def put(self, nothing):
             pass
 
-    pool._work = Work()
-    pool._serve(serve)
+    pool._bell = Bell()
+    pool._serve(serve, number)
     assert served == 2 * [(pool._job_address, 0)]
-    assert asleep == [1, 1]
-    assert pool._sleeping == 0
+    assert asleep == [{number}, {number}]
+    assert not pool._asleep
+
+
+def test_of_two_helpers_with_one_number_the_second_ends_at_once(pool):
+    pool._helpers[1] = threading.Thread()
+    pool._serve(lambda *given: pytest.fail("it serves"), 1)
+
+
+def test_helpers_whose_start_was_interrupted_are_started_with_the_next_program(pool, monkeypatch):
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.run(1, TARGET)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    pool.run(1, TARGET)
+    assert soon(lambda: set(pool._helpers) == {1, 2})
 
 
 @pytest.mark.parametrize("n", [True, 1.5, "2", None])

@@ -218,11 +218,15 @@ def test_activations_are_kept_up_to_a_limit(monkeypatch, rng):
     assert most - least == pytest.approx(kept * steps / (steps + 1), rel=0.05)
 
 
-def test_snapshots_take_less_memory(small):
+def test_snapshots_take_less_memory(small, rng):
+    """Of a discriminator that is larger than the tables of a program that takes steps again."""
+
     def nbytes(**options):
         return fused._build(fused._plan(long, **options)).nbytes
 
-    long = make_problem(*small[:4], steps=100, lr=0.1)
+    game = ug.gan.Game(GAME.generator, ug.nn.MLP((2, 128, 128, 1)))
+    theta_d = game.discriminator.init(rng, np.float64)
+    long = make_problem(game, small.theta_g, theta_d, small.batch, steps=100, lr=0.1)
     assert nbytes(snapshots=1) < nbytes(snapshots=20) < nbytes(snapshots=100) < nbytes()
 
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_ugan.kernels import forks
+
 
 class Vectors(NamedTuple):
     """How a processor multiplies and adds.
@@ -46,12 +48,19 @@ class MultiplyAdds:
         self._loop = _compiled(dtype, vectors)
         self._a_turn = vectors.chains * vectors.bytes // np.dtype(dtype).itemsize
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads)
 
     def __call__(self, count: int) -> None:
         """Return when `count` of them are done, or as many more as make every turn full."""
         turns = -(-count // (self._a_turn * self._threads))
-        list(self._pool.map(self._loop, [turns] * self._threads))
+        list(_pool(self._threads).map(self._loop, [turns] * self._threads))
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
+
+
+forks.in_child(_pool.cache_clear)
 
 
 def host_vectors() -> Vectors:

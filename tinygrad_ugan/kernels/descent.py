@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -28,16 +28,24 @@ class AdamDescent:
     target : Target
     dtype : dtype
         Of all numbers.
+    grown : callable
+        Called when there is more memory than before.
     """
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]], target: Target, dtype: DTypeLike) -> None:
+    def __init__(
+        self,
+        shapes: Sequence[tuple[int, ...]],
+        target: Target,
+        dtype: DTypeLike,
+        grown: Callable[[], None] = lambda: None,
+    ) -> None:
         self._dtype, unit = np.dtype(dtype), target.padded(1, dtype)
         sizes = [math.prod(shape) for shape in shapes]
         ends = list(itertools.accumulate(-(-size // unit) * unit for size in sizes))
         starts = [0, *ends[:-1]]
         stops = [start + size for start, size in zip(starts, sizes, strict=True)]
         self._pieces = list(zip(starts, stops, shapes, strict=True))
-        self._shelf = Shelf(len(_RESULTS) * ends[-1] * self._dtype.itemsize)
+        self._shelf = Shelf(len(_RESULTS) * ends[-1] * self._dtype.itemsize, grown)
         self._program = p = Program(target, dtype)
         self._scalars = p.vector(7)
         chunks = max(1, min(4, sum(sizes) // _CHUNK))
@@ -48,6 +56,12 @@ class AdamDescent:
             p.section(network.shares(size, chunks, unit))
             p.call(parameters.descend_adam, first=FIRST_ROW, scalars=self._scalars, **slots)
         self._free: list[Executable] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, without that of results in use."""
+        waiting = sum(executable.nbytes for executable in list(self._free))
+        return self._shelf.nbytes + self._program.nbytes + waiting
 
     def step(
         self, scalars: Sequence[float], *arrays: Sequence[NDArray]

@@ -32,7 +32,7 @@ from tinygrad_ugan.kernels.target import Target
 
 # Words of the header of a program, and of a job.
 ENTRIES, SCHEDULE, PHASES, SECTIONS, CALLS, BLOCKS, CLAIMED, DONE = range(8)
-PROGRAM, INSIDE = range(2)
+PROGRAM, INSIDE, TAKEN = range(3)
 # Words of a call: the address of the kernel, room, and then base and strides.
 CALL_WORDS = 8 + 6 * MOST_ARGUMENTS
 
@@ -44,7 +44,8 @@ _HALF = 8  # the arguments of a call are resolved in two vectors
 def runner(target: Target) -> int:
     """The address of ``run(header, job)``: run a program, together with who serves the job.
 
-    With job 0 it runs alone.
+    With job 0 it runs alone, and so it does while another thread has the job. Who has it is decided
+    here, and not in Python, where an interrupt could come between taking it and giving it back.
     """
     return objects.load_function("run", target, lambda: _emit_run(target))
 
@@ -59,12 +60,16 @@ def _emit_run(target: Target) -> ir.Module:
     header = Value(e, e.function.args[0])
     job = Value(e, e.function.args[1])
     jobs = _words(e, job)
+    is_mine = e.variable(e.index(0))
     with e.when(job > 0):
+        is_mine.set(e.index(1) - _exchange(e, jobs, TAKEN, e.index(1)))
+    with e.when(is_mine.get() > 0):
         _exchange(e, jobs, PROGRAM, _address(e, header))
     _run(e, header, from_front=True)
-    with e.when(job > 0):
+    with e.when(is_mine.get() > 0):
         _exchange(e, jobs, PROGRAM, e.index(0))
         _wait(e, lambda: _atomic_load(e, jobs, INSIDE) <= 0)
+        _exchange(e, jobs, TAKEN, e.index(0))
     return e.finish()
 
 
@@ -182,8 +187,8 @@ def _atomic_add(e: Emitter, base: Value, offset: Value | int, x: Value | int) ->
     return Value(e, e.builder.atomic_rmw("add", place, x.ir, "seq_cst"))
 
 
-def _exchange(e: Emitter, base: Value, offset: int, x: Value) -> None:
-    e.builder.atomic_rmw("xchg", e.at(base, offset).ir, x.ir, "seq_cst")
+def _exchange(e: Emitter, base: Value, offset: int, x: Value) -> Value:
+    return Value(e, e.builder.atomic_rmw("xchg", e.at(base, offset).ir, x.ir, "seq_cst"))
 
 
 # Waiting

@@ -70,7 +70,7 @@ class Network:
         return not self.is_rows(l) and not self.is_thin(l)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Weights:
     """The parameters of a network, or anything like them, in a program's memory.
 

@@ -14,7 +14,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,17 +21,15 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from tinygrad_ugan.kernels import forks
 from tinygrad_ugan.kernels.target import Target
 
 CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
 """Environment variable: the folder to keep objects in, in place of the usual two."""
 
-_lock = threading.Lock()
-if hasattr(os, "register_at_fork"):  # a child must not find it taken by a thread that it lacks
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
-
+forks.held(llvm.ffi.lib._lock)  # which llvmlite takes in destructors, too, at any time
+compiling = forks.lock()
+"""Taken while a compiler works: LLVM's own, or numba's, which has locks that a child would keep."""
 
 _addresses: dict[tuple[str, Target], int] = {}
 _engines: list[llvm.ExecutionEngine] = []  # which own the code
@@ -40,7 +37,10 @@ _engines: list[llvm.ExecutionEngine] = []  # which own the code
 
 def load_function(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
     """The address of function `name`; `build` writes its module if no object is at hand."""
-    with _lock:
+    known = _addresses.get((name, target))
+    if known is not None:
+        return known
+    with compiling:
         if (name, target) not in _addresses:
             _addresses[name, target] = _load(name, target, build)
         return _addresses[name, target]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.kernels import plain
 from tinygrad_ugan.kernels.addresses import check_shape, native_rows
 
 
@@ -27,8 +28,7 @@ def signed_differences(v: NDArray, p: NDArray) -> NDArray:
     _, sets, n = p.shape
     check_shape("v", v, p.shape)
     out = np.zeros((sets, n, n), v.dtype)
-    _compiled(_add_signed_differences)(v, p, out)
-    return out
+    return _added(_add_signed_differences, v, p, out)
 
 
 def signed_sums(g: NDArray, p: NDArray) -> NDArray:
@@ -37,8 +37,13 @@ def signed_sums(g: NDArray, p: NDArray) -> NDArray:
     _, sets, n = p.shape
     check_shape("g", g, (sets, n, n))
     out = np.zeros(p.shape, g.dtype)
-    _compiled(_add_signed_sums)(g + np.swapaxes(g, 1, 2), p, out)
-    return out
+    return _added(_add_signed_sums, g + np.swapaxes(g, 1, 2), p, out)
+
+
+def _added(loops: Callable[..., None], *arrays: NDArray) -> NDArray:
+    """The last of the arrays, when the loops have gone over it."""
+    _compiled(loops, *(x.dtype for x in arrays))(*arrays)
+    return arrays[-1]
 
 
 def _checked(**arrays: NDArray) -> list[NDArray]:
@@ -80,8 +85,10 @@ def _add_signed_sums(symmetric: Any, p: Any, out: Any) -> None:
 
 
 @functools.cache
-def _compiled(loops: Callable[..., None]) -> Any:
-    try:
-        return numba.njit(loops, cache=True)
-    except RuntimeError:  # there is nowhere to keep it
-        return numba.njit(loops)
+def _compiled(loops: Callable[..., None], *dtypes: np.dtype) -> Any:
+    """The loops, for two arrays that are read and one that is added to."""
+    kinds = [
+        numba.types.Array(numba.from_dtype(dtype), 3, "C", readonly=place < 2)
+        for place, dtype in enumerate(dtypes)
+    ]
+    return plain.jitted(loops, numba.void(*kinds))

@@ -12,7 +12,7 @@ A forward pass leaves a record, its padded parameters and activations, which the
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ from tinygrad_ugan.kernels.program import (
     split,
 )
 from tinygrad_ugan.kernels.rates import Rates
-from tinygrad_ugan.kernels.shelf import Shelf
+from tinygrad_ugan.kernels.shelf import Lent, Shelf
 from tinygrad_ugan.kernels.target import Target
 from tinygrad_ugan.kernels.which import Which
 
@@ -50,24 +50,19 @@ class Problem:
     dtype: np.dtype
 
 
-class Record:
-    """The memory in which a forward pass leaves what derivatives need; lent, and given back."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self.memory = shelf.take()
-
-    def __del__(self) -> None:
-        self._shelf.put(self.memory)
+Record = Lent
+"""The memory in which a forward pass leaves what derivatives need."""
 
 
 class Runner:
     """A program as a function of arrays; several threads may call it at once."""
 
-    def __init__(self, writer: _Writer) -> None:
+    def __init__(self, writer: _Writer, grown: Callable[[], None]) -> None:
         self._program = writer.program
         self._dtype = writer.program.dtype
+        self._grown = grown
         self._free: list[Executable] = []
+        self.nbytes = self._program.nbytes
 
     def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray]:
         """Run the program."""
@@ -89,18 +84,40 @@ class Runner:
         try:
             return self._free.pop()
         except IndexError:
-            return self._program.compile()
+            made = self._program.compile()
+            self.nbytes = self._program.nbytes + (len(self._free) + 1) * made.nbytes
+            self._grown()
+            return made
 
 
 class Passes:
-    """The programs of one problem, each made when it is asked for."""
+    """The programs of one problem, each made when it is asked for.
 
-    def __init__(self, problem: Problem) -> None:
+    Parameters
+    ----------
+    problem : Problem
+    grown : callable
+        Called when there is more memory than before.
+    """
+
+    def __init__(self, problem: Problem, grown: Callable[[], None] = lambda: None) -> None:
+        runners = []
+
+        def made(writer: _Writer) -> Runner:
+            runners.append(Runner(writer, grown))
+            return runners[-1]
+
         writer = _Forward(problem)
-        self._shelf = Shelf(writer.program.outside_size)
-        self._forward = Runner(writer)
-        self._backward = functools.cache(lambda wants: Runner(_Backward(problem, wants)))
-        self._rates = functools.cache(lambda moves, wants: Runner(_Rates(problem, moves, wants)))
+        self._runners = runners
+        self._shelf = Shelf(writer.program.outside_size, grown)
+        self._forward = made(writer)
+        self._backward = functools.cache(lambda wants: made(_Backward(problem, wants)))
+        self._rates = functools.cache(lambda moves, wants: made(_Rates(problem, moves, wants)))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, without that of records in use."""
+        return self._shelf.nbytes + sum(runner.nbytes for runner in self._runners)
 
     def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, Record]:
         """The output, and the record of how it came about; theta is w_1, b_1, w_2, ..."""

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.kernels import objects
 from tinygrad_ugan.kernels.statements import HELPERS, STATEMENTS, Operand, layers, losses
 
 WORD = np.dtype(np.int64)
@@ -116,11 +117,17 @@ def compiled(name: str, dtype: np.dtype) -> Callable[..., None]:
     """A statement, compiled for one dtype and arrays of any strides."""
     _introduce_helpers()
     statement = STATEMENTS[name]
-    signature = numba.void(*(_kind(statement.operands.get(n), n, dtype) for n in statement.names))
-    try:
-        return numba.njit(signature, cache=True)(statement.function)
-    except RuntimeError:  # there is nowhere to keep it
-        return numba.njit(signature)(statement.function)
+    kinds = (_kind(statement.operands.get(n), n, dtype) for n in statement.names)
+    return jitted(statement.function, numba.void(*kinds))
+
+
+def jitted(function: Callable[..., None], signature: Any) -> Any:
+    """A function as numba compiles it, and keeps it on the disk where it can."""
+    with objects.compiling:
+        try:
+            return numba.njit(signature, cache=True)(function)
+        except RuntimeError:  # there is nowhere to keep it
+            return numba.njit(signature)(function)
 
 
 @functools.cache

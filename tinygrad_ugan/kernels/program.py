@@ -23,11 +23,12 @@ from tinygrad_ugan.kernels.target import PLAIN, Target
 _LINE = 64  # bytes, of a cache line
 _STAGGER = 5 * _LINE  # between arrays, lest equal places of equal arrays fall on each other
 _CROWD = 512  # rows that are a multiple of so many bytes apart fall on each other in the cache
+_ARGUMENT = 250  # bytes that an argument of a call takes, with the array that it describes
 BASE, ROW, CHUNK, K, I, J = range(6)
 Numbers = tuple[int, int, int, int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Array:
     """A matrix in a program's memory, or several of one shape.
 
@@ -74,7 +75,7 @@ class Array:
         return self.along(BASE, r * self.ld * self.itemsize)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where the address of a caller's array, or a number, stands.
 
@@ -225,6 +226,11 @@ class Program:
         """Add a phase to the schedule."""
         self._schedule.append((phase, k, i, j))
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of this description, about."""
+        return _ARGUMENT * sum(len(values) for _, values in self._calls)
+
     def compile(self) -> Executable:
         """Lay out the tables and the memory."""
         return Executable(self)
@@ -309,8 +315,8 @@ class Executable:
 
     @property
     def nbytes(self) -> int:
-        """The memory of all arrays."""
-        return self._memory.nbytes
+        """The memory of all arrays and tables."""
+        return self._memory.nbytes + sum(table.nbytes for table in self._tables)
 
     def run(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,19 +17,28 @@ class Shelf:
     ----------
     size : int
         Of each, in bytes.
+    grown : callable
+        Called when one is made.
     """
 
     _MOST = 2**26  # bytes that are kept
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, grown: Callable[[], None] = lambda: None) -> None:
         self._size = size
+        self._grown = grown
         self._free: list[NDArray] = []
+
+    @property
+    def nbytes(self) -> int:
+        """What waits here."""
+        return len(self._free) * self._size
 
     def take(self) -> NDArray:
         """Memory that is zero, or as it was put back."""
         try:
             return self._free.pop()
         except IndexError:
+            self._grown()
             return aligned(self._size)
 
     def put(self, memory: NDArray) -> None:
@@ -40,13 +51,23 @@ class Shelf:
         return np.asarray(_Loan(self))
 
 
+class Lent:
+    """Memory of a shelf, which is put back when this is gone."""
+
+    _shelf: Shelf | None = None  # until the memory is here: an interrupt may come before
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.memory = shelf.take()
+        self._shelf = shelf
+
+    def __del__(self) -> None:
+        if self._shelf is not None:
+            self._shelf.put(self.memory)
+
+
 class _Loan:
     """What arrays in lent memory have for a base."""
 
     def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._memory = shelf.take()
-        self.__array_interface__ = self._memory.__array_interface__
-
-    def __del__(self) -> None:
-        self._shelf.put(self._memory)
+        self._lent = Lent(shelf)
+        self.__array_interface__ = self._lent.memory.__array_interface__

@@ -27,6 +27,8 @@ from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
 from tinygrad_ugan.kernels.target import Target
 
+_LAYOUT = 2**16  # bytes, about, that the description of the arrays takes
+
 
 class Result(NamedTuple):
     """What comes out.
@@ -55,13 +57,15 @@ class SweepProgram(RowPhases, ParameterPhases):
     ----------
     nbytes : int
         Memory.
+    dtype : dtype
     """
 
     def __init__(self, sweep: Sweep, target: Target, dtype: DTypeLike) -> None:
         super().__init__(sweep, target, dtype)
         self._write()
-        self._executable = self.program.compile()
-        self.nbytes = self._executable.nbytes
+        self._executable, self.dtype = self.program.compile(), self.program.dtype
+        del self.program, self.pass_g, self.pass_d  # all that they say is in the tables
+        self.nbytes = self._executable.nbytes + _LAYOUT
         self._fill_constants()
 
     def _write(self) -> None:

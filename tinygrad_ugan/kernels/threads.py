@@ -2,7 +2,7 @@
 
 They are Python threads, so that they are created and ended as the platform does it; inside
 `executor.server` they do not hold the interpreter's lock. A thread that finds nothing to do for a
-while goes to sleep on a semaphore. A program is never kept waiting for a thread to wake up: its
+while goes to sleep until a bell rings. A program is never kept waiting for a thread to wake up: its
 chunks are claimed by whoever comes, and if nobody else does, by the thread that started it.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import queue
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.kernels import forks
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.target import Target
@@ -26,56 +28,58 @@ _Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
 
 class Pool:
-    """Some threads that help the one that calls `run`."""
+    """Some threads that help the one that calls `run`.
+
+    Nothing here is taken that would have to be given back: an interrupt may come anywhere.
+    """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._job = np.zeros(16, np.int64)
         self._job_address = self._job.ctypes.data
-        self._busy = threading.Lock()
-        self._work = threading.Semaphore(0)
-        self._sleeping = 0
-        self._started = False
+        self._helpers: dict[int, threading.Thread] = {}
+        self._asleep: set[int] = set()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stopped = False
 
     def run(self, header: int, target: Target, *, alone: bool = False) -> None:
         """Run a program: with all threads, or alone while another Python thread has these."""
         run = _runner(target)
-        if alone or self.threads == 1 or not self._busy.acquire(blocking=False):
+        if alone or self.threads == 1:
             run(header, 0)
             return
-        try:
+        if len(self._helpers) < self.threads - 1:
             self._start(target)
-            for _ in range(self._sleeping):
-                self._work.release()
-            run(header, self._job_address)
-        finally:
-            self._busy.release()
+        self._wake(len(self._asleep))
+        run(header, self._job_address)
 
     def stop(self) -> None:
         """Let the threads end."""
-        with self._busy:
-            self._stopped = True
-            for _ in range(self.threads):
-                self._work.release()
+        self._stopped = True
+        self._wake(self.threads)
+
+    def _wake(self, helpers: int) -> None:
+        for _ in range(helpers):
+            self._bell.put(None)
 
     def _start(self, target: Target) -> None:
-        if self._started:
-            return
         from tinygrad_ugan.kernels import executor
 
-        self._started = True
         serve = _Function(executor.server(target))
-        for i in range(self.threads - 1):
-            name = f"tinygrad_ugan-{i + 1}"
-            threading.Thread(target=self._serve, args=(serve,), name=name, daemon=True).start()
+        for number in range(1, self.threads):
+            if number not in self._helpers:
+                name, work = f"tinygrad_ugan-{number}", (serve, number)
+                threading.Thread(target=self._serve, args=work, name=name, daemon=True).start()
 
-    def _serve(self, serve: Callable[..., Any]) -> None:
+    def _serve(self, serve: Callable[..., Any], number: int) -> None:
+        me = threading.current_thread()
+        if self._helpers.setdefault(number, me) is not me:
+            return  # another start was interrupted, or came at the same time
         while not self._stopped:
             serve(self._job_address, 0)
-            self._sleeping += 1
-            self._work.acquire()
-            self._sleeping -= 1
+            self._asleep.add(number)
+            self._bell.get()
+            self._asleep.discard(number)
 
 
 @functools.cache
@@ -128,11 +132,8 @@ def get_num_threads() -> int:
     return pool().threads
 
 
+@forks.in_child
 def _forget() -> None:
     """After a fork the child has none of its parent's threads."""
     if _Current.pool is not None:
         _Current.pool = Pool(_Current.pool.threads)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

@@ -33,6 +33,7 @@ from tinygrad_ugan.kernels.which import Which
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
+    from tinygrad_ugan.kernels.idle import Recent
     from tinygrad_ugan.nn.mlp import MLP
 
 
@@ -101,7 +102,10 @@ def _target() -> Any:
     return None if host_target() == PLAIN else host_target()
 
 
-@functools.lru_cache(maxsize=32)
+MOST_KEPT = 512 * 2**20
+"""Bytes of programs, and of memory for them, that are kept to be used again."""
+
+
 def _passes(
     sizes: tuple[int, ...], activation: str, input_scale: float, rows: int, dtype: np.dtype
 ) -> Any:
@@ -109,8 +113,18 @@ def _passes(
     from tinygrad_ugan.kernels.network import Network
     from tinygrad_ugan.kernels.passes import Passes, Problem
 
-    net = Network(tuple(map(int, sizes)), activation, float(input_scale))
-    return Passes(Problem(net, rows, _target(), dtype))
+    def make() -> Passes:
+        net = Network(tuple(map(int, sizes)), activation, float(input_scale))
+        return Passes(Problem(net, rows, _target(), dtype), _recent().trim)
+
+    return _recent().get((sizes, activation, input_scale, rows, dtype), make)
+
+
+@functools.cache
+def _recent() -> Recent:
+    from tinygrad_ugan.kernels.idle import Recent
+
+    return Recent(MOST_KEPT, most=32)
 
 
 # The rules. A place is that of an argument among x, theta and y_bar, n being the place of y_bar.

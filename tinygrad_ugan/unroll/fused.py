@@ -300,7 +300,7 @@ def _sweep(plan: _Plan) -> Sweep:
 def _idle() -> Idle:
     from tinygrad_ugan.kernels.idle import Idle
 
-    return Idle(2 * MOST_KEPT)
+    return Idle(2 * MOST_KEPT, most=64)
 
 
 def _run(program: SweepProgram, problem: Problem) -> Result:
