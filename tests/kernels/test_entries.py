@@ -61,7 +61,7 @@ def ascent(target):
     n = len(flat(theta_g))
 
     def run(*arrays):
-        value, gradient = program.ascent(arrays[:n], arrays[n:-2], *arrays[-2:])
+        value, gradient, _ = program.ascent(arrays[:n], arrays[n:-2], *arrays[-2:])
         return [value, *gradient]
 
     return run, [*flat(theta_g), *flat(theta_d), *batch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,8 +32,10 @@ class AscentProgram(SweepProgram):
         theta_d: Sequence[NDArray],
         real: NDArray,
         noise: NDArray,
-    ) -> tuple[Any, list[NDArray]]:
-        """The inner objective, and its gradient with respect to w and b of every layer.
+    ) -> tuple[Any, list[NDArray], bool]:
+        """The inner objective, its gradient with respect to w and b of every layer, and soundness.
+
+        The last says whether both, and the batch, are finite for sure.
 
         Parameters
         ----------
@@ -42,4 +45,6 @@ class AscentProgram(SweepProgram):
             The batch.
         """
         gradient = self._executable.run([*theta_g, *theta_d, real, noise])
-        return real.dtype.type(self.inner_values()[0]), gradient
+        value = self.inner_values()[0]
+        flaws = sum(x[0, 0] for x in self._sums_of_chunks[1])
+        return real.dtype.type(value), gradient, math.isfinite(value + flaws)

@@ -7,6 +7,10 @@ With ``y = F(x, theta)``, a bar for cotangents, and an R before the rate at whic
     rates      Ry, Rx_bar, Rtheta_bar     as x, theta and y_bar move by Rx, Rtheta and Ry_bar
 
 A forward pass leaves a record, its padded parameters and activations, which the others go on from.
+
+Pads are zero, and an infinity times zero is NaN: where numbers are not finite, a pass may find NaN
+in place of a number (and never a number in place of another). So results count only if all of them
+are finite; otherwise there are none, and the caller takes another way.
 """
 
 from __future__ import annotations
@@ -60,17 +64,19 @@ class Runner:
     def __init__(self, writer: _Writer, grown: Callable[[], None]) -> None:
         self._program = writer.program
         self._dtype = writer.program.dtype
+        self._flaws, self._chunks = writer.flaws, writer.chunks
         self._grown = grown
-        self._free: list[Executable] = []
+        self._free: list[tuple[Executable, list[NDArray]]] = []
         self.nbytes = self._program.nbytes
 
-    def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray]:
-        """Run the program."""
+    def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray] | None:
+        """Run the program; None if a number that comes out is not finite."""
         arrays = [self._converted(x) for x in inputs]
-        executable = self._borrow()
+        executable, flaws = borrowed = self._borrow()
         results = executable.run(arrays, outside=record.memory)
-        self._free.append(executable)
-        return results
+        is_sound = not any(x[0, 0] for x in flaws)  # which are 0, or NaN
+        self._free.append(borrowed)
+        return results if is_sound else None
 
     def _converted(self, x: NDArray) -> NDArray:
         """The array in the program's dtype: a cotangent may come in another."""
@@ -80,14 +86,14 @@ class Runner:
             raise ArgumentTypeError("cotangent", f"dtype {x.dtype}", f"one like {self._dtype}")
         return x.astype(self._dtype)
 
-    def _borrow(self) -> Executable:
+    def _borrow(self) -> tuple[Executable, list[NDArray]]:
         try:
             return self._free.pop()
         except IndexError:
             made = self._program.compile()
             self.nbytes = self._program.nbytes + (len(self._free) + 1) * made.nbytes
             self._grown()
-            return made
+            return made, [made.view(self._flaws, c) for c in range(self._chunks)]
 
 
 class Passes:
@@ -119,19 +125,22 @@ class Passes:
         """Memory, without that of records in use."""
         return self._shelf.nbytes + sum(runner.nbytes for runner in self._runners)
 
-    def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, Record]:
-        """The output, and the record of how it came about; theta is w_1, b_1, w_2, ..."""
-        record = Record(self._shelf)
-        (y,) = self._forward(record, [*theta, x])
-        return y, record
+    def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, Record] | None:
+        """The output, and the record of how it came about; theta is w_1, b_1, w_2, ...
 
-    def backward(self, record: Record, y_bar: NDArray, wants: Which) -> list[NDArray]:
+        Like the other two, None if a number that comes out is not finite.
+        """
+        record = Record(self._shelf)
+        found = self._forward(record, [*theta, x])
+        return None if found is None else (found[0], record)
+
+    def backward(self, record: Record, y_bar: NDArray, wants: Which) -> list[NDArray] | None:
         """The cotangents of x and theta, those that are asked for."""
         return self._backward(wants)(record, [y_bar])
 
     def rates(
         self, record: Record, inputs: Sequence[NDArray], moves: Which, wants: Which
-    ) -> list[NDArray]:
+    ) -> list[NDArray] | None:
         """The rates of change of y and of the cotangents of x and theta that are asked for.
 
         `inputs` are how theta moves, y_bar if any of the last two is asked for, how y_bar moves,
@@ -152,6 +161,7 @@ class _Writer:
         chunks = problem.rows // (2 * unit) if size * problem.rows > _SERIAL else 1
         self.chunks = max(1, min(_CHUNKS, chunks))
         self.blocks = split(problem.rows, self.chunks, _BLOCK, unit)
+        self.flaws = p.vector(1, self.chunks)
         with p.outside():
             self.theta = network.allocate(p, net, transposed=True)
             self.h = [self.array(n) for n in net.sizes[:-1]]
@@ -207,6 +217,7 @@ class _Writer:
         self.program.section(
             [[(r, min(n, last - r)) for r, n in blocks if r < last] for blocks in self.blocks]
         )
+        self._find_flaws(x)
         slot = self.program.result((self.rows, x.columns))
         self.program.call(
             parameters.copy_out, x=x, ldx=x.ld, first=FIRST_ROW, out=slot, n=x.columns
@@ -229,6 +240,7 @@ class _Writer:
             parameters.total, partial=partial.by_row, stride=partial.copy // partial.itemsize,
             groups=self.chunks, ld=partial.ld, out=total.by_row, n=n,
         )  # fmt: skip
+        self._find_flaws(total.by_row)
         if is_rows:  # of the transposed matrix
             p.section(network.alone(n, self.chunks))
             p.call(parameters.copy_out_transposed, x=total, ldx=total.ld, out=slot, n=count)
@@ -236,6 +248,11 @@ class _Writer:
             p.call(
                 parameters.copy_out, x=total.by_row, ldx=total.ld, first=FIRST_ROW, out=slot, n=n
             )
+
+    def _find_flaws(self, x: Array) -> None:
+        """Note whether the section's rows of a result hold a NaN or an infinity."""
+        out = self.flaws.along(CHUNK)
+        self.program.call(parameters.find_flaws, x=x, ld=x.ld, out=out, n=x.columns)
 
     def phase(self) -> None:
         """Open the next phase."""
@@ -245,6 +262,8 @@ class _Writer:
         """Open the phase for the rows; with room for gradients, one a chunk and zero, if wanted."""
         p = self.program
         self.phase()
+        p.once(p.target.lanes(p.dtype))
+        p.call(parameters.zero, out=self.flaws.along(CHUNK))
         partial = network.allocate(p, self.network, self.chunks) if theta else None
         if partial:
             p.once(partial.flat.size)

@@ -11,8 +11,9 @@ The last one is so because second derivatives commute: pulling a cotangent v of 
 to y_bar gives Rp_bar and Ry for ``Rp = v, Ry_bar = 0``. The derivatives of `rates` are those of the
 plain composition of layers, through the engine, to any order.
 
-All three run in `tinygrad_ugan.kernels.passes` on bare arrays. What the forward pass leaves there
-for the others is handed on in a `Memo`.
+All three run in `tinygrad_ugan.kernels.passes` on bare arrays, or, if a number that comes out there
+is not finite, by the plain composition: NaN and infinities are those of NumPy. What the forward
+pass leaves for the others is handed on in a `Memo`.
 """
 
 from __future__ import annotations
@@ -152,7 +153,10 @@ def _direction(args: Sequence[Any], moving: Mapping[int, Any]) -> list[Any]:
 
 def _network(x: Any, *theta: Any, net: MLP, memo: Memo) -> Any:
     memo.passes = _passes(net.sizes, net.activation, net.input_scale, len(x), x.dtype)
-    y, memo.record = memo.passes.forward(x, theta)
+    found = memo.passes.forward(x, theta)
+    if found is None:  # not all finite
+        return compose(net, x, *theta)
+    y, memo.record = found
     return y
 
 
@@ -181,7 +185,15 @@ network = Primitive("network", "general", _network, _network, _network_jvp, _net
 
 
 def _backward(*args: Any, net: MLP, memo: Memo, wants: Which) -> tuple[Any, ...]:
-    return tuple(memo.passes.backward(memo.record, args[-1], wants))
+    found = memo.record and memo.passes.backward(memo.record, args[-1], wants)
+    return _compose_backward(net, wants, args) if found is None else tuple(found)
+
+
+def _compose_backward(net: MLP, wants: Which, args: Sequence[Any]) -> tuple[Any, ...]:
+    """`backward` by the engine, from the plain composition."""
+    *p, y_bar = args
+    p_bar = vjp(lambda *p: compose(net, *p), *p)[1](y_bar)
+    return tuple(p_bar[i] for i in _places(wants, len(p)))
 
 
 def _backward_jvp(
@@ -215,7 +227,8 @@ def _rates(*args: Any, net: MLP, memo: Memo, wants: Which) -> tuple[Any, ...]:
     y_bar, Rx, *Rtheta, Ry_bar = args[half - 1 :]
     moves = Which(Ry_bar is not None, Rx is not None, Rtheta[0] is not None)
     inputs = [a for a in (*Rtheta, y_bar, Ry_bar, Rx) if a is not None]
-    return tuple(memo.passes.rates(memo.record, inputs, moves, wants))
+    found = memo.record and memo.passes.rates(memo.record, inputs, moves, wants)
+    return _compose_rates(net, wants, args) if found is None else tuple(found)
 
 
 def _compose_rates(net: MLP, wants: Which, args: Sequence[Any]) -> tuple[Any, ...]:

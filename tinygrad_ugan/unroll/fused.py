@@ -35,7 +35,11 @@ MOST_KEPT = 512 * 2**20
 
 
 class Found(NamedTuple):
-    """What `fused` returns; `is_sound` if all of it, and of the batches, is finite for sure."""
+    """What comes out; `is_sound` if all of it, and of the batches, is finite for sure.
+
+    If not, other methods may find numbers where there is NaN here: pads are zero, and zero times an
+    infinity is NaN.
+    """
 
     value: Any
     gradient: PyTree
@@ -51,7 +55,7 @@ def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> Foun
     return Found(value, _tree(gradient), is_sound)
 
 
-def fused_ascent(problem: Problem) -> tuple[Any, PyTree]:
+def fused_ascent(problem: Problem) -> Found:
     """Value and gradient of the inner objective at theta_0, for a problem of no steps."""
     from tinygrad_ugan.kernels.ascent_program import AscentProgram
     from tinygrad_ugan.kernels.target import host_target
@@ -60,9 +64,9 @@ def fused_ascent(problem: Problem) -> tuple[Any, PyTree]:
     players = _leaves(problem.theta_g), _leaves(problem.state.theta)
     key = ("ascent", plan)
     program = _idle().take(key) or AscentProgram(_sweep(plan), host_target(), plan.dtype)
-    value, gradient = program.ascent(*players, batch.real, batch.noise)
+    value, gradient, is_sound = program.ascent(*players, batch.real, batch.noise)
     _idle().put(key, program)
-    return value, _tree(gradient)
+    return Found(value, _tree(gradient), is_sound)
 
 
 class Parts(NamedTuple):
@@ -78,8 +82,8 @@ class Parts(NamedTuple):
     adjoint_norms: NDArray
 
 
-def parts(problem: Problem) -> Parts:
-    """Take the gradient of f_K apart; see `tinygrad_ugan.unroll.Terms`."""
+def parts(problem: Problem) -> Parts | None:
+    """Take the gradient of f_K apart; see `tinygrad_ugan.unroll.Terms`. None if it is not sound."""
     plan = _plan(problem, terms=True)
     program = _idle().take(plan) or _build(plan)
     result = _run(program, problem)
@@ -97,7 +101,7 @@ def parts(problem: Problem) -> Parts:
         adjoint_norms=program.adjoint_norms(),
     )
     _idle().put(plan, program)
-    return found
+    return found if result.is_sound else None
 
 
 def warmup(activation: str = "tanh") -> None:

@@ -19,6 +19,7 @@ from tinygrad_ugan.unroll.implicit import implicit
 from tinygrad_ugan.unroll.problem import (
     Problem,
     check_arrays,
+    check_parameters,
     explain_non_finite,
     is_finite,
     make_problem,
@@ -137,15 +138,26 @@ def value_and_grad(
         if is_sound:
             return value, gradient
     check_arrays(theta_g, theta_d, batch)
-    if method == "forward":  # one sweep for every element: of theta_G, not of the samples
+    if method == "fused":
+        check_parameters(problem)
+        with np.errstate(all="ignore"):  # pads times an infinity are NaN: it need not be so
+            value, gradient = _by_parts("adjoint", problem, held, options)
+    elif method == "forward":  # one sweep for every element: of theta_G, not of the samples
         value, gradient = forward(problem.after(held))
-    elif method != "fused":
-        reduced, pull_back = through_samples(problem)
-        value, cotangent = METHODS[method](reduced.after(held), **options)
-        gradient = pull_back(cotangent)
+    else:
+        value, gradient = _by_parts(method, problem, held, options)
     if not is_finite((value, gradient)):
         raise explain_non_finite(problem)
     return value, gradient
+
+
+def _by_parts(
+    method: str, problem: Problem, held: int, options: dict[str, int]
+) -> tuple[Any, PyTree]:
+    """With respect to the generated samples, and on from there."""
+    reduced, pull_back = through_samples(problem)
+    value, cotangent = METHODS[method](reduced.after(held), **options)
+    return value, pull_back(cotangent)
 
 
 def explain_method(

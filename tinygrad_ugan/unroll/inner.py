@@ -43,7 +43,9 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
     rule = Ascent([])
     problem = Problem(game, theta_g, rule.start(theta_d), [batch], rule)
     if drawback(problem) is None:
-        return fused_ascent(problem)
+        value, gradient, is_sound = fused_ascent(problem)
+        if is_sound:
+            return value, gradient
     for name, tree in (("theta_g", theta_g), ("theta_d", theta_d), ("batch", batch)):
         check_library(name, tree)
     return autodiff.value_and_grad(game.inner, argnums=1)(theta_g, theta_d, batch)

@@ -290,6 +290,12 @@ def is_finite(tree: PyTree) -> bool:
     return all(np.isfinite(leaf).all() for leaf in optree.tree_leaves(tree))
 
 
+def check_parameters(problem: Problem) -> None:
+    """Refuse parameters that are not finite."""
+    if not is_finite((problem.theta_g, problem.state.theta)):
+        raise explain_non_finite(problem)
+
+
 def explain_non_finite(problem: Problem) -> NonFiniteError:
     """Find the first inner step that leaves the finite numbers; the error names it."""
     for name, params in (("theta_g", problem.theta_g), ("theta_d", problem.state.theta)):

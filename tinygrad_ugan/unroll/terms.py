@@ -18,6 +18,7 @@ from tinygrad_ugan.unroll.fused import Parts, drawback, parts
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import (
     Problem,
+    check_parameters,
     explain_non_finite,
     is_finite,
     make_problem,
@@ -167,7 +168,10 @@ def decompose(
     (7.0, 5.0, [1.0, 1.0])
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
-    found = parts(problem) if drawback(problem) is None else _parts(problem)
+    found = None
+    if drawback(problem) is None and (found := parts(problem)) is None:
+        check_parameters(problem)
+    found = found or _parts(problem)
     zeros = optree.tree_map(np.zeros_like, found.direct)
     indirect = functools.reduce(add, found.per_step, zeros)
     total = add(found.direct, indirect)
