@@ -268,26 +268,28 @@ def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
     dtypes = {leaf.dtype for leaf in every}
     if len(dtypes) > 1 or every[0].dtype not in (np.float32, np.float64):
         return None
-    return _kernels(tuple(leaf.shape for leaf in groups[0]), every[0].dtype)
-
-
-def _kernels(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
-    from tinygrad_ugan.kernels.descent import AdamDescent
-    from tinygrad_ugan.kernels.target import PLAIN, host_target
-
-    target, recent = host_target(), _recent()
-    if target == PLAIN:
+    recent = _recent()
+    if recent is None:
         return None
-    make = functools.partial(AdamDescent, shapes, target, dtype, recent.trim)
-    return recent.get((shapes, dtype), make)
+    return recent.get((tuple(leaf.shape for leaf in groups[0]), every[0].dtype), _make_program)
 
 
 @functools.cache
-def _recent() -> Recent:
-    """The programs that were used last."""
+def _recent() -> Recent | None:
+    """The programs that were used last; None where there are no kernels."""
     from tinygrad_ugan.kernels.idle import Recent
+    from tinygrad_ugan.kernels.target import PLAIN, host_target
 
-    return Recent(limit=256 * 2**20, most=32)
+    return None if host_target() == PLAIN else Recent(limit=256 * 2**20, most=32)
+
+
+def _make_program(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
+    from tinygrad_ugan.kernels.descent import AdamDescent
+    from tinygrad_ugan.kernels.target import host_target
+
+    recent = _recent()
+    assert recent is not None
+    return AdamDescent(shapes, host_target(), dtype, recent.trim)
 
 
 def _check_positive(settings: Any, *names: str) -> None:

@@ -58,27 +58,31 @@ def test_no_more_than_so_many_are_kept_and_none_that_is_in_use():
 def test_what_is_in_common_use_is_made_once_and_the_longest_unused_is_forgotten():
     recent, made = Recent(limit=100, most=2), []
 
-    def make():
+    def make(key):
         made.append(program())
         return made[-1]
 
-    a, b = recent.get("a", make), recent.get("b", make)
-    assert recent.get("a", make) is a
-    recent.get("c", make)  # in the place of b
-    assert recent.get("a", make) is a
-    assert recent.get("b", make) is not b
+    a, b = recent.get(("a",), make), recent.get(("b",), make)
+    assert recent.get(("a",), make) is a
+    recent.get(("c",), make)  # in the place of b
+    assert recent.get(("a",), make) is a
+    assert recent.get(("b",), make) is not b
     assert len(made) == 4
 
 
 def test_things_that_have_grown_push_out_the_longest_unused_but_not_the_last():
     recent = Recent(limit=10, most=9)
-    a, b = (recent.get(key, lambda: program(4)) for key in "ab")
+
+    def new(key):
+        return program()
+
+    a, b = (recent.get((key,), lambda key: program(4)) for key in "ab")
     b.nbytes = 7
     recent.trim()
-    assert recent.get("b", program) is b
-    assert recent.get("a", program) is not a
+    assert recent.get(("b",), new) is b
+    assert recent.get(("a",), new) is not a
     b.nbytes = 100
     recent.trim()
-    assert list(recent._things) == ["a"]
-    assert recent.get("b", lambda: b) is b
-    assert list(recent._things) == ["b"]
+    assert list(recent._things) == [("a",)]
+    assert recent.get(("b",), lambda key: b) is b
+    assert list(recent._things) == [("b",)]

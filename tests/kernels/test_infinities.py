@@ -167,7 +167,7 @@ def test_where_finite_parameters_overflow_a_sweep_is_what_the_recursion_is():
     assert_alike(found, expected, np.float64)
     terms = ug.unroll.decompose(game, *given, steps=0, lr=0.1)
     assert_alike((terms.value, terms.total), expected, np.float64)
-    assert outcome(setting._replace(steps=1), given, "fused") == "theta_d"
+    assert outcome(setting._replace(steps=1), given, "fused") == "game.inner"
 
 
 def test_the_inner_gradient_is_that_of_the_engine():

@@ -21,10 +21,10 @@ class Recent:
         self.most = most
         self._things: dict[Hashable, Any] = {}
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """What belongs to a key; made, if it is not here."""
+    def get(self, key: tuple[Any, ...], make: Callable[..., Any]) -> Any:
+        """What belongs to a key; made, as a function of it, if it is not here."""
         found = self._things.pop(key, None)
-        thing = make() if found is None else found
+        thing = make(*key) if found is None else found
         self._things[key] = thing  # behind all others
         if found is None:
             self.trim()

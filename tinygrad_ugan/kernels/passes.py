@@ -74,9 +74,9 @@ class Runner:
         arrays = [self._converted(x) for x in inputs]
         executable, flaws = borrowed = self._borrow()
         results = executable.run(arrays, outside=record.memory)
-        is_sound = not any(x[0, 0] for x in flaws)  # which are 0, or NaN
+        found = [x for x in flaws if x[0, 0]]  # NaN, and not 0
         self._free.append(borrowed)
-        return results if is_sound else None
+        return None if found else results
 
     def _converted(self, x: NDArray) -> NDArray:
         """The array in the program's dtype: a cotangent may come in another."""

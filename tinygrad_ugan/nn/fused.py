@@ -111,14 +111,17 @@ def _passes(
     sizes: tuple[int, ...], activation: str, input_scale: float, rows: int, dtype: np.dtype
 ) -> Any:
     """The programs for a network, its activation and its number of rows; the latest are kept."""
+    return _recent().get((sizes, activation, input_scale, rows, dtype), _make_passes)
+
+
+def _make_passes(
+    sizes: tuple[int, ...], activation: str, input_scale: float, rows: int, dtype: np.dtype
+) -> Any:
     from tinygrad_ugan.kernels.network import Network
     from tinygrad_ugan.kernels.passes import Passes, Problem
 
-    def make() -> Passes:
-        net = Network(tuple(map(int, sizes)), activation, float(input_scale))
-        return Passes(Problem(net, rows, _target(), dtype), _recent().trim)
-
-    return _recent().get((sizes, activation, input_scale, rows, dtype), make)
+    net = Network(tuple(map(int, sizes)), activation, float(input_scale))
+    return Passes(Problem(net, rows, _target(), dtype), _recent().trim)
 
 
 @functools.cache
