@@ -112,7 +112,7 @@ def has_equal_eigenvalues(x):
 
 
 def is_far(*args):
-    return any(np.any(np.abs(strip(x)) >= 1e100) for x in args)
+    return any(np.any(np.abs(strip(x)) >= 1e99) for x in args)
 
 
 def product(error):
@@ -258,6 +258,19 @@ def test_a_tie_of_a_maximum(point):
     for share in (1.0, 0.0, 0.501):
         with pytest.raises(GradCheckError, match="f looks non-smooth here, it has a kink"):
             check_grads(maximum(share), point, order=1)
+
+
+@pytest.mark.parametrize(
+    ("f", "point"),
+    [
+        (np.copysign, (0.0, 0.0)),
+        (lambda x: x[0] ** 3 / (np.sum(x * x) + 1e-300), (np.zeros(2),)),
+    ],
+)
+def test_a_point_where_slopes_do_not_add_up(f, point):
+    """Along every line the function is smooth, and yet it has no derivative."""
+    with pytest.raises(GradCheckError, match="f looks non-smooth here"):
+        check_grads(f, point, order=1)
 
 
 @pytest.mark.parametrize("point", [(0.0,), (np.zeros(3),)])

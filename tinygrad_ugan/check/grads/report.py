@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.check.grads.evidence import Evidence
-from tinygrad_ugan.check.grads.flat import Flat
-from tinygrad_ugan.check.grads.judge import Judge
+from tinygrad_ugan.check.grads.flat import Flat, join
+from tinygrad_ugan.check.grads.judge import CAUTION, UNSETTLED, Judge, random_direction
 from tinygrad_ugan.check.grads.modes import Mode
 
 
@@ -75,6 +75,8 @@ class Finding:
     found, expected, tolerance : float
     is_settled : bool
         Whether `expected` is known well enough to tell.
+    adds_up : bool
+        Whether slopes along some elements and along others add up to the slope along all of them.
     by : str
         How it is known.
     evidence : Evidence
@@ -88,6 +90,7 @@ class Finding:
     expected: float
     tolerance: float
     is_settled: bool
+    adds_up: bool
     by: str
     evidence: Evidence
 
@@ -135,6 +138,8 @@ class Finding:
             )
         if power < 0.8:
             return f"{f} looks non-smooth here: its second derivative looks infinite."
+        if not self.adds_up:
+            return f"{f} looks non-smooth here: its slopes along several directions do not add up."
         if not self.is_settled:
             return "The differences do not settle: it may be they that are off."
         return (
@@ -176,9 +181,31 @@ def find(place: Place, judge: Judge, v: NDArray) -> Finding:
         expected=float(verdict.expected[j] / unit),
         tolerance=float(verdict.tolerance[j] / abs(unit)),
         is_settled=bool(verdict.is_settled[j]),
+        adds_up=_adds_up(flat, judge, v, j),
         by="the complex step" if judge.oracle.is_complex else "central differences",
         evidence=judge.evidence(v).of(j, unit),
     )
+
+
+def _adds_up(flat: Flat, judge: Judge, v: NDArray, j: int) -> bool:
+    """Whether the slopes along one part and along another add up, as those of a smooth f do.
+
+    The parts are the first of the elements that move along v, and the others of these; or, if it
+    moves alone, all others.
+    """
+    first, second = v.copy(), v.copy()
+    moving = np.flatnonzero(v)
+    first[moving[1:]] = 0
+    second[moving[0]] = 0
+    if len(moving) == 1:
+        second = random_direction(join(flat.inputs), np.random.default_rng(0))
+        second[moving] = 0
+    rates = judge.oracle.rates
+    a, b, both = rates(first), rates(second), rates(first + second)
+    gap = judge.mode.of(both.value - a.value - b.value)[j]
+    errors = judge.mode.bound(a.error + b.error + both.error)[j]
+    size = judge.mode.bound(np.abs(a.value) + np.abs(b.value))[j]
+    return not abs(gap) > CAUTION * errors + UNSETTLED * size
 
 
 def _narrowed(judge: Judge, v: NDArray) -> NDArray:
