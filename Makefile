@@ -35,6 +35,9 @@ mutants: $(VENV)/test ## Break every derivative rule, and the source; mutants mu
 		--tests tests/gan/test_objectives.py tests/gan/test_game.py tests/unroll/test_fused.py || true
 	$(BIN)/python -m tests.mutate_source kernels --sample 400 || true
 
+peers: $(VENV)/test ## Run HIPS Autograd's own tests and examples on this engine
+	$(BIN)/python benchmarks/peers/run.py
+
 valgrind: $(VENV)/test ## Run random sweeps of the kernels under valgrind
 	$(BIN)/python -m tests.kernels.under_valgrind
 

@@ -1,4 +1,7 @@
-"""The generated pages of the documentation are those that the code would generate now."""
+"""The documentation is true: its pages are those that the code would generate, its commands exist."""
+
+import re
+from pathlib import Path
 
 import pytest
 
@@ -10,3 +13,14 @@ def test_the_generated_pages_are_up_to_date(page):
     assert page.PAGE.read_text(encoding="utf-8") == page.render(), (
         f"run `python -m {page.__name__}`"
     )
+
+
+def test_every_make_target_that_is_named_exists():
+    root = Path(__file__).parents[1]
+    makefile = (root / "Makefile").read_text()
+    pages = [root / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    named = set(re.findall(r"`make ([a-z-]+)", "\n".join(page.read_text() for page in pages)))
+    named |= set(re.search(r"\.PHONY: (.*)", makefile)[1].split())
+    rules = set(re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE))
+    assert named >= {"test", "demo", "peers"}
+    assert named <= rules
