@@ -1,4 +1,4 @@
-"""The documentation is true: its pages are those that the code would generate, its commands exist."""
+"""The documentation is true: pages are what the code would generate now, commands exist."""
 
 import re
 from pathlib import Path
