@@ -352,7 +352,7 @@ def too_much(rng):
     if isinstance(value, list):
         return name, rng.choice([[n] for n in TOO_LARGE] + [[1] * 10**4, [2] * 101])
     if isinstance(value, int) or name in ("threads", "unroll.truncate"):
-        return name, rng.choice(TOO_LARGE)
+        return name, rng.choice(TOO_LARGE[1:] if name == "seed" else TOO_LARGE)
     return name, rng.choice([1.1e300, 1e308, 10**301, 10**400])
 
 
@@ -612,6 +612,8 @@ def spoil_game(rng, game, archive):
         1e308,
         [10**9] * 3,
     ]
+    if name.endswith("lr"):  # of which 1e31 is one
+        wrong.remove(10**31)
     tree = copy.deepcopy(GAME)
     *group, leaf = name.split(".")
     (tree.setdefault(group[0], {}) if group else tree)[leaf] = (value := rng.choice(wrong))
