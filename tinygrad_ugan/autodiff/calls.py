@@ -8,14 +8,13 @@ far; every result is a child of that node and hands it one part.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any
 
 import optree
 
 from tinygrad_ugan.autodiff.core import Tangent, Tracer
 from tinygrad_ugan.autodiff.keeping import Entry
-from tinygrad_ugan.autodiff.leaves import is_at, value_beneath, zeros_of
+from tinygrad_ugan.autodiff.leaves import value_beneath, zeros_of
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -53,12 +52,17 @@ class Traced:
 
     def __init__(self, leaves: Sequence[Any], seen_from: Tracer | None = None) -> None:
         """Look from the level of `seen_from` if that is higher than those of all leaves."""
-        tracers = [x for x in (*leaves, seen_from) if isinstance(x, Tracer)]
-        highest = max(tracers, key=attrgetter("level"), default=None)
-        self.level = 0 if highest is None else highest.level
-        self.values = [x.value if is_at(x, self.level) else x for x in leaves]
-        self.places = [i for i, x in enumerate(leaves) if is_at(x, self.level)]
-        self.nodes = [leaves[i].node for i in self.places]
+        highest = seen_from
+        for x in leaves:
+            if isinstance(x, Tracer) and (highest is None or x.level > highest.level):
+                highest = x
+        self.level = level = 0 if highest is None else highest.level
+        self.values, self.places, self.nodes = list(leaves), [], []
+        for i, x in enumerate(leaves):
+            if isinstance(x, Tracer) and x.level == level:
+                self.values[i] = x.value
+                self.places.append(i)
+                self.nodes.append(x.node)
         self._tracer = Tracer if highest is None else highest.__class__
 
     def with_own_nodes(self) -> tuple[list[Any], list[Entry]]:

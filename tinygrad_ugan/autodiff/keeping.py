@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.core import Node
+from tinygrad_ugan.autodiff.core import Node, Tracer
 
 _Array = np.ndarray
 _IMMUTABLE = frozenset({int, float, bool, str, type(None), type(Ellipsis), np.float64, np.float32})
@@ -44,17 +45,21 @@ class Entry(Node):
         parents: Sequence[Any],
         traced: Sequence[int],
         ans: Any,
-        args: Sequence[Any],
+        args: list[Any],
         params: dict[str, Any],
     ) -> Entry:
-        """Put an operation on the tape, as `Node.record` does."""
-        if len(parents) < len(args) and primitive.reads:
-            args = [
-                x if type(x) in _IMMUTABLE or i in traced else kept(x) for i, x in enumerate(args)
-            ]
+        """Put an operation on the tape, as `Node.record` does; the list `args` is changed."""
+        if primitive.reads and len(parents) < len(args):
+            for i, x in enumerate(args):  # in place, as this runs for every operation
+                kind = type(x)
+                if kind is _Array:
+                    if i not in traced:
+                        args[i] = x.copy() if x.nbytes <= SMALL else _shared_copy(x)
+                elif kind not in _IMMUTABLE:
+                    args[i] = kept(x)
         if params:
             params = {name: kept(x) for name, x in params.items()}
-        return Entry(parents, functools.partial(primitive.vjp, traced, ans, args, params))
+        return Entry(parents, partial(primitive.vjp, traced, ans, args, params))
 
 
 def kept(x: Any) -> Any:
@@ -65,7 +70,7 @@ def kept(x: Any) -> Any:
     kind = type(x)
     if kind is _Array:
         return x.copy() if x.nbytes <= SMALL else _shared_copy(x)
-    if kind in _IMMUTABLE:
+    if kind in _IMMUTABLE or isinstance(x, Tracer):
         return x
     if isinstance(x, np.ndarray):
         return _shared_copy(np.asarray(x)) if kind is np.memmap else x.copy()

@@ -77,6 +77,8 @@ def match_leaves(name: str, tree: Any, leaves: Sequence[Any], treedef: Any) -> l
             name, str(optree.tree_structure(tree)), f"the structure {treedef}"
         ) from error
     for i, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
+        if type(x) is type(leaf) is np.ndarray and x.dtype == leaf.dtype and x.shape == leaf.shape:
+            continue
         if not isinstance(x, Tracer):
             x = as_operand(x) if leaf.dtype.kind == "f" else x
             x = np.asarray(x, leaf.dtype) if shape_of(leaf) else leaf.dtype.type(x)

@@ -125,6 +125,11 @@ class Primitive:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors; by keyword come constants only."""
+        if params or self.constants:
+            self._check_constants(args, params)
+        return bind(self, args, params)
+
+    def _check_constants(self, args: Sequence[Any], params: dict[str, Any]) -> None:
         for place, name in self.constants:
             if isinstance(args[place], Tracer):
                 raise NotDifferentiableError(
@@ -137,7 +142,6 @@ class Primitive:
                     f"{self.name} got a tensor for {name}=, where its rule does not look; hand it "
                     "in by position, or cut its derivative with stop_gradient"
                 )
-        return bind(self, args, params)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
