@@ -57,7 +57,9 @@ class Traced:
             if isinstance(x, Tracer) and (highest is None or x.level > highest.level):
                 highest = x
         self.level = level = 0 if highest is None else highest.level
-        self.values, self.places, self.nodes = list(leaves), [], []
+        self.values = list(leaves)
+        self.places: list[int] = []
+        self.nodes: list[Any] = []
         for i, x in enumerate(leaves):
             if isinstance(x, Tracer) and x.level == level:
                 self.values[i] = x.value

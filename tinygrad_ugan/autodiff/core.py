@@ -110,7 +110,7 @@ class Node:
         parents: Sequence[Any],
         traced: Sequence[int],
         ans: Any,
-        args: Sequence[Any],
+        args: list[Any],
         params: dict[str, Any],
     ) -> Node:
         """Put an operation on the tape; `traced` holds the places of `parents` among `args`."""
@@ -131,7 +131,7 @@ class Tangent:
         parents: Sequence[Any],
         traced: Sequence[int],
         ans: Any,
-        args: Sequence[Any],
+        args: list[Any],
         params: dict[str, Any],
     ) -> Tangent:
         """Push the parents' tangents through an operation."""

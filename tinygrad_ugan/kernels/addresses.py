@@ -98,9 +98,8 @@ def check_shape(name: str, x: NDArray, shape: tuple[int, ...]) -> None:
 
 def native_rows(x: NDArray) -> NDArray:
     """The array row by row, aligned, and in the processor's byte order; a copy if need be."""
-    flags = x.flags
-    if flags.c_contiguous and flags.aligned and x.dtype.isnative:  # such as a read-only one
-        return x
+    if isinstance(x, np.ndarray) and x.flags.c_contiguous and x.flags.aligned and x.dtype.isnative:
+        return x  # a read-only array, for one
     return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
 
 
