@@ -32,7 +32,14 @@ ROUNDING = 1e-15
 ILL_CONDITIONED = 1e-6
 
 # At a kink, or what NumPy raises for objects that it cannot work on.
-NOT_KNOWN = (jets.UndecidedError, TypeError, ValueError, AttributeError, NotImplementedError)
+NOT_KNOWN = (
+    jets.UndecidedError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    NotImplementedError,
+    DeprecationWarning,
+)
 
 
 def along_a_line(record, call):

@@ -71,6 +71,7 @@ def check_same(found, expected):
         assert np.array_equal(x, y) if isinstance(x, np.ndarray | np.generic) else x == y
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(
     "function", sorted(CONSTANTS, key=lambda f: f.__name__), ids=lambda f: f.__name__
 )

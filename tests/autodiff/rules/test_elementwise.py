@@ -32,6 +32,7 @@ def test_has_a_rule(name):
     assert getattr(np, name) in TABLE
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("name", [*CONSTANT_OF_ONE.split(), *CONSTANT_OF_TWO.split()])
 def test_is_a_constant(name):
     function = getattr(np, name)

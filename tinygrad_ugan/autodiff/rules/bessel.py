@@ -53,7 +53,7 @@ def _scaled_i(n: int, v: Any, x: Any) -> Any:
 def _scaled_k(n: int, v: Any, x: Any) -> Any:
     """The derivative of order n of ``kve(v, x) = exp(x) kv(v, x)``."""
     near, pole = x <= _least_far(v), x == 0
-    z = np.where(near & ~pole, x, 1)
+    z = np.where(near & np.logical_not(pole), x, 1)
     orders = [(-1) ** k * math.comb(n, k) * _derivative(sp.kve, k, v, z) for k in range(n + 1)]
     far = _asymptotic_series(n, v, np.where(near, _least_far(v), x), 1)
     values = np.where(near, sum(orders), far * math.sqrt(math.pi / 2))

@@ -20,7 +20,7 @@ from tinygrad_ugan.autodiff.primitive import (
     strip,
 )
 from tinygrad_ugan.autodiff.rules.decompositions import inverse_gaps
-from tinygrad_ugan.autodiff.rules.derived import derived
+from tinygrad_ugan.autodiff.rules.derived import derive, derived
 from tinygrad_ugan.autodiff.rules.linalg import spread
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.errors import NotDifferentiableError
@@ -30,12 +30,21 @@ EigResult = type(np.linalg.eig(np.eye(1)))
 
 def _real_eig(a: Any) -> tuple[Any, Any]:
     w, v = np.linalg.eig(a)
-    if np.iscomplexobj(w):
+    return _checked(w).real, v.real
+
+
+def _eigvals(a: Any) -> Any:
+    return _checked(np.linalg.eigvals(a)).real
+
+
+def _checked(w: Any) -> Any:
+    """The eigenvalues, if they are real; NumPy makes them complex numbers all the same from 2.5."""
+    if np.any(w.imag):
         raise NotDifferentiableError(
             "numpy.linalg.eig and eigvals differentiate where all eigenvalues are real, and here "
             "some are complex; of a symmetric matrix use np.linalg.eigh or eigvalsh"
         )
-    return w, v
+    return w
 
 
 # Two primitives: the eigenvalues alone have a first derivative where some of them are equal.
@@ -102,7 +111,7 @@ def _fix_signs(v: Any) -> Any:
 
 
 def _fix_eigenvectors(result: Any) -> Any:
-    return result[0], _fix_signs(result[1])
+    return np.real(result[0]), _fix_signs(np.real(result[1]))
 
 
 _SQUARE = Operand((3, 3), structure=spread)
@@ -164,10 +173,10 @@ RULES = (
         [Sample((x,), {}, _fix_eigenvectors) for x in (_SQUARE, _STACK)],
         _REAL,
     ),
-    derived(
+    composite(
         np.linalg.eigvals,
-        lambda a: eigenvalues(a),
-        [sample(_SQUARE), sample(_STACK)],
+        derive(_eigvals, lambda a: eigenvalues(a)),
+        [Sample((x,), {}, np.real) for x in (_SQUARE, _STACK)],
         _REAL,
     ),
     derived(
