@@ -4,11 +4,19 @@ import re
 from pathlib import Path
 
 import pytest
+import scipy
 
 from docs import make_primitives, make_results, make_verdicts
 
+OLD_SCIPY = pytest.mark.skipif(
+    tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 17),
+    reason="the page says what expi is at infinity, which was NaN before",
+)
 
-@pytest.mark.parametrize("page", [make_primitives, make_results, make_verdicts])
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(make_primitives, marks=OLD_SCIPY), make_results, make_verdicts]
+)
 def test_the_generated_pages_are_up_to_date(page):
     assert page.PAGE.read_text(encoding="utf-8") == page.render(), (
         f"run `python -m {page.__name__}`"

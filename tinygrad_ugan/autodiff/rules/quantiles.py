@@ -32,6 +32,8 @@ _PLOTTING = {
     "normal_unbiased": (3 / 8, 3 / 8),
 }
 
+_NUMPY = np.lib.NumpyVersion(np.__version__)
+
 # These take a neighbour or the middle of two, by where q is; between its steps nothing moves.
 _AVERAGING = ("midpoint", "averaged_inverted_cdf")
 _INTERPOLATING = ("linear", *_PLOTTING, *_AVERAGING)
@@ -58,7 +60,8 @@ def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Cal
     ) -> Any:
         q = q if isinstance(q, float | int) else as_array(q)
         if method in _INTERPOLATING:
-            return _interpolated(a, q / whole, axis, keepdims, method, of_present)
+            part = q / _divisor(a, q, whole)
+            return _interpolated(a, part, axis, keepdims, method, of_present)
         return _picked(function, a, strip(q), axis, keepdims, method, weights)
 
     @functools.wraps(composition)
@@ -70,6 +73,13 @@ def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Cal
 
     of_valid = derive(function, composition)
     return quantile
+
+
+def _divisor(a: Any, q: Any, whole: int) -> Any:
+    """What NumPy divides percentages by: before 2.4, a number of the dtype of the data."""
+    if isinstance(q, float | int) or whole == 1 or _NUMPY >= "2.4.0" or a.dtype.kind != "f":
+        return whole
+    return a.dtype.type(whole)
 
 
 def _picked(
@@ -146,7 +156,8 @@ def _shaped(found: Any, a: Any, q: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 _ODD, _EVEN, _Q = Operand((5,)), Operand((3, 4)), Domain(0.3, 0.45)
-_SOME = np.asarray([0.1, 0.7, 0.9], np.float32)  # of the dtype that does not promote
+# Of the dtype that does not promote, and exact in it, also as percentages.
+_SOME = np.asarray([0.125, 0.6875, 0.90625], np.float32)
 _AT_TIES = "among equal elements the cotangent goes to those that a stable sort puts at the places"
 
 
