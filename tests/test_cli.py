@@ -239,3 +239,12 @@ def test_python_dash_m():
     command = [sys.executable, "-m", "tinygrad_ugan", "train", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=HERE)
     assert "--unroll.steps" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = [sys.executable, "-m", "tinygrad_ugan", "train", "--help"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **streams, env=HERE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

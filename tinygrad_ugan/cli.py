@@ -6,6 +6,7 @@ Exit code 0: done; 1: it failed along the way; 2: the arguments make no sense; 1
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     try:
         _main(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, such as `ugan list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (NonFiniteError, OSError) as error:
         _fail(error, 1)
     except (ArgumentError, ArgumentTypeError) as error:
