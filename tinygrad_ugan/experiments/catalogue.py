@@ -22,7 +22,7 @@ _THEMES = {
         "exact-vs-detached",
         "limit",
     ),
-    "uses": (
+    "applications": (
         "losses",
         "minibatch-discrimination",
         "semi-supervised",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from tinygrad_ugan.experiments import results
+from tinygrad_ugan.experiments import array_cache
 from tinygrad_ugan.gan import Callback, Config, Run, train
 from tinygrad_ugan.gan.grids import obtain
 
@@ -94,11 +94,11 @@ class Session:
         if self.folder is None:
             return compute()
         path, described = self.folder / f"{label}.safetensors", json.dumps(dict(settings))
-        found = results.read(path, described)
+        found = array_cache.read(path, described)
         if found is None:
             before = time.process_time()
             arrays = compute()
-            results.write(path, described, arrays, time.process_time() - before)
+            array_cache.write(path, described, arrays, time.process_time() - before)
             return arrays
         self._started -= found.seconds  # what it took then
         return found.arrays

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, gan, nn, optim
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.mixture import Mixture, quadrature
+from tinygrad_ugan.experiments.normal_mixture import Mixture, quadrature
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid, sigmoid
 

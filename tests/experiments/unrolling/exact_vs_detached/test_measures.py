@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 
 from tests.gan.small import SMALL
-from tinygrad_ugan.experiments.unrolling.cells import Cell
-from tinygrad_ugan.experiments.unrolling.measures import (
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import Cell
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import (
     Measures,
     cell_rows,
     compare,

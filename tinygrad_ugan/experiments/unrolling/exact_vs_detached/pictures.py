@@ -1,4 +1,4 @@
-"""The pictures of the map of `exact_vs_detached`."""
+"""The pictures of the map."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan import viz
-from tinygrad_ugan.experiments.unrolling.cells import LOSSES, RATES, STEPS, WIDTHS, Cell
-from tinygrad_ugan.experiments.unrolling.measures import Key, Measures, column
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
+    LOSSES,
+    RATES,
+    STEPS,
+    WIDTHS,
+    Cell,
+)
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import Key, Measures, column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,13 @@ from itertools import product
 
 import pytest
 
-from tinygrad_ugan.experiments.unrolling.cells import CELLS, METHODS, Cell, config, label
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
+    CELLS,
+    METHODS,
+    Cell,
+    config,
+    label,
+)
 
 CELL = Cell("nonsaturating", 32, 3, 0.1)
 

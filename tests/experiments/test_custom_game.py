@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.gan.small import SMALL, bits
 from tinygrad_ugan import gan, nn
-from tinygrad_ugan.experiments.own_game import states
+from tinygrad_ugan.experiments.custom_game import states
 
 
 def test_the_games_of_settings_train_as_in_a_run():

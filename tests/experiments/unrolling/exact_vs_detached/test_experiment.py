@@ -5,9 +5,15 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tinygrad_ugan.experiments.unrolling import exact_vs_detached, map_claims, map_pictures
-from tinygrad_ugan.experiments.unrolling.cells import CELLS, LOSSES, STEPS, WIDTHS, Cell
-from tinygrad_ugan.experiments.unrolling.measures import Measures, difference_rows
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached import claims, experiment, pictures
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
+    CELLS,
+    LOSSES,
+    STEPS,
+    WIDTHS,
+    Cell,
+)
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import Measures, difference_rows
 
 PAIR = ("exact", "detached")
 
@@ -37,9 +43,9 @@ def results(change=None):
 
 def test_claims_of_the_regimes_and_of_the_anatomy():
     mapped = results()
-    assert all(claim.holds for claim in map_claims.regimes(mapped))
-    assert all(claim.holds for claim in map_claims.anatomy(mapped))
-    assert not any(claim.holds for claim in map_claims.regimes(results("exact"))[:2])
+    assert all(claim.holds for claim in claims.regimes(mapped))
+    assert all(claim.holds for claim in claims.anatomy(mapped))
+    assert not any(claim.holds for claim in claims.regimes(results("exact"))[:2])
     backwards = {
         key: {
             seed: run._replace(ratio=1 / run.ratio, cosine=-run.cosine)
@@ -47,7 +53,7 @@ def test_claims_of_the_regimes_and_of_the_anatomy():
         }
         for key, runs in mapped.items()
     }
-    assert not any(claim.holds for claim in map_claims.anatomy(backwards))
+    assert not any(claim.holds for claim in claims.anatomy(backwards))
 
 
 @pytest.mark.parametrize(("seeds", "holds"), [(1, True), (3, False), (10, True)])
@@ -55,34 +61,32 @@ def test_contrasts_need_seeds(seeds, holds):
     """Three seeds cannot give p < 0.01; one goes by its sign."""
     cell = Cell("nonsaturating", 512, 1, 1.0)
     several = {(cell, m): {s: made_up(cell, m, s) for s in range(seeds)} for m in PAIR}
-    (claim,) = map_claims.contrasts(several)
+    (claim,) = claims.contrasts(several)
     assert claim.holds == holds
     swapped = {(cell, m): several[cell, other] for m, other in zip(PAIR, PAIR[::-1], strict=True)}
-    assert not map_claims.contrasts(swapped)[0].holds
+    assert not claims.contrasts(swapped)[0].holds
 
 
 def test_pictures_and_table():
     mapped = results()
-    differences = difference_rows(mapped, CELLS, exact_vs_detached.JUDGED)
-    figure = map_pictures.phase_diagram(
-        mapped, differences, "modes", title="modes", limit=4, digits=1
-    )
+    differences = difference_rows(mapped, CELLS, experiment.JUDGED)
+    figure = pictures.phase_diagram(mapped, differences, "modes", title="modes", limit=4, digits=1)
     *panels, _ = figure.axes
     assert len(panels) == len(LOSSES) * len(WIDTHS)
     last = panels[-1].images[0].get_array()  # non-saturating, the widest D; columns are eta
     np.testing.assert_allclose(last[:, :-1], 0)
     np.testing.assert_allclose(last[:, -1], -7.5)
-    assert len(map_pictures.anatomy(mapped, "ratio", title="ratio").axes) == len(panels) + 1
-    curves = map_pictures.look_ahead(mapped, "modes", title="modes").axes
+    assert len(pictures.anatomy(mapped, "ratio", title="ratio").axes) == len(panels) + 1
+    curves = pictures.look_ahead(mapped, "modes", title="modes").axes
     assert [len(axis.containers) for axis in curves] == [2 * len(STEPS)] * len(panels)
-    rows = exact_vs_detached.summary(mapped, differences)
+    rows = experiment.summary(mapped, differences)
     assert len(rows) * len(WIDTHS) == len(CELLS)
 
 
 def test_a_picture_by_method():
     cells = [Cell(loss, 128, 1, 0.2) for loss in LOSSES]
     chosen = {(c, m): {s: made_up(c, m, s) for s in range(2)} for c, m in product(cells, PAIR)}
-    figure = map_pictures.by_method(chosen)
+    figure = pictures.by_method(chosen)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [*PAIR]
     along = {cell.loss: [cell] for cell in cells}
-    assert len(map_pictures.edge(chosen, along, PAIR).axes) == 4
+    assert len(pictures.edge(chosen, along, PAIR).axes) == 4

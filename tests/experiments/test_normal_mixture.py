@@ -6,7 +6,7 @@ import scipy.integrate
 import scipy.stats
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.experiments.mixture import Mixture, quadrature
+from tinygrad_ugan.experiments.normal_mixture import Mixture, quadrature
 
 TWO = Mixture((-2.0, 5.0), (0.5, 2.0), (0.3, 0.7))
 FAR = Mixture((500.0,), (5.0,))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinygrad_ugan import autodiff, gan, viz
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.mixture import Mixture, quadrature
+from tinygrad_ugan.experiments.normal_mixture import Mixture, quadrature
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import LOSSES
 

@@ -12,8 +12,8 @@ from tinygrad_ugan import viz
 from tinygrad_ugan.experiments.experiment import Experiment, Outcome
 from tinygrad_ugan.experiments.page import markdown_table
 from tinygrad_ugan.experiments.session import Session
-from tinygrad_ugan.experiments.unrolling import map_claims, map_pictures
-from tinygrad_ugan.experiments.unrolling.cells import (
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached import claims, pictures
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
     BASE,
     CELLS,
     EDGE_RATES,
@@ -26,7 +26,7 @@ from tinygrad_ugan.experiments.unrolling.cells import (
     config,
     label,
 )
-from tinygrad_ugan.experiments.unrolling.measures import (
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import (
     Key,
     Measures,
     cell_rows,
@@ -84,8 +84,8 @@ def run(session: Session) -> Outcome:
     """Train the map, its edge, the other methods on a slice, and three cells on fresh seeds."""
     if session.quick:
         again = _train(session, "two cells", product((WINS[1], DEFEAT), PAIR), session.seeds)
-        pictures = {"contrast": map_pictures.by_method(again)}
-        return Outcome(map_claims.contrasts(again), cell_rows(again), pictures, _settings())
+        figures = {"contrast": pictures.by_method(again)}
+        return Outcome(claims.contrasts(again), cell_rows(again), figures, _settings())
     fresh = _train(session, "fresh seeds", product((*WINS, DEFEAT), TRIO), FRESH)
     mapped = _train(session, "the map", product(CELLS, PAIR), session.seeds)
     edge = _train(session, "its edge", product(chain(*EDGE.values()), TRIO), session.seeds)
@@ -94,16 +94,16 @@ def run(session: Session) -> Outcome:
     every = edge | sliced | mapped
     return Outcome(
         claims=[
-            *map_claims.contrasts(fresh),
-            *map_claims.regimes(mapped),
-            *map_claims.anatomy(mapped),
+            *claims.contrasts(fresh),
+            *claims.regimes(mapped),
+            *claims.anatomy(mapped),
         ],
         rows=summary(mapped, differences),
         figures={
             **_diagrams(mapped, differences),
-            "edge": map_pictures.edge(edge, EDGE, TRIO),
-            "fresh-seeds": map_pictures.by_method(fresh),
-            "methods": map_pictures.by_method(sliced),
+            "edge": pictures.edge(edge, EDGE, TRIO),
+            "fresh-seeds": pictures.by_method(fresh),
+            "methods": pictures.by_method(sliced),
         },
         settings=_settings(),
         remarks=_remarks(differences, mapped, fresh, sliced),
@@ -146,18 +146,18 @@ def _diagrams(mapped: Results, differences: Sequence[Mapping[str, Any]]) -> dict
         "high_quality": (f"% high quality: {what}", 10.0, 0),
     }
     maps = {
-        name: map_pictures.phase_diagram(
+        name: pictures.phase_diagram(
             mapped, differences, name, title=title, limit=limit, digits=digits
         )
         for name, (title, limit, digits) in titles.items()
     }
     return {
         **maps,
-        "look-ahead": map_pictures.look_ahead(mapped, "modes", title="modes, late in training"),
-        "norm-ratio": map_pictures.anatomy(
+        "look-ahead": pictures.look_ahead(mapped, "modes", title="modes, late in training"),
+        "norm-ratio": pictures.anatomy(
             mapped, "ratio", title="|indirect| / |direct| while the exact gradient trains; log10"
         ),
-        "cosine": map_pictures.anatomy(
+        "cosine": pictures.anatomy(
             mapped, "cosine", title="cosine of the two terms while the exact gradient trains"
         ),
     }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_ugan import viz
-from tinygrad_ugan.experiments.unrolling.cells import Cell
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import Cell
 from tinygrad_ugan.gan import Run
 
 Key = tuple[Cell, str]  # of a cell by a method

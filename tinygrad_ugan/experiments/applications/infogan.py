@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan import nn
+from tinygrad_ugan.experiments.custom_game import states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.own_game import states
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import (
     Batch,

@@ -1,4 +1,4 @@
-"""The games of the map of `exact_vs_detached`: a cell is a setting, trained by several methods."""
+"""The games of the map: a cell is a setting, trained by several methods."""
 
 from __future__ import annotations
 

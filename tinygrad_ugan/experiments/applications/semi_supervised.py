@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, data, nn, optim, viz
 from tinygrad_ugan.autodiff import log_softmax
+from tinygrad_ugan.experiments.custom_game import states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.own_game import states
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import Config, LabelledBatch, Optimizer, SemiSupervised, Unroll
 

@@ -10,8 +10,8 @@ import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, gan, nn, viz
+from tinygrad_ugan.experiments.custom_game import states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.own_game import states
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid
 

@@ -1,4 +1,4 @@
-"""What the map of `exact_vs_detached` is to show."""
+"""The claims of the map."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import numpy as np
 
 from tinygrad_ugan import viz
 from tinygrad_ugan.experiments.experiment import Claim
-from tinygrad_ugan.experiments.unrolling.cells import CELLS, Cell
-from tinygrad_ugan.experiments.unrolling.measures import Key, Measures, column, sign_flip_p
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import CELLS, Cell
+from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import (
+    Key,
+    Measures,
+    column,
+    sign_flip_p,
+)
 
 Results = Mapping[Key, Mapping[int, Measures]]
 
