@@ -26,20 +26,22 @@ from tinygrad_ugan.errors import (
 
 COMMANDS: MappingProxyType[str, str] = MappingProxyType(
     {
-        "train": "train:Train",
-        "resume": "train:Resume",
-        "replay": "train:Replay",
-        "run": "run:Run",
-        "list": "run:List",
-        "compare": "compare:Compare",
-        "sweep": "sweep:Sweep",
-        "sample": "sample:Sample",
-        "report": "report:Report",
-        "audit": "audit:Audit",
-        "bench": "bench:Bench",
+        "train": "train",
+        "resume": "train",
+        "replay": "train",
+        "run": "run",
+        "list": "run",
+        "compare": "compare",
+        "sweep": "sweep",
+        "sample": "sample",
+        "report": "report",
+        "audit": "audit",
+        "bench": "bench",
     }
 )
-"""The commands, and where in `tinygrad_ugan.commands` each is: only the one called is imported."""
+"""The commands, and the module of `tinygrad_ugan.commands` each is in: only the one called is
+imported.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -78,8 +80,8 @@ def _main(arguments: list[str]) -> None:
 
 
 def _find(name: str) -> Any:
-    module, _, command = COMMANDS[name].partition(":")
-    return getattr(importlib.import_module(f"tinygrad_ugan.commands.{module}"), command)
+    module = importlib.import_module(f"tinygrad_ugan.commands.{COMMANDS[name]}")
+    return getattr(module, f"{name.title()}Command")
 
 
 def _show_commands() -> None:

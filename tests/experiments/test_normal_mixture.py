@@ -6,10 +6,10 @@ import scipy.integrate
 import scipy.stats
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.experiments.normal_mixture import Mixture, quadrature
+from tinygrad_ugan.experiments.normal_mixture import NormalMixture, quadrature
 
-TWO = Mixture((-2.0, 5.0), (0.5, 2.0), (0.3, 0.7))
-FAR = Mixture((500.0,), (5.0,))
+TWO = NormalMixture((-2.0, 5.0), (0.5, 2.0), (0.3, 0.7))
+FAR = NormalMixture((500.0,), (5.0,))
 
 
 def density(x):
@@ -50,7 +50,7 @@ def test_every_moment_is_exact(around):
 
 def test_against_adaptive_quadrature():
     """The value of the game, whose integrand bends where the densities cross."""
-    near = Mixture((2.0,), (1.5,))
+    near = NormalMixture((2.0,), (1.5,))
 
     def integrand(x):
         log_p, log_q = TWO.log_density(x), near.log_density(x)

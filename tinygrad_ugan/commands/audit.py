@@ -22,7 +22,7 @@ NOT_EXACT = 1
 
 
 @dataclass(frozen=True)
-class Audit:
+class AuditCommand:
     """Say what a gradient or a training step is: exact, or the result of which mistake.
 
     Exit code 0: exact; 1: not; 2: the arguments make no sense. docs/audit.md shows the formats of

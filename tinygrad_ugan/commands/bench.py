@@ -15,7 +15,7 @@ from tinygrad_ugan.gan.disk import check_file_place
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchCommand:
     """Time the exact gradient against the processor's limit, and the libraries installed."""
 
     games: tuple[Literal["A", "B", "C"], ...] = ("A", "B", "C")

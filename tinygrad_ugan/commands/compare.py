@@ -29,7 +29,7 @@ from tinygrad_ugan.gan.memory import check_memory, training_needs
 
 
 @dataclass(frozen=True)
-class Compare(Configured):
+class CompareCommand(Configured):
     """Train with several K, from the same initial weights and on the same data, and compare.
 
     What is there already from an earlier call is not trained again.

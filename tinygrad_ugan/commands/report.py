@@ -15,7 +15,7 @@ from tinygrad_ugan.gan.disk import check_file_place, write_file
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportCommand:
     """Write one HTML file about runs, side by side: results, pictures, settings, environment."""
 
     folders: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="FOLDER")]

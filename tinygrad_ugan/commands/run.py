@@ -30,7 +30,7 @@ Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
 
 
 @dataclass(frozen=True)
-class Run:
+class RunCommand:
     """Run a named experiment: its claims, its table and its picture. Exit code 1: a claim fails.
 
     Such as: ugan run bilinear --quick
@@ -75,7 +75,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class List:
+class ListCommand:
     """List the named experiments."""
 
     def run(self) -> None:

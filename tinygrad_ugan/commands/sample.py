@@ -22,7 +22,7 @@ SUFFIXES = (".npy", ".csv", ".png")
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleCommand:
     """Draw samples from a trained generator into a file: .npy, .csv or .png (a picture)."""
 
     folder: Folder

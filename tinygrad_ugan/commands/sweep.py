@@ -19,7 +19,7 @@ from tinygrad_ugan.gan.grids import Variation, variations
 
 
 @dataclass(frozen=True)
-class Sweep(Configured):
+class SweepCommand(Configured):
     """Train every combination of some settings with every seed, on all cores or a dask cluster.
 
     Such as: ugan sweep ring --vary unroll.steps=0,5,10 unroll.method=auto,detached --seeds 0 1 2

@@ -25,7 +25,7 @@ from tinygrad_ugan.gan.locks import at_work
 
 
 @dataclass(frozen=True)
-class Train(Configured):
+class TrainCommand(Configured):
     """Train a GAN with the exact gradient through unrolled steps.
 
     Such as: ugan train ring --unroll.steps 5 --seed 3
@@ -46,7 +46,7 @@ class Train(Configured):
 
 
 @dataclass(frozen=True)
-class Resume:
+class ResumeCommand:
     """Go on with a run that was interrupted, to the same bits as if it never had been."""
 
     folder: Folder
@@ -65,7 +65,7 @@ class Resume:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayCommand:
     """Take the step again that left the finite numbers and ended a run."""
 
     folder: Folder

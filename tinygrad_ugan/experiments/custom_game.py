@@ -11,7 +11,7 @@ from tinygrad_ugan.gan import Batch, Config, Draws, State, TrainStep
 from tinygrad_ugan.gan.draws import streams
 
 
-def states(
+def training_states(
     config: Config,
     game: Any,
     batches: Iterable[Sequence[Any]] | None = None,
@@ -33,7 +33,7 @@ def states(
     Examples
     --------
     >>> config = Config(steps=2, batch=8)
-    >>> [state.step for state in states(config, config.game())]
+    >>> [state.step for state in training_states(config, config.game())]
     [0, 1, 2]
     """
     init_rng, batch_rng = streams(config)

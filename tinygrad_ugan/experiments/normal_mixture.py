@@ -14,7 +14,7 @@ REACH = 14  # standard deviations; beyond lie 1e-43 of the mass
 
 
 @dataclass(frozen=True)
-class Mixture:
+class NormalMixture:
     """Gaussians on the line.
 
     Attributes
@@ -24,7 +24,7 @@ class Mixture:
 
     Examples
     --------
-    >>> two = Mixture((-1.0, 1.0), (0.5, 0.5), (0.5, 0.5))
+    >>> two = NormalMixture((-1.0, 1.0), (0.5, 0.5), (0.5, 0.5))
     >>> round(float(np.exp(two.log_density(0.0))), 4)
     0.108
     >>> two.sample(4, np.random.default_rng(0)).shape
@@ -49,29 +49,29 @@ class Mixture:
         return (means + stds * rng.standard_normal(n))[:, None]
 
 
-class Rule(NamedTuple):
+class QuadratureRule(NamedTuple):
     """Nodes and weights: the integral of f over the line is ``weights @ f(nodes)``."""
 
     nodes: NDArray[np.float64]
     weights: NDArray[np.float64]
 
 
-def quadrature(*around: Mixture) -> Rule:
+def quadrature(*around: NormalMixture) -> QuadratureRule:
     """Gauss and Legendre's rule of 20 nodes between marks two standard deviations apart.
 
     It is for functions that vanish where these mixtures do, and is then good to some 1e-12.
 
     Parameters
     ----------
-    around : Mixture
+    around : NormalMixture
 
     Returns
     -------
-    Rule
+    QuadratureRule
 
     Examples
     --------
-    >>> normal = Mixture((500.0,), (5.0,))
+    >>> normal = NormalMixture((500.0,), (5.0,))
     >>> x, weights = quadrature(normal)
     >>> mean = weights @ (x * np.exp(normal.log_density(x)))
     >>> round(float(mean), 10)
@@ -84,4 +84,4 @@ def quadrature(*around: Mixture) -> Rule:
     marks = [mean + std * np.arange(-REACH, REACH + 1, 2) for mean, std in bells]
     edges = np.unique(np.concatenate(marks))
     half = np.diff(edges)[:, None] / 2
-    return Rule((edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel())
+    return QuadratureRule((edges[:-1, None] + half * (1 + x)).ravel(), (half * w).ravel())

@@ -10,7 +10,7 @@ import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, gan, nn, viz
-from tinygrad_ugan.experiments.custom_game import states
+from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid
@@ -51,7 +51,7 @@ GENERATOR = nn.MLP((LATENT, HIDDEN, TOKENS))
 DISCRIMINATOR = nn.MLP((TOKENS, HIDDEN, 1), "relu")
 
 
-class Noise(NamedTuple):
+class TokenNoise(NamedTuple):
     """What a generator of tokens takes: z, and Gumbel noise for every token."""
 
     z: Any
@@ -61,20 +61,20 @@ class Noise(NamedTuple):
 # The generators.
 
 
-def _sampled(theta: Any, noise: Noise) -> Any:
+def _sampled(theta: Any, noise: TokenNoise) -> Any:
     """A token for every z, one-hot: a constant."""
     logits = autodiff.stop_gradient(GENERATOR(theta, noise.z) + noise.gumbel)
     return EYE[np.argmax(logits, axis=1)]
 
 
-def _relaxed(temperature: float) -> Callable[[Any, Noise], Any]:
-    def generator(theta: Any, noise: Noise) -> Any:
+def _relaxed(temperature: float) -> Callable[[Any, TokenNoise], Any]:
+    def generator(theta: Any, noise: TokenNoise) -> Any:
         return autodiff.softmax((GENERATOR(theta, noise.z) + noise.gumbel) / temperature, axis=1)
 
     return generator
 
 
-def _straight_through(theta: Any, noise: Noise) -> Any:
+def _straight_through(theta: Any, noise: TokenNoise) -> Any:
     relaxed = _relaxed(1.0)(theta, noise)
     return relaxed + (_sampled(theta, noise) - autodiff.stop_gradient(relaxed))
 
@@ -169,7 +169,7 @@ def _judge(way: Way, draws: int) -> Estimator:
     estimate = autodiff.grad(way.game.outer)
     real = EYE[:1]  # G's objective does not look at the data
     drawn = np.array([
-        _flat(estimate(theta_g, theta_d, gan.Batch(real, Noise(z, _gumbel(rng, BATCH)))))
+        _flat(estimate(theta_g, theta_d, gan.Batch(real, TokenNoise(z, _gumbel(rng, BATCH)))))
         for _ in range(draws)
     ])  # fmt: skip
     length = np.linalg.norm(exact)
@@ -200,7 +200,7 @@ def _start(rng: np.random.Generator) -> tuple[Any, Any]:
 # Training.
 
 
-class Course(NamedTuple):
+class ShareHistory(NamedTuple):
     """KL(generated, true) over time, and the shares of the tokens at the end."""
 
     steps: list[int]
@@ -208,7 +208,7 @@ class Course(NamedTuple):
     shares: NDArray
 
 
-def _train(way: Way, seed: int, steps: int) -> Course:
+def _train(way: Way, seed: int, steps: int) -> ShareHistory:
     rng = np.random.default_rng(seed)
 
     adam = gan.Optimizer(lr=RATE)
@@ -220,7 +220,7 @@ def _train(way: Way, seed: int, steps: int) -> Course:
         decay=True,
     )
     start = _start(rng)
-    passed = states(config, way.game, _batches(way, rng), start)
+    passed = training_states(config, way.game, _batches(way, rng), start)
     z = np.random.default_rng(1).standard_normal((20_000, LATENT), np.float32)
     looks, kl = [], []
     for state in passed:
@@ -228,7 +228,7 @@ def _train(way: Way, seed: int, steps: int) -> Course:
             shares = _shares(way, state.theta_g, z)
             looks.append(state.step)
             kl.append(_kl(shares))
-    return Course(looks, kl, shares)
+    return ShareHistory(looks, kl, shares)
 
 
 def _batches(way: Way, rng: np.random.Generator) -> Iterator[list[gan.Batch]]:
@@ -238,7 +238,7 @@ def _batches(way: Way, rng: np.random.Generator) -> Iterator[list[gan.Batch]]:
         if way.decoded:
             yield [gan.Batch(real + BLUR * rng.standard_normal(real.shape, np.float32), z)]
         else:
-            yield [gan.Batch(real, Noise(z, _gumbel(rng, BATCH)))]
+            yield [gan.Batch(real, TokenNoise(z, _gumbel(rng, BATCH)))]
 
 
 def _shares(way: Way, theta_g: Any, z: NDArray) -> NDArray[np.float64]:
@@ -274,7 +274,7 @@ def _claims_of_estimators(estimators: Mapping[str, Estimator]) -> list[Claim]:
 GOALS = {"REINFORCE": 0.01, "Gumbel-softmax, t = 0.1": 0.03, "continuous, K = 10": 0.15}
 
 
-def _claims_of_training(courses: Mapping[str, Sequence[Course]]) -> list[Claim]:
+def _claims_of_training(courses: Mapping[str, Sequence[ShareHistory]]) -> list[Claim]:
     worst = {name: max(course.kl[-1] for course in courses[name]) for name in GOALS}
     blind, ahead = (
         float(np.mean([course.kl[-1] for course in courses[name]]))
@@ -290,7 +290,7 @@ def _claims_of_training(courses: Mapping[str, Sequence[Course]]) -> list[Claim]:
 
 
 def _rows(
-    estimators: Mapping[str, Estimator], courses: Mapping[str, Sequence[Course]]
+    estimators: Mapping[str, Estimator], courses: Mapping[str, Sequence[ShareHistory]]
 ) -> list[dict[str, Any]]:
     rows = []
     for name in WAYS:
@@ -309,7 +309,7 @@ def _rows(
     return rows
 
 
-def _figure(courses: Mapping[str, Sequence[Course]]) -> Any:
+def _figure(courses: Mapping[str, Sequence[ShareHistory]]) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4), layout="constrained")

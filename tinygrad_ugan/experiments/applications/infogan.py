@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan import nn
-from tinygrad_ugan.experiments.custom_game import states
+from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import (
@@ -139,7 +139,7 @@ def _obtain(session: Session, name: str, config: Config) -> dict[str, NDArray]:
 def _train(config: Config, weight: float) -> dict[str, NDArray]:
     """Samples of the trained generator, their codes, and what Q makes of them."""
     game = _game(config, weight)
-    *_, state = states(config, game, _batches(config))
+    *_, state = training_states(config, game, _batches(config))
     rng = np.random.default_rng([config.seed, 2])
     noise = code_noise(SAMPLES, CODES, config.networks.noise - CODES, rng)
     samples = game.generator(state.theta_g, noise)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinygrad_ugan import autodiff, gan, viz
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.normal_mixture import Mixture, quadrature
+from tinygrad_ugan.experiments.normal_mixture import NormalMixture, quadrature
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import LOSSES
 
@@ -72,8 +72,8 @@ def run(session: Session) -> Outcome:
 # What the gradients mean, by quadrature.
 
 GAMES = {
-    "one Gaussian": (Mixture((500.0,), (5.0,)), np.array([3.0, 495.0])),
-    "two": (Mixture((-2.0, 2.0), (0.5, 1.0), (0.3, 0.7)), np.array([1.7, 0.4])),
+    "one Gaussian": (NormalMixture((500.0,), (5.0,)), np.array([3.0, 495.0])),
+    "two": (NormalMixture((-2.0, 2.0), (0.5, 1.0), (0.3, 0.7)), np.array([1.7, 0.4])),
 }  # the data, and (w, b) of G(z) = w z + b
 
 
@@ -83,7 +83,7 @@ def _log_q(theta: Any, x: Any) -> Any:
     return -(((x - b) / w) ** 2) / 2 - np.log(np.abs(w)) - np.log(2 * np.pi) / 2
 
 
-def _error(p: Mixture, theta: NDArray, loss: str) -> float:
+def _error(p: NormalMixture, theta: NDArray, loss: str) -> float:
     """How far G's expected gradient at D* is from that of the divergence, as a part of it."""
     divergence = _divergence(p, theta, loss)
     expected = autodiff.grad(divergence)(theta)
@@ -91,7 +91,7 @@ def _error(p: Mixture, theta: NDArray, loss: str) -> float:
     return float(np.linalg.norm(apart) / np.linalg.norm(expected))
 
 
-def _gradient_through_g(p: Mixture, theta: NDArray, loss: str) -> NDArray[np.float64]:
+def _gradient_through_g(p: NormalMixture, theta: NDArray, loss: str) -> NDArray[np.float64]:
     """The integral of f'(s(x)) s'(x) dG/d(w, b) over q, with x = G(z) and D* held still."""
     x, weights = quadrature(p, _as_mixture(theta))
 
@@ -108,7 +108,7 @@ def _gradient_through_g(p: Mixture, theta: NDArray, loss: str) -> NDArray[np.flo
     return np.array([at_q @ (pull * z), at_q @ pull])
 
 
-def _divergence(p: Mixture, theta: NDArray, loss: str) -> Callable[[Any], Any]:
+def _divergence(p: NormalMixture, theta: NDArray, loss: str) -> Callable[[Any], Any]:
     """The divergence of `NAMES` as a function of (w, b), on the nodes that suit `theta`."""
     x, weights = quadrature(p, _as_mixture(theta))
     log_p = p.log_density(x)
@@ -130,8 +130,8 @@ def _divergence(p: Mixture, theta: NDArray, loss: str) -> Callable[[Any], Any]:
     }[loss]
 
 
-def _as_mixture(theta: NDArray) -> Mixture:
-    return Mixture((float(theta[1]),), (float(theta[0]),))
+def _as_mixture(theta: NDArray) -> NormalMixture:
+    return NormalMixture((float(theta[1]),), (float(theta[0]),))
 
 
 def _claims_of_gradients(errors: Mapping[tuple[str, str], float]) -> list[Claim]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan import nn, unroll, viz
-from tinygrad_ugan.experiments.custom_game import states
+from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import (
@@ -156,7 +156,7 @@ def _train(config: Config, name: str) -> dict[str, NDArray]:
     begun = time.process_time()
     samples = [
         game.generator(state.theta_g, noise)
-        for state in states(config, game)
+        for state in training_states(config, game)
         if state.step in looks
     ]
     milliseconds = 1000 * (time.process_time() - begun) / config.steps

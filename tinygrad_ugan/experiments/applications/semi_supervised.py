@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, data, nn, optim, viz
 from tinygrad_ugan.autodiff import log_softmax
-from tinygrad_ugan.experiments.custom_game import states
+from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import Config, LabelledBatch, Optimizer, SemiSupervised, Unroll
@@ -60,7 +60,7 @@ difference between K = 0 and K = 5 is to be read off five seeds.
 """
 
 
-class Problem(NamedTuple):
+class LabelledDigits(NamedTuple):
     """Digits to learn from and digits to judge by."""
 
     images: NDArray
@@ -170,14 +170,14 @@ def _digits() -> Any:
     return data.mnist(Path(folder) if folder else None)
 
 
-def _problem(digits: Any, each: int, seed: int) -> Problem:
+def _problem(digits: Any, each: int, seed: int) -> LabelledDigits:
     """Hold back a part to judge by; label some of each class, chosen once."""
     order = np.random.default_rng([seed, 1]).permutation(len(digits.labels))
     held = len(order) // 5 if len(order) < 50_000 else 10_000
     train, test = order[held:], order[:held]
     labels = digits.labels[train]
     chosen = train[np.concatenate([np.flatnonzero(labels == k)[:each] for k in range(10)])]
-    return Problem(
+    return LabelledDigits(
         digits.images[train],
         digits.images[chosen],
         digits.labels[chosen],
@@ -241,16 +241,18 @@ def _generator() -> nn.Sequential:
     return nn.Sequential(*hidden[0], *hidden[1], nn.MLP((WIDTH, 784)), sigmoid)
 
 
-def _train_game(problem: Problem, config: Config, matching: bool) -> list[float]:
+def _train_game(problem: LabelledDigits, config: Config, matching: bool) -> list[float]:
     game = SemiSupervised(_generator(), _discriminator(), matching)
     return [
         _accuracy(game.discriminator, state.theta_d, problem)
-        for state in states(config, game, _batches(problem, game.discriminator, config.seed))
+        for state in training_states(
+            config, game, _batches(problem, game.discriminator, config.seed)
+        )
         if state.step % EVERY == 0
     ]
 
 
-def _train_alone(problem: Problem, config: Config, matching: bool) -> list[float]:
+def _train_alone(problem: LabelledDigits, config: Config, matching: bool) -> list[float]:
     """Train the discriminator to classify what is labelled, and no more."""
     net, rng = _discriminator(), np.random.default_rng([config.seed, 2])
     optimizer: Any = config.discriminator_optimizer.build()
@@ -270,12 +272,14 @@ def _train_alone(problem: Problem, config: Config, matching: bool) -> list[float
     return curve
 
 
-def _accuracy(net: nn.Sequential, theta: Any, problem: Problem) -> float:
+def _accuracy(net: nn.Sequential, theta: Any, problem: LabelledDigits) -> float:
     found = np.argmax(net(theta, problem.test_images), axis=1)
     return float(np.mean(found == problem.test_classes))
 
 
-def _batches(problem: Problem, net: nn.Sequential, seed: int) -> Iterator[Sequence[LabelledBatch]]:
+def _batches(
+    problem: LabelledDigits, net: nn.Sequential, seed: int
+) -> Iterator[Sequence[LabelledBatch]]:
     rng = np.random.default_rng([seed, 2])
     known = len(problem.labelled)
     while True:

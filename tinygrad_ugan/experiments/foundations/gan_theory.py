@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, gan, nn, optim
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
-from tinygrad_ugan.experiments.normal_mixture import Mixture, quadrature
+from tinygrad_ugan.experiments.normal_mixture import NormalMixture, quadrature
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid, sigmoid
 
@@ -34,16 +34,19 @@ knows the two densities by samples only, ascends V: the picture in the middle sh
 D*, on the left V(D) approaches 2 JS - ln 4 from below.
 """
 
-DATA = Mixture((500.0,), (5.0,))
+DATA = NormalMixture((500.0,), (5.0,))
 PAIRS = {
     "the data, found": (DATA, DATA),
-    "near": (DATA, Mixture((490.0,), (4.0,))),
-    "one of two modes": (Mixture((-2.0, 2.0), (0.5, 0.5), (0.5, 0.5)), Mixture((2.0,), (0.5,))),
-    "three modes, a blur": (
-        Mixture((-2.0, 0.0, 2.0), (0.3, 0.3, 0.3), (0.3, 0.3, 0.4)),
-        Mixture((0.0,), (2.0,)),
+    "near": (DATA, NormalMixture((490.0,), (4.0,))),
+    "one of two modes": (
+        NormalMixture((-2.0, 2.0), (0.5, 0.5), (0.5, 0.5)),
+        NormalMixture((2.0,), (0.5,)),
     ),
-    "far apart": (Mixture((0.0,)), Mixture((40.0,))),
+    "three modes, a blur": (
+        NormalMixture((-2.0, 0.0, 2.0), (0.3, 0.3, 0.3), (0.3, 0.3, 0.4)),
+        NormalMixture((0.0,), (2.0,)),
+    ),
+    "far apart": (NormalMixture((0.0,)), NormalMixture((40.0,))),
 }
 TAUGHT = "three modes, a blur"  # the pair that the network learns
 BATCH, RATE, HIDDEN, LENGTHS = 1_024, 5e-3, (64, 64), {"quick": 1_000, "full": 2_000}
@@ -54,10 +57,10 @@ class Between:
 
     Parameters
     ----------
-    p, q : Mixture
+    p, q : NormalMixture
     """
 
-    def __init__(self, p: Mixture, q: Mixture) -> None:
+    def __init__(self, p: NormalMixture, q: NormalMixture) -> None:
         self.x, weights = quadrature(p, q)
         self.log_p, self.log_q = p.log_density(self.x), q.log_density(self.x)
         self.log_m = np.logaddexp(self.log_p, self.log_q) - np.log(2)
@@ -183,7 +186,7 @@ def _search() -> tuple[tuple[float, float], float]:
     from scipy.optimize import minimize
 
     def cost(place: NDArray) -> float:
-        between = Between(DATA, Mixture((float(place[0]),), (float(np.exp(place[1])),)))
+        between = Between(DATA, NormalMixture((float(place[0]),), (float(np.exp(place[1])),)))
         return between.value(between.best)
 
     options = {"xatol": 1e-8, "fatol": 1e-14}
@@ -280,7 +283,7 @@ def _draw_lesson(axis: Any, lesson: Lesson) -> None:
 
 def _draw_divergences(axis: Any) -> None:
     shifts = np.linspace(0, 6, 61)
-    moved = [Between(Mixture((0.0,)), Mixture((float(shift),))) for shift in shifts]
+    moved = [Between(NormalMixture((0.0,)), NormalMixture((float(shift),))) for shift in shifts]
     axis.plot(shifts, [between.js for between in moved], label="JS")
     axis.plot(shifts, [between.kl for between in moved], label="KL")
     axis.axhline(np.log(2), color="black", linestyle=":")

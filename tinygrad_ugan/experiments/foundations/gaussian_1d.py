@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan import data, gan, nn
-from tinygrad_ugan.experiments.custom_game import states
+from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 
@@ -60,7 +60,7 @@ SETTINGS = {
 JUDGED = ("w z + b", "MLP")
 
 
-class Course(NamedTuple):
+class SampleHistory(NamedTuple):
     """What a generator makes of many z, at some steps."""
 
     steps: NDArray
@@ -94,7 +94,7 @@ def run(session: Session) -> Outcome:
     return Outcome(claims, rows, {"density": figure}, settings)
 
 
-def _train(setting: Setting, seed: int) -> Course:
+def _train(setting: Setting, seed: int) -> SampleHistory:
     rng = np.random.default_rng(seed)
     first = data.gaussian_1d(1_000, mean=MEAN, std=STD, rng=rng)
     origin, unit = (first.mean(), first.std()) if setting.standardised else (0.0, MEAN)
@@ -107,11 +107,11 @@ def _train(setting: Setting, seed: int) -> Course:
             yield [gan.Batch(((x - origin) / unit).astype(np.float32), z)]
 
     config, z, taken = _config(setting, unit), _quantiles(2_001), []
-    for state in states(config, game, batches(), start):
+    for state in training_states(config, game, batches(), start):
         if state.step % (config.steps // MOMENTS) == 0 or state.step == config.steps:
             samples = origin + unit * game.generator(state.theta_g, z)[:, 0]
             taken.append((state.step, samples))
-    return Course(np.array([step for step, _ in taken]), np.array([x for _, x in taken]))
+    return SampleHistory(np.array([step for step, _ in taken]), np.array([x for _, x in taken]))
 
 
 def _config(setting: Setting, unit: float) -> gan.Config:
@@ -145,7 +145,7 @@ def _quantiles(n: int) -> NDArray:
     return ndtri((np.arange(n) + 0.5) / n).astype(np.float32)[:, None]
 
 
-def _claims(name: str, courses: list[Course]) -> list[Claim]:
+def _claims(name: str, courses: list[SampleHistory]) -> list[Claim]:
     worst_std = max((course.std[-1] for course in courses), key=lambda std: abs(std - STD))
     worst_mean = max((course.mean[-1] for course in courses), key=lambda mean: abs(mean - MEAN))
     std, mean = ("|w|", "b") if name.startswith("w") else ("the standard deviation", "the mean")
@@ -163,7 +163,7 @@ def _claims(name: str, courses: list[Course]) -> list[Claim]:
     ]
 
 
-def _rows(name: str, seeds: tuple[int, ...], courses: list[Course]) -> list[dict[str, Any]]:
+def _rows(name: str, seeds: tuple[int, ...], courses: list[SampleHistory]) -> list[dict[str, Any]]:
     return [
         {
             "generator": name,
@@ -175,7 +175,7 @@ def _rows(name: str, seeds: tuple[int, ...], courses: list[Course]) -> list[dict
     ]
 
 
-def _figure(courses: Mapping[str, list[Course]]) -> Any:
+def _figure(courses: Mapping[str, list[SampleHistory]]) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 6), layout="constrained")
@@ -200,7 +200,7 @@ def _density(samples: NDArray) -> NDArray:
     return np.histogram(samples, EDGES)[0] / (len(samples) * np.diff(EDGES))
 
 
-def _over_time(axis: Any, course: Course) -> None:
+def _over_time(axis: Any, course: SampleHistory) -> None:
     density = np.array([_density(samples) for samples in course.samples]).T
     box = (0, course.steps[-1], EDGES[0], EDGES[-1])
     axis.imshow(density, origin="lower", extent=box, aspect="auto", cmap="Greens", vmax=0.12)
@@ -209,7 +209,7 @@ def _over_time(axis: Any, course: Course) -> None:
     axis.set(title="density over time, first seed", xlabel="step", ylabel="x")
 
 
-def _at_the_end(axis: Any, courses: list[Course]) -> None:
+def _at_the_end(axis: Any, courses: list[SampleHistory]) -> None:
     centers = (EDGES[:-1] + EDGES[1:]) / 2
     for course in courses:
         axis.step(centers, _density(course.samples[-1]), where="mid", linewidth=1)
