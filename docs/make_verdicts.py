@@ -11,7 +11,7 @@ PAGE = Path(__file__).with_name("verdicts.md")
 HEAD = """\
 # What each verdict means
 
-Written by `make docs-table` from `tinygrad_ugan/check/verdicts.py`; do not edit.
+Written by `make docs-table` from `tinygrad_ugan/check/audit/verdicts.py`; do not edit.
 
 `ug.check.audit` compares a gradient with d f_K / d theta_G and with what code computes in its
 place when it makes a known mistake. These are its verdicts, from the most favourable down; where

@@ -19,7 +19,7 @@ import tomli_w
 
 from tests.gan.small import SMALL
 from tinygrad_ugan import gan
-from tinygrad_ugan.check.game_file import GameFile
+from tinygrad_ugan.check.audit.game_file import GameFile
 from tinygrad_ugan.gan import disk
 
 LAST = "checkpoints/00000004"

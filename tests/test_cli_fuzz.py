@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_ugan import gan
-from tinygrad_ugan.check.game_file import GameFile
+from tinygrad_ugan.check.audit.game_file import GameFile
 from tinygrad_ugan.cli import main
 
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 40

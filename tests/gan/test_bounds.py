@@ -8,7 +8,7 @@ import pytest
 
 from tests.gan.small import SMALL, varied
 from tinygrad_ugan import gan, optim
-from tinygrad_ugan.check.game_file import GameFile
+from tinygrad_ugan.check.audit.game_file import GameFile
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import memory
 from tinygrad_ugan.gan.settings import Settings

@@ -18,7 +18,7 @@ from hypothesis import given
 import tinygrad_ugan as ug
 from tests.oracles import dot, normal_like, relative_error
 from tinygrad_ugan import gan, nn, optim
-from tinygrad_ugan.check.trials import Trial
+from tinygrad_ugan.check.audit.trials import Trial
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.stated import states
 

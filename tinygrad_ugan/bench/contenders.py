@@ -14,7 +14,7 @@ import optree
 
 import tinygrad_ugan as ug
 from tinygrad_ugan.bench.libraries import OURS, RIVALS, UnsuitableError
-from tinygrad_ugan.bench.peak import MultiplyAdds
+from tinygrad_ugan.bench.limit import MultiplyAdds
 from tinygrad_ugan.bench.workloads import Workload
 
 #: The name of the contender that does nothing but multiply and add.

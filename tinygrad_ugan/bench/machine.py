@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from tinygrad_ugan.bench.peak import host_vectors
+from tinygrad_ugan.bench.limit import host_vectors
 
 _PACKAGES = ("tinygrad_ugan", "numpy", "numba", "llvmlite", "jax", "jaxlib", "torch", "autograd")
 

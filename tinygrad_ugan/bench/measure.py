@@ -14,7 +14,7 @@ import optree
 from tinygrad_ugan import gan, unroll
 from tinygrad_ugan.bench.contenders import LIMIT
 from tinygrad_ugan.bench.libraries import UnsuitableError
-from tinygrad_ugan.bench.workers import Worker
+from tinygrad_ugan.bench.worker import Worker
 from tinygrad_ugan.bench.workloads import Workload
 
 #: Largest relative error of value and gradient, in machine epsilons: a few hundred operations'

@@ -8,14 +8,19 @@ games at random; `cases` are small unrolled games with their exact gradients; `p
 import importlib
 from typing import Any
 
-from tinygrad_ugan.check.audit import audit
+from tinygrad_ugan.check.audit import (
+    VERDICTS,
+    Audit,
+    Candidate,
+    StepAudit,
+    Trial,
+    TrialAudit,
+    audit,
+    audit_step,
+    trials,
+)
 from tinygrad_ugan.check.conformance import Case, cases
-from tinygrad_ugan.check.findings import Audit, Candidate
 from tinygrad_ugan.check.grads import GradCheckError, check_grads
-from tinygrad_ugan.check.step import audit_step
-from tinygrad_ugan.check.step_findings import StepAudit, TrialAudit
-from tinygrad_ugan.check.trials import Trial, trials
-from tinygrad_ugan.check.verdicts import VERDICTS
 from tinygrad_ugan.extras import import_extra
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import tyro
 
 from tinygrad_ugan import check
-from tinygrad_ugan.check.archive import read_numbers
-from tinygrad_ugan.check.game_file import read_game
+from tinygrad_ugan.check.audit.game_file import read_game
+from tinygrad_ugan.check.audit.gradient_file import read_numbers
 from tinygrad_ugan.commands.output import console
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 

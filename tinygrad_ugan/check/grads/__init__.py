@@ -1,6 +1,6 @@
-"""The gradient checker: flatten a function (`flat`), differentiate it in each mode (`modes`) and by
-differences (`differences`), compare (`judge`), look whether it is smooth (`evidence`), and say what
-is wrong (`report`).
+"""The gradient checker: flatten a function (`derivatives`), differentiate it in each mode
+(`modes`) and by differences (`differences`), compare the two (`compare`), look whether it is smooth
+(`evidence`), and say what is wrong (`report`).
 """
 
 from tinygrad_ugan.check.grads.check import check_grads

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.check.grads.flat import Flat, flatten
-from tinygrad_ugan.check.grads.judge import Judge, Oracle, directions
+from tinygrad_ugan.check.grads.compare import Judge, Oracle, directions
+from tinygrad_ugan.check.grads.derivatives import Flat, flatten
 from tinygrad_ugan.check.grads.modes import MODES
 from tinygrad_ugan.check.grads.report import GradCheckError, Place, check_form, find
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.grads.flat import Flat, join, pulled, pushed
+from tinygrad_ugan.check.grads.derivatives import Flat, join, pulled, pushed
 
 
 class Mode(Protocol):

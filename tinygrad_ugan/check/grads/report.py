@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.check.grads.compare import CAUTION, UNSETTLED, Judge, random_direction
+from tinygrad_ugan.check.grads.derivatives import Flat, join
 from tinygrad_ugan.check.grads.evidence import Evidence
-from tinygrad_ugan.check.grads.flat import Flat, join
-from tinygrad_ugan.check.grads.judge import CAUTION, UNSETTLED, Judge, random_direction
 from tinygrad_ugan.check.grads.modes import Mode
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.check.grads.derivatives import Flat, join
 from tinygrad_ugan.check.grads.differences import (
     EPSILON,
     LONGEST,
@@ -23,7 +24,6 @@ from tinygrad_ugan.check.grads.differences import (
     quotient_rounding,
 )
 from tinygrad_ugan.check.grads.evidence import Evidence, gather
-from tinygrad_ugan.check.grads.flat import Flat, join
 from tinygrad_ugan.check.grads.modes import Mode
 
 ROUNDINGS = 8

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.tolerance import norm
-from tinygrad_ugan.check.trials import Trial
-from tinygrad_ugan.check.variations import as_in_pytorch
+from tinygrad_ugan.check.audit.mistakes import as_in_pytorch
+from tinygrad_ugan.check.audit.tolerance import norm
+from tinygrad_ugan.check.audit.trials import Trial
 from tinygrad_ugan.unroll.dynamics import Ascent, State, ravel
 from tinygrad_ugan.unroll.problem import Problem
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_ugan as ug
-from tinygrad_ugan.check.archive import read_numbers
-from tinygrad_ugan.check.game_file import GameFile, read_game
+from tinygrad_ugan.check.audit.game_file import GameFile, read_game
+from tinygrad_ugan.check.audit.gradient_file import read_numbers
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.optim import Adam, Momentum
 

@@ -9,7 +9,7 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.variations import gradient
+from tinygrad_ugan.check.audit.mistakes import gradient
 from tinygrad_ugan.unroll.problem import Problem
 
 MARGIN = 32.0

@@ -6,9 +6,9 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_ugan.check.findings import Audit
-from tinygrad_ugan.check.left import PLACES, Left
-from tinygrad_ugan.check.verdicts import ORDER, VERDICTS
+from tinygrad_ugan.check.audit.discriminator_endpoint import PLACES, Left
+from tinygrad_ugan.check.audit.report import Audit
+from tinygrad_ugan.check.audit.verdicts import ORDER, VERDICTS
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,8 +7,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from tests.check import traps_pytorch as traps
-from tests.check.problems import Problem, random_problem
+from tests.check.audit import traps_pytorch as traps
+from tests.check.audit.problems import Problem, random_problem
 from tinygrad_ugan.check import audit, audit_step, trials
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.optim import Adam

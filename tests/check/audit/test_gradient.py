@@ -8,12 +8,12 @@ import optree
 import pytest
 
 import tinygrad_ugan as ug
-from tests.check.problems import random_problem
-from tests.check.traps import NUMPY, TRAPS, Code, exact, expected, other_loss, stale
-from tinygrad_ugan.check import variations
-from tinygrad_ugan.check.audit import convert
-from tinygrad_ugan.check.foreign import readings
-from tinygrad_ugan.check.judge import Judge
+from tests.check.audit.problems import random_problem
+from tests.check.audit.traps import NUMPY, TRAPS, Code, exact, expected, other_loss, stale
+from tinygrad_ugan.check.audit import mistakes
+from tinygrad_ugan.check.audit.classify import Judge
+from tinygrad_ugan.check.audit.foreign_arrays import readings
+from tinygrad_ugan.check.audit.gradient import convert
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
@@ -208,7 +208,7 @@ def test_adam_of_pytorch_is_exact_too():
     p = random_problem(np.random.default_rng(2), 3)
     place = (p.game, p.theta_g, p.theta_d, p.batch)
     problem = convert(*place, steps=3, lr=None, optimizer=ADAM)
-    theirs = variations.gradient(variations.as_in_pytorch(problem))
+    theirs = mistakes.gradient(mistakes.as_in_pytorch(problem))
     found = audit(theirs, p, lr=None, optimizer=ADAM)
     assert found.verdict == "exact"
     assert found.relative_error > 0

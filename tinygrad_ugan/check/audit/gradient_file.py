@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.foreign import check_shapes
-from tinygrad_ugan.check.game_file import GameFile, Network
+from tinygrad_ugan.check.audit.foreign_arrays import check_shapes
+from tinygrad_ugan.check.audit.game_file import GameFile, Network
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.gan import Batch
 

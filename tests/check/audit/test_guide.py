@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinygrad_ugan.cli import main
 
-GUIDE = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[3] / "docs/audit.md").read_text(encoding="utf-8")
 CODES = {"detached": 1, "exact": 0}
 
 
@@ -40,4 +40,4 @@ def run(command, capsys):
 def test_the_links_lead_somewhere():
     targets = re.findall(r"\]\(([^)h#][^)]*)\)", GUIDE)
     assert targets
-    assert all((Path(__file__).parents[2] / "docs" / target).exists() for target in targets)
+    assert all((Path(__file__).parents[3] / "docs" / target).exists() for target in targets)

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_ugan.check.verdicts import VERDICTS
+from tinygrad_ugan.check.audit.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     from rich.table import Table

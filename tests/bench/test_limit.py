@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tinygrad_ugan.bench.peak import MultiplyAdds, Vectors, host_vectors, loop_source
+from tinygrad_ugan.bench.limit import MultiplyAdds, Vectors, host_vectors, loop_source
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.audit import convert
-from tinygrad_ugan.check.findings import Audit
-from tinygrad_ugan.check.foreign import coarsest, readings
-from tinygrad_ugan.check.judge import Judge
-from tinygrad_ugan.check.left import After, left_at, real_step
-from tinygrad_ugan.check.step_findings import StepAudit, TrialAudit
-from tinygrad_ugan.check.tolerance import norm
-from tinygrad_ugan.check.trials import Trial, trials
-from tinygrad_ugan.check.variations import as_in_pytorch, last_state, remembering, started_at
-from tinygrad_ugan.check.verdicts import ORDER
+from tinygrad_ugan.check.audit.classify import Judge
+from tinygrad_ugan.check.audit.discriminator_endpoint import After, left_at, real_step
+from tinygrad_ugan.check.audit.foreign_arrays import coarsest, readings
+from tinygrad_ugan.check.audit.gradient import convert
+from tinygrad_ugan.check.audit.mistakes import as_in_pytorch, last_state, remembering, started_at
+from tinygrad_ugan.check.audit.report import Audit
+from tinygrad_ugan.check.audit.step_report import StepAudit, TrialAudit
+from tinygrad_ugan.check.audit.tolerance import norm
+from tinygrad_ugan.check.audit.trials import Trial, trials
+from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.unroll.dynamics import ravel
 from tinygrad_ugan.unroll.problem import Problem

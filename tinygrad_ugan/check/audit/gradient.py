@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_ugan.check.findings import Audit
-from tinygrad_ugan.check.foreign import coarsest, readings, tree_as_numpy
-from tinygrad_ugan.check.judge import Judge
-from tinygrad_ugan.check.verdicts import ORDER
+from tinygrad_ugan.check.audit.classify import Judge
+from tinygrad_ugan.check.audit.foreign_arrays import coarsest, readings, tree_as_numpy
+from tinygrad_ugan.check.audit.report import Audit
+from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem

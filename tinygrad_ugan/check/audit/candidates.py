@@ -14,7 +14,7 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.variations import (
+from tinygrad_ugan.check.audit.mistakes import (
     as_in_pytorch,
     descending,
     gradient,
@@ -27,7 +27,7 @@ from tinygrad_ugan.check.variations import (
     started_at,
     without_curvature,
 )
-from tinygrad_ugan.check.verdicts import ORDER
+from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.unroll.dynamics import Optimized
 from tinygrad_ugan.unroll.problem import Problem

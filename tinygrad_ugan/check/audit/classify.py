@@ -9,9 +9,9 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.check.findings import Audit, Candidate
-from tinygrad_ugan.check.hypotheses import Hypothesis, hypotheses
-from tinygrad_ugan.check.tolerance import norm, tolerance
+from tinygrad_ugan.check.audit.candidates import Hypothesis, hypotheses
+from tinygrad_ugan.check.audit.report import Audit, Candidate
+from tinygrad_ugan.check.audit.tolerance import norm, tolerance
 from tinygrad_ugan.unroll.problem import Problem
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.check.trials import Trial, draw_trial
+from tinygrad_ugan.check.audit.trials import Trial, draw_trial
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import LOSSES, Game
 from tinygrad_ugan.gan.config import SAMPLES, SEED, UNROLLED

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tinygrad_ugan as ug
-from tests.check import traps
-from tests.check.steps import adam_step, functional_step
+from tests.check.audit import traps
+from tests.check.audit.steps import adam_step, functional_step
 from tinygrad_ugan.check import Trial, audit_step, trials
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 

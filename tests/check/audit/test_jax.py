@@ -8,9 +8,9 @@ pytest.importorskip("jax")
 
 import jax
 
-from tests.check.problems import random_problem
-from tests.check.steps import functional_step
-from tests.check.traps import TRAPS, Code, exact, expected, jax_library, no_create_graph
+from tests.check.audit.problems import random_problem
+from tests.check.audit.steps import functional_step
+from tests.check.audit.traps import TRAPS, Code, exact, expected, jax_library, no_create_graph
 from tinygrad_ugan.check import audit, audit_step, trials
 
 

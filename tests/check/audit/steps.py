@@ -3,8 +3,8 @@
 import numpy as np
 
 import tinygrad_ugan as ug
-from tests.check import traps
-from tests.check.problems import Problem
+from tests.check.audit import traps
+from tests.check.audit.problems import Problem
 
 
 def functional_step(library, gradient=traps.exact, keep="first", order="simultaneous"):

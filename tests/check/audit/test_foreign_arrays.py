@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_ugan.check.foreign import as_numpy, coarsest, readings, tree_as_numpy
+from tinygrad_ugan.check.audit.foreign_arrays import as_numpy, coarsest, readings, tree_as_numpy
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 
