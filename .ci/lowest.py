@@ -6,7 +6,6 @@ from pathlib import Path
 
 setup = configparser.ConfigParser()
 setup.read(Path(__file__).parents[1] / "setup.cfg")
-promised = setup["options"]["install_requires"], setup["options.extras_require"]["test"]
-for requirement in "\n".join(promised).split("\n"):
-    if requirement.strip():
-        print(re.sub(r"\s*>=\s*", "==", requirement.strip()))
+promised = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+for name, version in sorted(set(re.findall(r"(\S+) >= (\S+)", "\n".join(promised)))):
+    print(f"{name}=={version}")
