@@ -9,13 +9,13 @@ import numpy as np
 import optree
 from scipy import integrate
 
-from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
+from tinygrad_ugan.autodiff.call_tracing import Traced, uses_traced_value
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.keeping import kept
-from tinygrad_ugan.autodiff.leaves import restrict
+from tinygrad_ugan.autodiff.defensive_copies import kept
+from tinygrad_ugan.autodiff.indexed_update import array
 from tinygrad_ugan.autodiff.primitive import as_array, shape_of
+from tinygrad_ugan.autodiff.pytrees import restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
-from tinygrad_ugan.autodiff.updates import array
 from tinygrad_ugan.errors import ArgumentError, check_choice
 
 __all__ = ["odeint"]

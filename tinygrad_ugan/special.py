@@ -17,7 +17,7 @@ from tinygrad_ugan.autodiff.functions import log_softmax, softmax
 from tinygrad_ugan.autodiff.functions import logsumexp as _logsumexp
 from tinygrad_ugan.autodiff.primitive import as_array, strip
 from tinygrad_ugan.autodiff.rules.axes import Axis
-from tinygrad_ugan.autodiff.rules.gamma_functions import polygamma as _polygamma
+from tinygrad_ugan.autodiff.rules.special.gamma_functions import polygamma as _polygamma
 from tinygrad_ugan.errors import ArgumentError
 
 __all__ = ["log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax"]

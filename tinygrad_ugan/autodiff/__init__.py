@@ -1,6 +1,6 @@
 """The differentiation engine: levels and tape (`core`), the table of derivatives (`rules`), the
-NumPy protocols (`tensor`), the transforms, and functional `updates` of arrays. It knows nothing of
-networks or GANs.
+NumPy protocols (`tensor`), the transforms, and array updates that differentiate (`indexed_update`).
+It knows nothing of networks or GANs.
 
 `custom.primitive` is not repeated here, where `primitive` is the module of that name.
 """
@@ -8,6 +8,7 @@ networks or GANs.
 from tinygrad_ugan.autodiff.checkpointing import checkpoint
 from tinygrad_ugan.autodiff.custom import custom_vjp
 from tinygrad_ugan.autodiff.functions import log_softmax, logsumexp, softmax
+from tinygrad_ugan.autodiff.indexed_update import array, at
 from tinygrad_ugan.autodiff.jacobians import hessian, jacobian
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (
@@ -18,7 +19,6 @@ from tinygrad_ugan.autodiff.transforms import (
     value_and_grad,
     vjp,
 )
-from tinygrad_ugan.autodiff.updates import array, at
 
 __all__ = [
     "Tensor",

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.calls import Traced
+from tinygrad_ugan.autodiff.call_tracing import Traced
 from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer, backward, tape
-from tinygrad_ugan.autodiff.keeping import kept
-from tinygrad_ugan.autodiff.leaves import is_at, restrict
+from tinygrad_ugan.autodiff.defensive_copies import kept
 from tinygrad_ugan.autodiff.primitive import strip
+from tinygrad_ugan.autodiff.pytrees import is_at, restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.errors import ArgumentError
 

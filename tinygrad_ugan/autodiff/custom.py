@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.calls import Traced, uses_traced_value
-from tinygrad_ugan.autodiff.keeping import on_copies
-from tinygrad_ugan.autodiff.leaves import match_leaves, zeros_of
+from tinygrad_ugan.autodiff.call_tracing import Traced, uses_traced_value
+from tinygrad_ugan.autodiff.defensive_copies import on_copies
 from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, elementwise, general, linear
+from tinygrad_ugan.autodiff.pytrees import match_leaves, zeros_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
 

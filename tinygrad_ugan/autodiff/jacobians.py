@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.leaves import restrict, value_beneath, zeros_of
 from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.pytrees import restrict, value_beneath, zeros_of
 from tinygrad_ugan.autodiff.transforms import grad, jvp, vjp
 from tinygrad_ugan.errors import check_choice
 

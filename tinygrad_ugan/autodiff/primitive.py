@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.core import Tracer, bind
 from tinygrad_ugan.autodiff.operands import is_plain, made_plain, refused
+from tinygrad_ugan.autodiff.signatures import Arguments
 from tinygrad_ugan.errors import NotDifferentiableError
 
 

@@ -15,15 +15,15 @@ from typing import Any, NoReturn
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.arguments import full_name, refuse_keywords
 from tinygrad_ugan.autodiff.core import Tracer, bind
 from tinygrad_ugan.autodiff.operands import foreign, is_plain, knows_better, made_plain, refused
 from tinygrad_ugan.autodiff.primitive import as_operand, strip
 from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
-from tinygrad_ugan.autodiff.rules.refused import WAYS_OUT
 from tinygrad_ugan.autodiff.rules.shape import astype
-from tinygrad_ugan.autodiff.scipy_calls import scipy_caller, use_instead
+from tinygrad_ugan.autodiff.rules.unsupported import WAYS_OUT
+from tinygrad_ugan.autodiff.scipy_hints import scipy_caller, use_instead
+from tinygrad_ugan.autodiff.signatures import full_name, refuse_keywords
 from tinygrad_ugan.errors import NotDifferentiableError
 
 

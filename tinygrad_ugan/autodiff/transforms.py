@@ -15,8 +15,9 @@ from typing import Any
 import optree
 
 from tinygrad_ugan.autodiff.core import Node, Tangent, backward, new_level, tape
-from tinygrad_ugan.autodiff.keeping import Entry, kept, own, unshared
-from tinygrad_ugan.autodiff.leaves import (
+from tinygrad_ugan.autodiff.defensive_copies import Entry, kept, own, unshared
+from tinygrad_ugan.autodiff.primitive import shape_of, strip
+from tinygrad_ugan.autodiff.pytrees import (
     flatten_floating,
     is_at,
     match_leaves,
@@ -24,7 +25,6 @@ from tinygrad_ugan.autodiff.leaves import (
     value_beneath,
     zeros_of,
 )
-from tinygrad_ugan.autodiff.primitive import shape_of, strip
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 

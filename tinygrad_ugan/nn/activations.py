@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import POSITIVE, elementwise, strip
-from tinygrad_ugan.autodiff.rules.slopes import logistic_rest, logistic_slope, successor
+from tinygrad_ugan.autodiff.rules.stable_derivatives import logistic_rest, logistic_slope, successor
 
 LEAKY_SLOPE = 0.01
 """Slope of the leaky ReLU below zero, as in JAX and PyTorch."""

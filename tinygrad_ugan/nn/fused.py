@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.joint import JointPrimitive
-from tinygrad_ugan.autodiff.leaves import zeros_of
+from tinygrad_ugan.autodiff.multi_output import JointPrimitive
 from tinygrad_ugan.autodiff.primitive import Primitive, strip
+from tinygrad_ugan.autodiff.pytrees import zeros_of
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.kernels.which import Which
 from tinygrad_ugan.nn.activations import ACTIVATIONS

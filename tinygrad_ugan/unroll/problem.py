@@ -14,7 +14,7 @@ import optree
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.autodiff import Tensor
 from tinygrad_ugan.autodiff.core import new_level
-from tinygrad_ugan.autodiff.keeping import Entry
+from tinygrad_ugan.autodiff.defensive_copies import Entry
 from tinygrad_ugan.autodiff.primitive import linear
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from tinygrad_ugan.nn.shapes import check_array

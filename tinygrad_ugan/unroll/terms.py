@@ -11,7 +11,7 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.autodiff.keeping import own
+from tinygrad_ugan.autodiff.defensive_copies import own
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
 from tinygrad_ugan.unroll.dynamics import State, add, inner_product
 from tinygrad_ugan.unroll.fused import Parts, drawback, parts

@@ -19,7 +19,7 @@ from tests.jets import Jet
 from tinygrad_ugan import grad, jvp
 from tinygrad_ugan.autodiff.primitive import Primitive
 from tinygrad_ugan.autodiff.rules import elementwise, powers, special
-from tinygrad_ugan.autodiff.rules.slopes import FEW
+from tinygrad_ugan.autodiff.rules.stable_derivatives import FEW
 from tinygrad_ugan.nn import activations
 
 ROUNDINGS = {1: 16, 2: 32, 3: 64}

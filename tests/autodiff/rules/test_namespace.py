@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE
-from tinygrad_ugan.autodiff.rules.refused import WAYS_OUT
+from tinygrad_ugan.autodiff.rules.unsupported import WAYS_OUT
 from tinygrad_ugan.errors import NotDifferentiableError
 
 # What takes no real numbers, or makes none: integers and bits, dates, text, files, memory; in1d is

@@ -9,7 +9,7 @@ from scipy import special as sp
 
 from tinygrad_ugan import grad, vjp
 from tinygrad_ugan.autodiff import rules
-from tinygrad_ugan.autodiff.rules.gamma_functions import polygamma
+from tinygrad_ugan.autodiff.rules.special.gamma_functions import polygamma
 from tinygrad_ugan.errors import NotDifferentiableError
 
 NAMES = """

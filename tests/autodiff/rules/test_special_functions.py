@@ -6,7 +6,7 @@ import pytest
 from scipy import special as sp
 
 import tinygrad_ugan as ug
-from tinygrad_ugan.autodiff.rules.gamma_functions import polygamma_rise
+from tinygrad_ugan.autodiff.rules.special.gamma_functions import polygamma_rise
 from tinygrad_ugan.errors import NotDifferentiableError
 
 POSITIVE = [1e-5, 0.1, 0.7, 1.0, 1.5, 3.3, 12.0, 40.0]

@@ -11,47 +11,47 @@ from typing import Any
 
 from tinygrad_ugan.autodiff.primitive import Composite, Primitive
 from tinygrad_ugan.autodiff.rules import (
+    array_api,
     calculus,
-    choice,
+    conditionals,
     cumulative,
     decompositions,
     determinants,
     eigen,
     elementwise,
+    floating_point,
+    functional,
     indexing,
     joining,
     linalg,
-    mapping,
     nan_reductions,
-    parts,
     polynomials,
     powers,
     products,
     quantiles,
+    ranges,
     reductions,
     sets,
     shape,
     signals,
-    slopes,
-    spacing,
-    standard,
+    stable_derivatives,
     statistics,
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
 
-_ELEMENTS = (elementwise, powers, slopes, parts, choice)
+_ELEMENTS = (elementwise, powers, stable_derivatives, floating_point, conditionals)
 _REDUCTIONS = (reductions, cumulative, quantiles, nan_reductions)
-_PLACES = (indexing, sets, shape, joining, mapping)
-_SERIES = (calculus, spacing, polynomials, signals, statistics)
-_MATRICES = (products, linalg, determinants, decompositions, eigen, standard)
+_PLACES = (indexing, sets, shape, joining, functional)
+_SERIES = (calculus, ranges, polynomials, signals, statistics)
+_MATRICES = (products, linalg, determinants, decompositions, eigen, array_api)
 _ROOMS = (*_ELEMENTS, *_REDUCTIONS, *_PLACES, *_SERIES, *_MATRICES)
 RECORDS = tuple(record for room in _ROOMS for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
 CONSTANTS = frozenset(
     {
-        *(*elementwise.CONSTANTS, *choice.CONSTANTS, *reductions.CONSTANTS),
+        *(*elementwise.CONSTANTS, *conditionals.CONSTANTS, *reductions.CONSTANTS),
         *(*indexing.CONSTANTS, *shape.CONSTANTS, *linalg.CONSTANTS),
-        *(*nan_reductions.CONSTANTS, *parts.CONSTANTS, *sets.CONSTANTS),
+        *(*nan_reductions.CONSTANTS, *floating_point.CONSTANTS, *sets.CONSTANTS),
     }
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import Operand, Primitive, composite, linear, sample, shape_of
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast, keep, rows
-from tinygrad_ugan.autodiff.rules.masked import masked_prod
+from tinygrad_ugan.autodiff.rules.masked_reductions import masked_prod
 from tinygrad_ugan.autodiff.rules.reductions import MASKED, SAMPLES, STARTED
 
 

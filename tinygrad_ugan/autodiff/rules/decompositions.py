@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.joint import JointPrimitive
+from tinygrad_ugan.autodiff.multi_output import JointPrimitive
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
     Sample,

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.arguments import Arguments, full_name
-from tinygrad_ugan.autodiff.leaves import restrict
 from tinygrad_ugan.autodiff.primitive import (
     Composite,
     Sample,
@@ -24,6 +22,8 @@ from tinygrad_ugan.autodiff.primitive import (
     match_dtype,
     strip,
 )
+from tinygrad_ugan.autodiff.pytrees import restrict
+from tinygrad_ugan.autodiff.signatures import Arguments, full_name
 from tinygrad_ugan.errors import NotDifferentiableError
 
 

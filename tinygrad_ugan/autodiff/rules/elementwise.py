@@ -18,7 +18,7 @@ from tinygrad_ugan.autodiff.primitive import (
     sample,
     strip,
 )
-from tinygrad_ugan.autodiff.rules.slopes import (
+from tinygrad_ugan.autodiff.rules.stable_derivatives import (
     above,
     cosine,
     ratio,

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.arguments import Arguments
 from tinygrad_ugan.autodiff.primitive import (
     Operand,
     Primitive,
@@ -26,6 +25,7 @@ from tinygrad_ugan.autodiff.primitive import (
     shape_of,
     strip,
 )
+from tinygrad_ugan.autodiff.signatures import Arguments
 
 _A = Operand((2, 3, 4))
 _M = Operand((3, 4))

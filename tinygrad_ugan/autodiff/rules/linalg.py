@@ -22,7 +22,7 @@ from tinygrad_ugan.autodiff.primitive import (
     unbroadcast,
 )
 from tinygrad_ugan.autodiff.rules.products import mT
-from tinygrad_ugan.autodiff.rules.slopes import root
+from tinygrad_ugan.autodiff.rules.stable_derivatives import root
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
 

@@ -12,7 +12,7 @@ from tinygrad_ugan.autodiff.primitive import Operand, sample, strip
 from tinygrad_ugan.autodiff.rules.axes import Axis
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.quantiles import with_holes
-from tinygrad_ugan.autodiff.rules.slopes import root
+from tinygrad_ugan.autodiff.rules.stable_derivatives import root
 
 Where = Any
 """True for all elements, or a mask."""

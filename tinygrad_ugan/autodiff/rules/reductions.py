@@ -20,7 +20,7 @@ from tinygrad_ugan.autodiff.primitive import (
     shape_of,
 )
 from tinygrad_ugan.autodiff.rules.axes import Axis, count, keep, spread
-from tinygrad_ugan.autodiff.rules.masked import (
+from tinygrad_ugan.autodiff.rules.masked_reductions import (
     masked_max,
     masked_mean,
     masked_min,
@@ -28,7 +28,7 @@ from tinygrad_ugan.autodiff.rules.masked import (
     masked_sum,
     masked_var,
 )
-from tinygrad_ugan.autodiff.rules.slopes import root
+from tinygrad_ugan.autodiff.rules.stable_derivatives import root
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 SAMPLES = [

@@ -13,8 +13,8 @@ from typing import Any
 import optree
 
 from tinygrad_ugan.autodiff.core import Tangent, Tracer
-from tinygrad_ugan.autodiff.keeping import Entry
-from tinygrad_ugan.autodiff.leaves import value_beneath, zeros_of
+from tinygrad_ugan.autodiff.defensive_copies import Entry
+from tinygrad_ugan.autodiff.pytrees import value_beneath, zeros_of
 from tinygrad_ugan.errors import NotDifferentiableError
 
 

@@ -22,8 +22,13 @@ from tinygrad_ugan.autodiff.primitive import (
     sample,
     strip,
 )
-from tinygrad_ugan.autodiff.rules import bessel, distances, gamma_functions, integrals
-from tinygrad_ugan.autodiff.rules.slopes import logistic_slope
+from tinygrad_ugan.autodiff.rules.special import (
+    bessel,
+    gamma_functions,
+    information_theory,
+    integrals,
+)
+from tinygrad_ugan.autodiff.rules.stable_derivatives import logistic_slope
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2 = math.sqrt(2)
@@ -113,6 +118,6 @@ _ENTROPY = (
 )
 # fmt: on
 
-_ROOMS = (gamma_functions, bessel, distances, integrals)
+_ROOMS = (gamma_functions, bessel, information_theory, integrals)
 RULES = (*_LOGISTIC, *_NORMAL, *_ENTROPY, *(record for room in _ROOMS for record in room.RULES))
 TABLE = MappingProxyType({record.function: record for record in RULES})

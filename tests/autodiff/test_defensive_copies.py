@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tests.oracles import normal_like
-from tinygrad_ugan.autodiff.keeping import SMALL
+from tinygrad_ugan.autodiff.defensive_copies import SMALL
 from tinygrad_ugan.check.strategies.samples import TABLE, call, drawn, joined
 from tinygrad_ugan.errors import ArgumentError
 

@@ -21,7 +21,7 @@ from tinygrad_ugan.autodiff.primitive import (
     strip,
     unbroadcast,
 )
-from tinygrad_ugan.autodiff.rules.slopes import sign
+from tinygrad_ugan.autodiff.rules.stable_derivatives import sign
 
 
 def _shared(chosen: Any, tied: Any) -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.arguments import Arguments, full_name
+from tinygrad_ugan.autodiff.signatures import Arguments, full_name
 from tinygrad_ugan.errors import NotDifferentiableError
 
 

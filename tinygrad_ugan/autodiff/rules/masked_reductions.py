@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.primitive import as_array, strip
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast
 from tinygrad_ugan.autodiff.rules.derived import derive
-from tinygrad_ugan.autodiff.rules.slopes import root
+from tinygrad_ugan.autodiff.rules.stable_derivatives import root
 
 
 def _sum(

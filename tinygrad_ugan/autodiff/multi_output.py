@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_ugan.autodiff.calls import Traced
+from tinygrad_ugan.autodiff.call_tracing import Traced
 
 
 @dataclass(frozen=True, slots=True, eq=False)

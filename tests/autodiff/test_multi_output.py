@@ -5,7 +5,7 @@ import pytest
 
 from tests.autodiff.checks import check_modes
 from tinygrad_ugan import grad, jvp
-from tinygrad_ugan.autodiff.joint import JointPrimitive
+from tinygrad_ugan.autodiff.multi_output import JointPrimitive
 
 
 def _jvp(traced, ans, args, params, tangents):
