@@ -31,8 +31,8 @@ mutants: $(VENV)/test ## Break every derivative rule, and the source; mutants mu
 	$(BIN)/python -m tests.mutate_source $(patsubst tinygrad_ugan/%,%,$(wildcard tinygrad_ugan/autodiff/*.py)) \
 		--tests tests/autodiff --sample 260 || true
 	$(BIN)/python -m tests.mutate_source unroll || true
-	$(BIN)/python -m tests.mutate_source gan/objectives.py gan/game.py \
-		--tests tests/gan/test_objectives.py tests/gan/test_game.py tests/unroll/test_fused.py || true
+	$(BIN)/python -m tests.mutate_source gan/games/objectives.py gan/games/game.py \
+		--tests tests/gan/games/test_objectives.py tests/gan/games/test_game.py tests/unroll/test_fused.py || true
 	$(BIN)/python -m tests.mutate_source kernels --sample 400 || true
 
 peers: $(VENV)/test ## Run HIPS Autograd's own tests and examples on this engine

@@ -26,9 +26,10 @@ import numpy as np
 
 from tinygrad_ugan import gan, unroll
 from tinygrad_ugan.experiments import PRESETS
-from tinygrad_ugan.gan import checkpoint, training
-from tinygrad_ugan.gan.draws import streams
-from tinygrad_ugan.gan.evaluation import Evaluation
+from tinygrad_ugan.gan.runs import checkpoint
+from tinygrad_ugan.gan.training import loop
+from tinygrad_ugan.gan.training.evaluation import Evaluation
+from tinygrad_ugan.gan.training.sampler import streams
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
 A = gan.Networks(discriminator=(128, 128), activation="tanh")
@@ -63,7 +64,7 @@ def measure(config):
     batches, game = draws.next(), step.game
     samples = evaluation.samples(game, state)
     full = dataclasses.replace(  # as large as it gets at the end of training
-        training.start(config),
+        loop.start(config),
         pictures=dict.fromkeys(range(config.pictures), samples),
         rows=(evaluation.row(game, state, samples, 0.0),) * (config.steps // config.evaluate_every),
     )
@@ -103,14 +104,14 @@ def measure(config):
 def loop_overhead(config, steps=2000):
     """Milliseconds that the loop itself takes for a step, with steps and draws that do nothing."""
     idle = dataclasses.replace(config, steps=10**9, evaluate_every=10**9, pictures=1)
-    loop = training._Loop(training.start(idle), None, [gan.Callback()])
-    loop._take_step = lambda state, _: (state._replace(step=state.step + 1), gan.Objectives(0, 0))
-    loop._draws.next = lambda: ()
+    idling = loop._Loop(loop.start(idle), None, [gan.Callback()])
+    idling._take_step = lambda state, _: (state._replace(step=state.step + 1), gan.Objectives(0, 0))
+    idling._draws.next = lambda: ()
 
     def run():
         for _ in range(steps):
-            loop._advance()
-            loop._look(loop._finished())
+            idling._advance()
+            idling._look(idling._finished())
 
     return median(run, calls=5) / steps
 

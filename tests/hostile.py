@@ -20,7 +20,8 @@ import tomli_w
 from tests.gan.small import SMALL
 from tinygrad_ugan import gan
 from tinygrad_ugan.check.audit.game_file import GameFile
-from tinygrad_ugan.gan import disk
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.runs import atomic_io
 
 LAST = "checkpoints/00000004"
 JSON, ARRAYS = "state.json", "state.safetensors"
@@ -34,7 +35,7 @@ def make_runs(folder):
     gan.train(SMALL, folder=folder / "good")
     try:
         gan.train(SMALL.updated(WILD), folder=folder / "wild")
-    except gan.checkpoint.ArgumentError:
+    except ArgumentError:
         return
     raise AssertionError("it was to fail")
 
@@ -56,7 +57,7 @@ def forged_runs(rng, base, folder, count):
 
 def forge_json(rng, place):
     """Change, remove or add a value anywhere."""
-    files = disk.read_folder(place, (ARRAYS, JSON))
+    files = atomic_io.read_folder(place, (ARRAYS, JSON))
     tree = json.loads(files[JSON])
     path = rng.choice(list(paths(tree)))
     how = rng.choice(["change", "remove", "add"])
@@ -68,13 +69,13 @@ def forge_json(rng, place):
         table = rng.choice([p for p in paths(tree, tables=True) if p[:1] != ("environment",)])
         at(tree, table)[f"q{rng.randrange(100)}"] = rng.choice([1, "x", None])
     text = json.dumps(tree).replace(json.dumps(NAN), "NaN")
-    disk.write_folder(place, files | {JSON: text.encode()})
+    atomic_io.write_folder(place, files | {JSON: text.encode()})
     return f"{how} {path}"
 
 
 def forge_text(rng, place):
     """Write something that is no such JSON at all."""
-    files = disk.read_folder(place, (ARRAYS, JSON))
+    files = atomic_io.read_folder(place, (ARRAYS, JSON))
     text = files[JSON].decode()
     texts = {
         "deep": DEEP_JSON.encode(),
@@ -91,13 +92,13 @@ def forge_text(rng, place):
         "a word for the format": text.replace('"format": 2', '"format": "two"').encode(),
     }
     name = rng.choice(list(texts))
-    disk.write_folder(place, files | {JSON: texts[name]})
+    atomic_io.write_folder(place, files | {JSON: texts[name]})
     return f"text: {name}"
 
 
 def forge_meaning(rng, place):
     """Values of the right types that do not fit together."""
-    files = disk.read_folder(place, (ARRAYS, JSON))
+    files = atomic_io.read_folder(place, (ARRAYS, JSON))
     tree = json.loads(files[JSON])
     state = tree["draws"]["state"]
     other = {
@@ -126,13 +127,13 @@ def forge_meaning(rng, place):
         other.pop("more steps of D")
     name = rng.choice(list(other))
     other[name]()
-    disk.write_folder(place, files | {JSON: json.dumps(tree).encode()})
+    atomic_io.write_folder(place, files | {JSON: json.dumps(tree).encode()})
     return f"meaning: {name}"
 
 
 def forge_arrays(rng, place):
     """Change names, shapes, dtypes or numbers of arrays."""
-    files = disk.read_folder(place, (ARRAYS, JSON))
+    files = atomic_io.read_folder(place, (ARRAYS, JSON))
     arrays = read_arrays(files[ARRAYS])
     name = rng.choice(list(arrays))
     x = arrays[name]
@@ -162,26 +163,26 @@ def forge_arrays(rng, place):
         del arrays[name]
     else:
         arrays[name] = changed
-    disk.write_folder(place, files | {ARRAYS: write_arrays(arrays)})
+    atomic_io.write_folder(place, files | {ARRAYS: write_arrays(arrays)})
     return f"{way} {name}"
 
 
 def forge_names(rng, place):
     """Give arrays names that are not theirs."""
-    files = disk.read_folder(place, (ARRAYS, JSON))
+    files = atomic_io.read_folder(place, (ARRAYS, JSON))
     arrays = read_arrays(files[ARRAYS])
     extra = rng.choice(
         ["state", "pictures.", "pictures.x", "pictures.-1", "pictures.03", "pictures.3", "",
          "a[/b]", "pictures." + "9" * 400, "state.theta_g[7]['w']", "\x1b[31m", "$\\foo$"]
     )  # fmt: skip
     arrays[extra] = np.zeros((50, 2), np.float32)
-    disk.write_folder(place, files | {ARRAYS: write_arrays(arrays)})
+    atomic_io.write_folder(place, files | {ARRAYS: write_arrays(arrays)})
     return f"array {extra[:20]!r}"
 
 
 def forge_header(rng, place):
     """A file of arrays whose header is bad."""
-    files = disk.read_folder(place, (ARRAYS, JSON))
+    files = atomic_io.read_folder(place, (ARRAYS, JSON))
     content = files[ARRAYS]
     (length,) = struct.unpack("<Q", content[:8])
     header, data = json.loads(content[8 : 8 + length]), content[8 + length :]
@@ -209,13 +210,13 @@ def forge_header(rng, place):
         "negative": pack(json.dumps(header).replace("[0, ", "[-4, ").encode(), data),
     }
     name = rng.choice(list(contents))
-    disk.write_folder(place, files | {ARRAYS: contents[name]})
+    atomic_io.write_folder(place, files | {ARRAYS: contents[name]})
     return f"header: {name}"
 
 
 def forge_files(rng, place):
     """Things that are no files, where files are expected."""
-    file = place / rng.choice([ARRAYS, JSON, disk.SUMS])
+    file = place / rng.choice([ARRAYS, JSON, atomic_io.SUMS])
     file.unlink()
     how = rng.choice(["nothing", "a folder", "a pipe", "a device", "a loop", "text"])
     if how == "a folder":

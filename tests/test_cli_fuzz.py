@@ -98,8 +98,8 @@ def test_mistakes(elsewhere, mistake):
         contextlib.redirect_stdout(shown),
         contextlib.redirect_stderr(shown),
         mock.patch("tinygrad_ugan.gan.train", side_effect=trained),
-        mock.patch("tinygrad_ugan.gan.grids.train", side_effect=trained),
-        mock.patch("tinygrad_ugan.gan.sweeps._cluster", side_effect=trained),
+        mock.patch("tinygrad_ugan.gan.sweeps.hyperparameter_grid.train", side_effect=trained),
+        mock.patch("tinygrad_ugan.gan.sweeps.cluster._cluster", side_effect=trained),
         pytest.raises(SystemExit) as error,
     ):
         main(arguments)

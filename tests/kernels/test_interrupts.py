@@ -247,7 +247,7 @@ def test_locks_and_threads_are_made_where_forks_are_thought_of():
     assert found == {
         "kernels/forks.py: RLock",
         "kernels/forks.py: register_at_fork",
-        "gan/locks.py: register_at_fork",  # locks on the disk, for the parent alone
+        "gan/runs/locks.py: register_at_fork",  # locks on the disk, for the parent alone
         "kernels/threads.py: Thread",
         "bench/peak.py: ThreadPoolExecutor",
     }

@@ -14,7 +14,7 @@ from tinygrad_ugan.bench.contenders import LIMIT
 from tinygrad_ugan.bench.libraries import OURS
 from tinygrad_ugan.bench.measure import Figure
 from tinygrad_ugan.bench.workloads import Workload
-from tinygrad_ugan.gan.disk import write_file
+from tinygrad_ugan.gan.runs.atomic_io import write_file
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import tyro
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.experiments import PRESETS
 from tinygrad_ugan.gan import Config
-from tinygrad_ugan.gan.disk import read_text
+from tinygrad_ugan.gan.runs.atomic_io import read_text
 
 CONFIG_FLAG = "--config"
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 from tinygrad_ugan.commands.arguments import check_whole
 from tinygrad_ugan.commands.output import console, say
-from tinygrad_ugan.gan.config import THREADS
-from tinygrad_ugan.gan.disk import check_file_place
+from tinygrad_ugan.gan.runs.atomic_io import check_file_place
+from tinygrad_ugan.gan.training.config import THREADS
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from tinygrad_ugan.commands.output import (
     say,
 )
 from tinygrad_ugan.gan import Run
-from tinygrad_ugan.gan.disk import write_file
-from tinygrad_ugan.gan.grids import Variation, obtain, variations
-from tinygrad_ugan.gan.locks import at_work
-from tinygrad_ugan.gan.memory import check_memory, training_needs
+from tinygrad_ugan.gan.runs.atomic_io import write_file
+from tinygrad_ugan.gan.runs.locks import at_work
+from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
+from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tinygrad_ugan.errors import printable
 from tinygrad_ugan.gan import Callback, Config, Objectives, Row, Run, pictures
-from tinygrad_ugan.gan.disk import write_file
+from tinygrad_ugan.gan.runs.atomic_io import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ import tyro
 from tinygrad_ugan import gan
 from tinygrad_ugan.commands.output import say
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.disk import check_file_place, write_file
+from tinygrad_ugan.gan.runs.atomic_io import check_file_place, write_file
 
 
 @dataclass(frozen=True)

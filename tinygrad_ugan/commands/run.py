@@ -19,8 +19,8 @@ from tinygrad_ugan.commands.arguments import check_whole
 from tinygrad_ugan.commands.output import PLAIN, ProgressLine, console, say
 from tinygrad_ugan.experiments import Claim, Experiment, Session
 from tinygrad_ugan.gan import Callback, Config
-from tinygrad_ugan.gan.config import SEED
-from tinygrad_ugan.gan.locks import at_work
+from tinygrad_ugan.gan.runs.locks import at_work
+from tinygrad_ugan.gan.training.config import SEED
 
 WIDE = 240  # columns, enough for every line
 

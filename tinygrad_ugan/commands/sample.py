@@ -14,9 +14,9 @@ from tinygrad_ugan.commands.arguments import Folder, check_whole
 from tinygrad_ugan.commands.output import say
 from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.gan import pictures
-from tinygrad_ugan.gan.config import SAMPLES, SEED
-from tinygrad_ugan.gan.disk import check_file_place, write_file
-from tinygrad_ugan.gan.memory import check_memory
+from tinygrad_ugan.gan.runs.atomic_io import check_file_place, write_file
+from tinygrad_ugan.gan.training.config import SAMPLES, SEED
+from tinygrad_ugan.gan.training.memory_check import check_memory
 
 SUFFIXES = (".npy", ".csv", ".png")
 

@@ -14,8 +14,8 @@ from rich.text import Text
 from tinygrad_ugan.commands.arguments import Configured
 from tinygrad_ugan.commands.output import console, save, say
 from tinygrad_ugan.errors import ArgumentError, printable
-from tinygrad_ugan.gan import sweeps
-from tinygrad_ugan.gan.grids import Variation, variations
+from tinygrad_ugan.gan.sweeps import cluster
+from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, variations
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class SweepCommand(Configured):
             def on_result(each: Variation, status: str) -> None:
                 if status == "failed":
                     progress.print(
-                        Text("failed", "red"), f": {each.folder}, see {sweeps.ERROR} in it", sep=""
+                        Text("failed", "red"), f": {each.folder}, see {cluster.ERROR} in it", sep=""
                     )
                 progress.advance(task)
 
-            table = sweeps.sweep(
+            table = cluster.sweep(
                 self.settings,
                 vary,
                 seeds=self.seeds,
@@ -67,7 +67,7 @@ class SweepCommand(Configured):
         done = table[table["status"] == "done"]
         console.print(f"{len(done)} of {len(table)} runs done")
         if len(done):
-            save(sweeps.summary(table, vary), self.out / "summary.png")
+            save(cluster.summary(table, vary), self.out / "summary.png")
             shown = Table(*map(printable, vary), "seeds", "modes", "high quality", "reverse KL")
             groups = done.groupby(vary, sort=False) if vary else [((), done)]
             for values, rows in groups:

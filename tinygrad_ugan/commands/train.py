@@ -21,7 +21,7 @@ from tinygrad_ugan.commands.output import (
 )
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import Callback, Config, Run, TensorBoard
-from tinygrad_ugan.gan.locks import at_work
+from tinygrad_ugan.gan.runs.locks import at_work
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.gan import Batch, Config, Draws, State, TrainStep
-from tinygrad_ugan.gan.draws import streams
+from tinygrad_ugan.gan.training.sampler import streams
 
 
 def training_states(

@@ -13,8 +13,8 @@ import numpy as np
 
 from tinygrad_ugan.experiments.experiment import Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
-from tinygrad_ugan.gan.disk import write_file
-from tinygrad_ugan.gan.environment import environment
+from tinygrad_ugan.gan.runs.atomic_io import write_file
+from tinygrad_ugan.gan.training.environment import environment
 
 
 def write_page(folder: Path, experiment: Experiment, outcome: Outcome, session: Session) -> None:

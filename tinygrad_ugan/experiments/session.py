@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.experiments import array_cache
 from tinygrad_ugan.gan import Callback, Config, Run, train
-from tinygrad_ugan.gan.grids import obtain
+from tinygrad_ugan.gan.sweeps.hyperparameter_grid import obtain
 
 T = TypeVar("T")
 Arrays = dict[str, NDArray]

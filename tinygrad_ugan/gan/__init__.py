@@ -1,8 +1,22 @@
 """GANs as games: objectives and batches; training, with all that makes its results trustworthy."""
 
-from tinygrad_ugan.gan.callbacks import Callback, TensorBoard
-from tinygrad_ugan.gan.checkpoint import Checkpoint
-from tinygrad_ugan.gan.config import (
+from tinygrad_ugan.gan.games.encoder import Encoder
+from tinygrad_ugan.gan.games.feature_matching import FeatureMatching, feature_distance
+from tinygrad_ugan.gan.games.game import Batch, Game
+from tinygrad_ugan.gan.games.infogan import InfoGame, Judges, code_noise, information_bound
+from tinygrad_ugan.gan.games.objectives import LOSSES
+from tinygrad_ugan.gan.games.semi_supervised import LabelledBatch, SemiSupervised
+from tinygrad_ugan.gan.reports import pictures
+from tinygrad_ugan.gan.reports.html_page import report
+from tinygrad_ugan.gan.runs.atomic_io import CorruptError, WriteError
+from tinygrad_ugan.gan.runs.checkpoint import Checkpoint
+from tinygrad_ugan.gan.runs.failed_step import replay
+from tinygrad_ugan.gan.runs.locks import BusyError
+from tinygrad_ugan.gan.runs.run import Run, load
+from tinygrad_ugan.gan.sweeps.cluster import sweep
+from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
+from tinygrad_ugan.gan.training.callbacks import Callback, TensorBoard
+from tinygrad_ugan.gan.training.config import (
     Config,
     DoubleRing,
     Embedded,
@@ -13,30 +27,17 @@ from tinygrad_ugan.gan.config import (
     Unroll,
     Update,
 )
-from tinygrad_ugan.gan.disk import CorruptError, WriteError
-from tinygrad_ugan.gan.draws import Draws
-from tinygrad_ugan.gan.evaluation import Row
-from tinygrad_ugan.gan.failure import replay
-from tinygrad_ugan.gan.features import FeatureMatching, feature_distance
-from tinygrad_ugan.gan.game import Batch, Game
-from tinygrad_ugan.gan.grids import Variation, obtain, variations
-from tinygrad_ugan.gan.inference import Encoder
-from tinygrad_ugan.gan.information import InfoGame, Judges, code_noise, information_bound
-from tinygrad_ugan.gan.locks import BusyError
-from tinygrad_ugan.gan.metrics import (
+from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.loop import resume, train
+from tinygrad_ugan.gan.training.metrics import (
     Coverage,
     Divergences,
     mode_coverage,
     mode_divergences,
     sliced_wasserstein,
 )
-from tinygrad_ugan.gan.objectives import LOSSES
-from tinygrad_ugan.gan.reports import report
-from tinygrad_ugan.gan.run import Run, load
-from tinygrad_ugan.gan.semi_supervised import LabelledBatch, SemiSupervised
-from tinygrad_ugan.gan.step import Objectives, State, TrainStep
-from tinygrad_ugan.gan.sweeps import sweep
-from tinygrad_ugan.gan.training import resume, train
+from tinygrad_ugan.gan.training.sampler import Draws
+from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
 
 __all__ = [
     "LOSSES",
@@ -79,6 +80,7 @@ __all__ = [
     "mode_coverage",
     "mode_divergences",
     "obtain",
+    "pictures",
     "replay",
     "report",
     "resume",

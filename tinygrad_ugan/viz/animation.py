@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.viz.ring import density
+from tinygrad_ugan.viz.samples import density
 
 
 def animation(

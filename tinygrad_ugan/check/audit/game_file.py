@@ -24,12 +24,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.check.audit.trials import Trial, draw_trial
-from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan import LOSSES, Game
-from tinygrad_ugan.gan.config import SAMPLES, SEED, UNROLLED
-from tinygrad_ugan.gan.disk import read_text
-from tinygrad_ugan.gan.memory import check_memory, parameters
-from tinygrad_ugan.gan.settings import (
+from tinygrad_ugan.checked_dataclass import (
     Settings,
     choice,
     fraction,
@@ -38,6 +33,11 @@ from tinygrad_ugan.gan.settings import (
     whole,
     widths,
 )
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan import LOSSES, Game
+from tinygrad_ugan.gan.runs.atomic_io import read_text
+from tinygrad_ugan.gan.training.config import SAMPLES, SEED, UNROLLED
+from tinygrad_ugan.gan.training.memory_check import check_memory, parameters
 from tinygrad_ugan.nn import ACTIVATIONS, MLP
 from tinygrad_ugan.optim import Adam, Momentum, Optimizer
 

@@ -1,0 +1,145 @@
+"""The training step against the same step written out by hand."""
+
+import numpy as np
+import optree
+import pytest
+
+import tinygrad_ugan as ug
+from tests.gan.small import SMALL, bits, varied
+from tests.oracles import relative_error
+from tinygrad_ugan import gan, optim, tree
+from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.gan.training.sampler import streams
+
+
+def prepared(config):
+    init_rng, batch_rng = streams(config)
+    step = gan.TrainStep(config)
+    return step, step.init(init_rng), gan.Draws(config, batch_rng).next()
+
+
+def moved(theta, gradient, optimizer, scale=1.0):
+    updates, _ = optimizer.update(gradient, optimizer.init(theta), theta)
+    return optim.apply_updates(theta, updates, scale)
+
+
+def negative(tree):
+    return optree.tree_map(np.negative, tree)
+
+
+ADAM = optim.Adam(lr=1e-4, beta1=0.5)
+SGD = gan.Optimizer("sgd", lr=0.1)
+
+
+def test_theta_d_moves_one_real_step_and_no_further():
+    """theta_D^1 = Adam's step on f at the new theta_G, whatever K is."""
+    step, state, [batch] = prepared(SMALL)
+    following, seen = step(state, [batch])
+
+    value, gradient = ug.unroll.value_and_grad(
+        step.game, state.theta_g, state.theta_d, batch, steps=2, lr=0.1, method="tape"
+    )
+    theta_g = moved(state.theta_g, gradient, ADAM)
+    ascent = ug.grad(step.game.inner, argnums=1)(theta_g, state.theta_d, batch)
+    theta_d = moved(state.theta_d, negative(ascent), ADAM)
+
+    assert seen.generator == pytest.approx(value, rel=1e-6)
+    # Adam's first step is lr * sign(g): float32 noise could flip only a vanishing gradient
+    assert relative_error(following.theta_g, theta_g) < 1e-6
+    assert relative_error(following.theta_d, theta_d) < 1e-6
+
+
+@pytest.mark.parametrize("scheme", ["alternating", "simultaneous"])
+def test_several_steps_of_the_discriminator_see_a_batch_each(scheme):
+    config = varied(
+        update=gan.Update(scheme, discriminator_steps=3),
+        generator_optimizer=SGD,
+        discriminator_optimizer=SGD,
+        precision="float64",
+    )
+    step, state, batches = prepared(config)
+    assert len(batches) == 3
+    following, _ = step(state, batches)
+    _, gradient = ug.unroll.value_and_grad(
+        step.game, state.theta_g, state.theta_d, batches[0], steps=2, lr=0.1
+    )
+    theta_g = moved(state.theta_g, gradient, SGD.build())
+    against, theta_d = theta_g if scheme == "alternating" else state.theta_g, state.theta_d
+    for batch in batches:
+        ascent = ug.grad(step.game.inner, argnums=1)(against, theta_d, batch)
+        theta_d = moved(theta_d, negative(ascent), SGD.build())
+    assert relative_error(following.theta_g, theta_g) < 1e-14
+    assert relative_error(following.theta_d, theta_d) < 1e-12
+
+
+def test_keeping_the_last_discriminator_goes_on_from_theta_K():
+    step, state, [batch] = prepared(varied(update=gan.Update(keep="last"), precision="float64"))
+    following, _ = step(state, [batch])
+    path = ug.unroll.trajectory(step.game, state.theta_g, state.theta_d, batch, steps=2, lr=0.1)
+    assert relative_error(following.theta_d, path.thetas[-1]) < 1e-14
+
+
+def test_fresh_batches_and_an_unrolled_optimiser():
+    unroll = gan.Unroll(2, lr=0.01, optimizer="adam", beta1=0.4, beta2=0.9, fresh=True, truncate=1)
+    step, state, batches = prepared(varied(unroll=unroll, generator_optimizer=SGD))
+    assert len(batches) == 3
+    following, seen = step(state, batches)
+    value, gradient = ug.unroll.value_and_grad(
+        step.game, state.theta_g, state.theta_d, list(batches), steps=2, truncate=1,
+        optimizer=optim.Adam(0.01, 0.4, 0.9),
+    )  # fmt: skip
+    assert seen.generator == pytest.approx(value, rel=1e-6)
+    assert relative_error(following.theta_g, moved(state.theta_g, gradient, SGD.build())) < 1e-6
+
+
+def test_a_long_gradient_is_clipped_and_a_short_one_is_not():
+    config = varied(generator_optimizer=SGD, discriminator_optimizer=SGD)
+    lengths = {}
+    for clip in (None, 1e-4, 1e4):
+        step, state, batches = prepared(varied(
+            generator_optimizer=SGD, discriminator_optimizer=SGD, clip=clip
+        ))  # fmt: skip
+        following, _ = step(state, batches)
+        for name in ("theta_g", "theta_d"):
+            move = optree.tree_map(np.subtract, getattr(following, name), getattr(state, name))
+            lengths[name, clip] = tree.norm(move) / config.generator_optimizer.lr
+    for name in ("theta_g", "theta_d"):
+        assert lengths[name, 1e-4] == pytest.approx(1e-4, rel=1e-2)  # float32, of parameters of 1
+        assert lengths[name, 1e4] == lengths[name, None] > 1e-3
+
+
+def test_the_step_is_pure():
+    step, state, batches = prepared(SMALL)
+    before = bits((state, batches))
+    one, two = (step(state, batches)[0] for _ in range(2))
+    assert bits((state, batches)) == before
+    assert bits(one) == bits(two)
+
+
+def test_decay_ends_at_zero():
+    step, state, batches = prepared(varied(decay=True))
+    state = state._replace(step=SMALL.steps)
+    following, _ = step(state, batches)
+    assert bits((following.theta_g, following.theta_d)) == bits((state.theta_g, state.theta_d))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_precision(precision):
+    step, state, batches = prepared(varied(precision=precision))
+    following, _ = step(state, batches)
+    leaves = optree.tree_leaves((following, batches))
+    assert {leaf.dtype for leaf in leaves if not isinstance(leaf, int)} == {np.dtype(precision)}
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+@pytest.mark.parametrize(
+    ("wild", "words"),
+    [
+        ("generator_optimizer", r"theta_g\[0\]\['w'\]|theta_g\[0\]\['b'\]"),
+        ("discriminator_optimizer", r"theta_d\[0\]\['b'\]"),
+    ],
+)
+def test_leaving_the_finite_numbers_names_the_tensor(wild, words):
+    step, state, batches = prepared(varied(**{wild: gan.Optimizer("sgd", lr=1e300)}))
+    with pytest.raises(NonFiniteError, match=words):
+        step(state, batches)

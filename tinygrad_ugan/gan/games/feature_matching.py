@@ -1,0 +1,102 @@
+"""Feature matching: a generator that is to look right on average, to the eyes of D."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygrad_ugan.gan.games.game import Batch, Game, Network
+from tinygrad_ugan.gan.games.network_calls import check_pure, part
+from tinygrad_ugan.stated import stated, states
+from tinygrad_ugan.unroll.game import SampleForm
+
+PyTree = Any
+
+
+def feature_distance(real: Any, generated: Any) -> Any:
+    """``||E f(x) - E f(G(z))||^2``: Salimans et al. (2016), arXiv 1606.03498, section 3.1.
+
+    Parameters
+    ----------
+    real, generated : array, shape (n, features)
+        Features of a batch of each; the batches may be of different sizes.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> float(feature_distance(np.array([[1.0, 0.0], [3.0, 0.0]]), np.array([[2.0, 5.0]])))
+    25.0
+    """
+    difference = np.mean(real, axis=0) - np.mean(generated, axis=0)
+    return np.sum(difference * difference)
+
+
+@dataclass(frozen=True)
+class FeatureMatching:
+    """A game whose generator descends `feature_distance`; its discriminator plays as before.
+
+    Parameters
+    ----------
+    game : Game
+        Whose `inner` the discriminator ascends.
+    features : callable
+        ``features(theta_d, x)``, such as the layers of the discriminator before its last.
+
+    Examples
+    --------
+    >>> from tinygrad_ugan.nn import MLP, Sequential
+    >>> net = Sequential(MLP((2, 8)), np.tanh, MLP((8, 1)))
+    >>> game = FeatureMatching(Game(MLP((4, 8, 2)), net), lambda theta, x: net[:2](theta[:2], x))
+    >>> rng = np.random.default_rng(0)
+    >>> theta_g, theta_d = game.generator.init(rng), game.discriminator.init(rng)
+    >>> batch = Batch(real=np.ones((6, 2), np.float32), noise=np.ones((6, 4), np.float32))
+    >>> bool(game.outer(theta_g, theta_d, batch) > 0)
+    True
+    """
+
+    game: Game
+    features: Network
+
+    @property
+    def generator(self) -> Network:
+        """The generator of the game."""
+        return self.game.generator
+
+    @property
+    def discriminator(self) -> Network:
+        """The discriminator of the game."""
+        return self.game.discriminator
+
+    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
+        """What the discriminator ascends."""
+        return self.game.inner(theta_g, theta_d, batch)
+
+    def outer(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
+        """What the generator descends."""
+        return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
+
+    def generate(self, theta_g: PyTree, batch: Batch) -> Any:
+        """Generated samples, shape (B, d)."""
+        return self.game.generate(theta_g, batch)
+
+    def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
+        """`inner` as a function of the generated samples."""
+        return self.game.inner_on(samples, theta_d, batch)
+
+    def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
+        """`outer` as a function of the generated samples."""
+        check_pure("discriminator", self.discriminator)
+        real = part(batch, "real")
+        return feature_distance(self.features(theta_d, real), self.features(theta_d, samples))
+
+    @states("inner", "outer", "generate", "inner_on")  # `inner` is that of the game
+    def sample_form(self) -> SampleForm | None:
+        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        if stated(self.game, "sample_form") is None:
+            return None
+        return SampleForm(self.generate, self.inner_on, self.outer_on)

@@ -1,0 +1,151 @@
+"""InfoGAN: a generator whose code can be read off its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.autodiff import log_softmax
+from tinygrad_ugan.gan.games.game import Batch, Game, Network
+from tinygrad_ugan.gan.games.network_calls import call, part
+from tinygrad_ugan.nn import MLP
+from tinygrad_ugan.stated import states
+from tinygrad_ugan.unroll.game import SampleForm
+
+PyTree = Any
+
+
+def information_bound(logits: Any, codes: Any) -> Any:
+    """A lower bound of the mutual information of code and sample, in nats.
+
+    ``I(c; x) >= E log Q(c | x) + H(c)``, with Q the softmax of the logits, and c uniform:
+    Chen et al. (2016), arXiv 1606.03657, equation 5. Its maximum is H(c) = log of the number of
+    codes, where Q reads every code without doubt.
+
+    Parameters
+    ----------
+    logits : array, shape (n, codes)
+        What Q makes of the samples.
+    codes : array, shape (n, codes)
+        The codes that they were made from, one-hot.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> sure = 100 * np.eye(4)
+    >>> round(float(information_bound(sure, np.eye(4)) / np.log(4)), 6)
+    1.0
+    >>> float(information_bound(0 * sure, np.eye(4)))
+    0.0
+    """
+    read = np.mean(np.sum(codes * log_softmax(logits, axis=1), axis=1))
+    return read + float(np.log(codes.shape[1]))
+
+
+def code_noise(
+    n: int, codes: int, width: int, rng: np.random.Generator, dtype: DTypeLike = np.float32
+) -> Any:
+    """Draw a generator's input: a one-hot code, uniform, and beside it noise from N(0, 1).
+
+    Returns
+    -------
+    array, shape (n, codes + width)
+
+    Examples
+    --------
+    >>> code_noise(5, 3, 2, np.random.default_rng(0))[:, :3].sum(axis=1).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    code = np.eye(codes)[rng.integers(codes, size=n)]
+    return np.concatenate([code, rng.standard_normal((n, width))], axis=1).astype(dtype)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The discriminator D and the reader Q of an `InfoGame`, who move together."""
+
+    d: MLP
+    q: MLP
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, PyTree]:
+        """Draw ``{"d": ..., "q": ...}``."""
+        return {"d": self.d.init(rng, dtype), "q": self.q.init(rng, dtype)}
+
+
+@dataclass(frozen=True)
+class InfoGame:
+    """A game in which the generator's code is to be legible: Chen et al. (2016), equation 6.
+
+    With V the objective of D in a `Game`, W that of its generator, and L the `information_bound`:
+    D and Q ascend ``V + weight L``, the generator descends ``W - weight L``. The first columns of
+    the noise are the code, see `code_noise`.
+
+    Parameters
+    ----------
+    generator : callable
+        ``generator(theta_g, noise)``.
+    discriminator : Judges
+        Its parameters are ``{"d": ..., "q": ...}``; Q has as many outputs as there are codes.
+    weight : float
+        What a nat is worth.
+    loss : str
+        Of the game without code, as for `Game`.
+
+    Examples
+    --------
+    >>> game = InfoGame(MLP((5, 8, 2)), Judges(MLP((2, 8, 1)), MLP((2, 8, 3))))
+    >>> rng = np.random.default_rng(0)
+    >>> theta_g, theta_d = game.generator.init(rng), game.discriminator.init(rng)
+    >>> batch = Batch(np.ones((6, 2), np.float32), code_noise(6, 3, 2, rng))
+    >>> value = game.inner(theta_g, theta_d, batch)
+    >>> value.dtype, value.shape
+    (dtype('float32'), ())
+    """
+
+    generator: Network
+    discriminator: Judges
+    weight: float = 1.0
+    loss: str = "minimax"
+
+    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
+        """What D and Q ascend."""
+        return self.inner_on(self.generate(theta_g, batch), theta_d, batch)
+
+    def outer(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
+        """What the generator descends."""
+        return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
+
+    def generate(self, theta_g: PyTree, batch: Batch) -> Any:
+        """Generated samples, shape (B, d)."""
+        return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
+
+    def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
+        """`inner` as a function of the generated samples."""
+        game = self._game.inner_on(samples, theta_d["d"], batch)
+        return game + self.weight * self.information(samples, theta_d, batch)
+
+    def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
+        """`outer` as a function of the generated samples."""
+        game = self._game.outer_on(samples, theta_d["d"], batch)
+        return game - self.weight * self.information(samples, theta_d, batch)
+
+    def information(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
+        """The `information_bound`."""
+        reader = self.discriminator.q
+        read = call("discriminator", reader, theta_d["q"], samples, "samples")
+        return information_bound(read, part(batch, "noise")[:, : read.shape[1]])
+
+    @states("inner", "outer")
+    def sample_form(self) -> SampleForm:
+        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        return SampleForm(self.generate, self.inner_on, self.outer_on)
+
+    @property
+    def _game(self) -> Game:
+        return Game(self.generator, self.discriminator.d, self.loss)

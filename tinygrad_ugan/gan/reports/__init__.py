@@ -1,0 +1,1 @@
+"""Pictures of runs, and the page that shows them side by side."""

@@ -1,0 +1,147 @@
+"""A report on one run or several, as one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tinygrad_ugan.errors import ArgumentError, printable
+from tinygrad_ugan.gan.reports import pictures
+from tinygrad_ugan.gan.runs.run import Run
+from tinygrad_ugan.gan.training.evaluation import Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Picture(NamedTuple):
+    """A picture inside the page."""
+
+    type: str
+    data: str
+    caption: str
+
+
+class Table(NamedTuple):
+    """Column names, and rows of cells."""
+
+    columns: Sequence[str]
+    rows: Sequence[Any]
+
+
+def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
+    """Return a page with the results, pictures, settings and environment of runs, side by side.
+
+    Parameters
+    ----------
+    runs : mapping of str to Run
+        The runs by their labels.
+    title : str
+        The heading.
+
+    Returns
+    -------
+    str
+        HTML; the pictures are inside.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no run, or one has no metrics yet.
+    ArgumentTypeError
+        If the settings of a run cannot be written down.
+    """
+    import jinja2
+
+    if not runs:
+        raise ArgumentError("runs", "none", "one run or more")
+    for label, run in runs.items():
+        if not run.metrics:
+            raise ArgumentError("runs", f"{label}, which has not begun", "runs with metrics")
+    settings = [_flat(run.config.to_dict()) for run in runs.values()]
+    template = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
+    )
+    return environment.from_string(template).render(
+        title=title,
+        labels=list(runs),
+        results=_results(runs),
+        sections=_sections(runs),
+        settings=_side_by_side(settings),
+        metrics=[(label, _metrics(run)) for label, run in runs.items()],
+        environment=_side_by_side([run.checkpoint.environment for run in runs.values()]),
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Names are not ours: no control character of theirs gets into the page."""
+    return printable(value) if isinstance(value, str) else value
+
+
+def _results(runs: Mapping[str, Run]) -> Table:
+    """The last row of every run's metrics."""
+    return Table(Row._fields, [(label, _cells(run.metrics[-1])) for label, run in runs.items()])
+
+
+def _metrics(run: Run) -> Table:
+    return Table(Row._fields, [_cells(row) for row in run.metrics])
+
+
+def _cells(row: Row) -> list[str]:
+    return [f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in row]
+
+
+def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
+    surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in runs.items()]
+    return [
+        ("Samples over time", _samples(runs)),
+        ("Objectives", [_curves(runs, pictures.OBJECTIVES)]),
+        ("Quality of the samples", [_curves(runs, pictures.QUALITY)]),
+        ("The gradient's two terms", [_curves(runs, pictures.ANATOMY)]),
+        ("The discriminator at the end", surfaces),
+        ("In motion", [_animated(run, label) for label, run in runs.items() if run.sample_steps]),
+    ]
+
+
+def _samples(runs: Mapping[str, Run]) -> list[Picture]:
+    """One picture for all runs that share their data."""
+    groups: dict[Any, dict[str, Run]] = {}
+    for label, run in runs.items():
+        groups.setdefault(run.config.data, {})[label] = run
+    return [
+        _drawn(pictures.samples_over_time(group), ", ".join(group)) for group in groups.values()
+    ]
+
+
+def _curves(runs: Mapping[str, Run], panels: Mapping[str, str]) -> Picture:
+    return _drawn(pictures.curves(runs, panels), "; ".join(panels.values()))
+
+
+def _drawn(figure: Figure, caption: str) -> Picture:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    return Picture("image/png", base64.b64encode(file.getvalue()).decode(), caption)
+
+
+def _animated(run: Run, label: str) -> Picture:
+    return Picture("image/gif", base64.b64encode(pictures.animation(run)).decode(), label)
+
+
+def _flat(settings: Mapping[str, Any], place: str = "") -> dict[str, str]:
+    """``{"a": {"b": 1}}`` as ``{"a.b": "1"}``."""
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{place}{name}.")
+        else:
+            flat[place + name] = str(value)
+    return flat
+
+
+def _side_by_side(columns: Sequence[Mapping[str, str]]) -> list[tuple[str, list[str]]]:
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [(name, [column.get(name, "") for column in columns]) for name in names]

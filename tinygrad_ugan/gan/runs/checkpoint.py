@@ -1,0 +1,226 @@
+"""Checkpoints: all that training needs to go on as if it had never stopped.
+
+A checkpoint is a folder named after its step, with ``state.safetensors`` (parameters, the
+optimisers' memories, the samples over time), ``state.json`` (everything else) and the checksums of
+both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from numpy.typing import NDArray
+
+from tinygrad_ugan.errors import ArgumentError, shown
+from tinygrad_ugan.gan.runs import json_schema
+from tinygrad_ugan.gan.runs.atomic_io import (
+    CorruptError,
+    list_folders,
+    read_folder,
+    remove_folder,
+    write_folder,
+)
+from tinygrad_ugan.gan.runs.checkpoint_arrays import contents, named
+from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.environment import environment
+from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.sampler import streams
+from tinygrad_ugan.gan.training.step import State
+
+FORMAT = 2  # 1 was a run folder without checkpoints
+_ARRAYS, _REST = "state.safetensors", "state.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Training at one moment.
+
+    Attributes
+    ----------
+    config : Config
+        The settings.
+    state : State
+        Parameters, the optimisers' memories, and the number of steps done.
+    draws : dict
+        Where the supply of batches is, see `Draws`.
+    rows : tuple of Row
+        The metrics table so far.
+    pictures : mapping of int to ndarray
+        Samples over time, by the step at which they were taken.
+    seconds : float
+        Time spent training.
+    environment : mapping of str to str
+        Versions, machine and commit that got it here, see `environment`.
+    """
+
+    config: Config
+    state: State
+    draws: dict[str, Any]
+    rows: tuple[Row, ...]
+    pictures: Mapping[int, NDArray]
+    seconds: float
+    environment: Mapping[str, str] = field(default_factory=environment)
+
+    @property
+    def step(self) -> int:
+        """Training steps done."""
+        return self.state.step
+
+    @property
+    def finished(self) -> bool:
+        """Whether the steps or the seconds are used up, and the last row is there."""
+        last_row = bool(self.rows) and self.rows[-1].step == self.step
+        return last_row and self.config.exhausted(self.step, self.seconds)
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint into a folder of checkpoints, and keep the last few up to it.
+
+    Later ones stay: they are there if training went back to an earlier one.
+    """
+    place = folder / f"{checkpoint.step:08d}"
+    write(place, checkpoint)
+    until_now = [old for old in list_checkpoints(folder) if int(old.name) <= checkpoint.step]
+    for old in until_now[: -checkpoint.config.checkpoints]:
+        remove_folder(old)
+    return place
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the folders of the checkpoints in a folder, the oldest first."""
+    found = (p for p in list_folders(folder) if p.name.isascii() and p.name.isdecimal())
+    return sorted(found, key=lambda p: int(p.name))
+
+
+def write(place: Path, checkpoint: Checkpoint) -> None:
+    """Write one checkpoint."""
+    import safetensors.numpy
+
+    arrays = named(checkpoint.state, checkpoint.pictures)
+    rest = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "seconds": checkpoint.seconds,
+        "config": checkpoint.config.to_dict(),
+        "draws": checkpoint.draws,
+        "metrics": [_to_json(row) for row in checkpoint.rows],
+        "environment": dict(checkpoint.environment),
+    }
+    text = json.dumps(rest, indent=1, allow_nan=False) + "\n"
+    write_folder(place, {_ARRAYS: safetensors.numpy.save(arrays), _REST: text.encode()})
+
+
+def read(place: Path) -> Checkpoint:
+    """Read one checkpoint.
+
+    Raises
+    ------
+    CorruptError
+        If a file is missing, is not what was written, or holds what no training leaves behind.
+    ArgumentError
+        If it was written in a format that this version does not read; the message says why.
+    """
+    files = read_folder(place, (_ARRAYS, _REST))
+    with _inside(place / _REST):
+        rest = json_schema.table("", json_schema.parse("text", files[_REST]))
+    _check_format(place, rest.get("format"))
+    with _inside(place / _REST):
+        rest = _SHAPE("", rest)
+        config = _config(rest["config"])
+        draws = _draws(config)("draws", rest["draws"])
+        rows = tuple(Row(**row) for row in rest["metrics"])
+        _check_steps(rest["step"], [row.step for row in rows], place.name)
+    with _inside(place / _ARRAYS):
+        state, pictures = contents(config, rest["step"], files[_ARRAYS])
+        _check_pictured(pictures, {row.step for row in rows})
+    return Checkpoint(
+        config=config,
+        state=state,
+        draws=draws,
+        rows=rows,
+        pictures=pictures,
+        seconds=rest["seconds"],
+        environment=rest["environment"],
+    )
+
+
+_CELLS = {int: json_schema.whole(), float: json_schema.number}
+_SHAPE = json_schema.record(
+    format=json_schema.exactly(FORMAT),
+    step=json_schema.whole(),
+    seconds=json_schema.seconds,
+    config=json_schema.table,
+    draws=json_schema.table,
+    metrics=json_schema.list_of(
+        json_schema.record(**{name: _CELLS[kind] for name, kind in get_type_hints(Row).items()})
+    ),
+    environment=json_schema.table_of(json_schema.text),
+)
+
+
+def _draws(config: Config) -> json_schema.Shape:
+    """Where the generator of this seed may be: see `numpy.random.PCG64`."""
+    begun = streams(config)[1].bit_generator.state
+    state = json_schema.record(
+        state=json_schema.whole(most=2**128 - 1), inc=json_schema.exactly(begun["state"]["inc"])
+    )
+    return json_schema.record(
+        bit_generator=json_schema.exactly(begun["bit_generator"]),
+        state=state,
+        has_uint32=json_schema.whole(most=1),
+        uinteger=json_schema.whole(most=2**32 - 1),
+    )
+
+
+def _config(settings: Mapping[str, Any]) -> Config:
+    """The settings, all of which have to be there: a default would be another run."""
+    try:
+        config = Config().updated(settings)
+        json_schema.same_names("", config.to_dict(), settings)
+    except ArgumentError as error:
+        raise error.within("config.") from None
+    return config
+
+
+def _check_steps(step: int, rows: Sequence[int], name: str) -> None:
+    if name.isdecimal() and int(name) != step:
+        raise ArgumentError("step", step, f"{int(name)}, as the folder is named")
+    if any(a >= b for a, b in itertools.pairwise([-1, *rows, step + 1])):
+        raise ArgumentError("metrics", f"rows of the steps {rows}", f"rising steps, up to {step}")
+
+
+def _check_pictured(pictures: Mapping[int, NDArray], rows: Collection[int]) -> None:
+    for step in pictures:
+        if step not in rows:
+            raise ArgumentError(f"pictures.{step}", "samples", "none, as metrics has no such row")
+
+
+@contextmanager
+def _inside(file: Path) -> Iterator[None]:
+    """Name the file in what is wrong with what it says."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.within(f"{file}: ").becoming(CorruptError) from None
+
+
+def _check_format(place: Path, given: Any) -> None:
+    if type(given) is not int:
+        raise CorruptError(f"{place / _REST}: format", shown(given), "a whole number")
+    if given != FORMAT:
+        hint = "upgrade tinygrad_ugan" if given > FORMAT else "train again"
+        raise ArgumentError(str(place), f"format {given}", f"format {FORMAT}", hint)
+
+
+def _to_json(row: Row) -> dict[str, Any]:
+    """JSON knows no NaN and no infinities: they go as "nan", "inf" and "-inf"."""
+    return {
+        name: value if math.isfinite(value) else str(value) for name, value in row._asdict().items()
+    }

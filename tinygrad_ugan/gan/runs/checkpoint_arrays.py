@@ -1,0 +1,159 @@
+"""The arrays of a checkpoint: under which names they are kept, and that they are what they say.
+
+Whatever is read has the names, shapes and dtypes that the settings imply, and finite parameters;
+nothing else is let in.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+from numpy.typing import NDArray
+
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.step import State, TrainStep
+from tinygrad_ugan.tree import is_finite
+
+PyTree = Any
+Arrays = dict[str, NDArray]
+
+_PICTURES = "pictures."
+_DTYPES: dict[str, np.dtype] = {
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    "I64": np.dtype("<i8"),
+}
+
+
+class _Kind(NamedTuple):
+    """What an array is."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+def named(state: State, pictures: Mapping[int, NDArray]) -> Arrays:
+    """Return the arrays of a checkpoint by their names, such as ``state.theta_g[0]['w']``."""
+    leaves = (np.asarray(leaf, order="C") for leaf in optree.tree_leaves(state))
+    kept = {f"{_PICTURES}{step}": x for step, x in pictures.items()}
+    return dict(zip(_names("state", state), leaves, strict=True)) | kept
+
+
+def contents(config: Config, step: int, file: bytes) -> tuple[State, dict[int, NDArray]]:
+    """Return what is in a file of arrays: the state of training, and samples by their steps.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not what training with these settings leaves behind after so many steps; the
+        message names the array.
+    """
+    arrays = dict(_read(file))
+    pictures = {_step(name): x for name, x in arrays.items() if name.startswith(_PICTURES)}
+    size = _Kind(config.dtype, (config.evaluation_samples, config.data.dimension))
+    for at, x in pictures.items():
+        _check(f"{_PICTURES}{at}", x, size)
+    rest = {name: x for name, x in arrays.items() if not name.startswith(_PICTURES)}
+    return _state(config, step, rest), dict(sorted(pictures.items()))
+
+
+def _state(config: Config, step: int, arrays: Arrays) -> State:
+    train_step = TrainStep(config)
+    game = train_step.game
+    players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
+    thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
+    like = train_step.start(*thetas)  # of sizes that the file has, so it fits into memory
+    names = _names("state", like)
+    for name in arrays.keys() - set(names):
+        raise ArgumentError(name, "an array", "none of that name")
+    leaves = [
+        _leaf(name, leaf, arrays)
+        for name, leaf in zip(names, optree.tree_leaves(like), strict=True)
+    ]
+    state = optree.tree_unflatten(optree.tree_structure(like), leaves)
+    if state.step != step:
+        raise ArgumentError("state.step", state.step, f"{step}, as in the other file")
+    _check_memories(config, state)
+    return state
+
+
+def _layers(
+    player: str, sizes: tuple[int, ...], dtype: np.dtype, arrays: Arrays
+) -> list[dict[str, NDArray]]:
+    """The parameters of a network, checked before anything is made that has their sizes."""
+    shapes = [{"w": (m, n), "b": (n,)} for m, n in itertools.pairwise(sizes)]
+    return [
+        {
+            key: _found(f"state.{player}[{i}][{key!r}]", _Kind(dtype, shape), arrays)
+            for key, shape in layer.items()
+        }
+        for i, layer in enumerate(shapes)
+    ]
+
+
+def _leaf(name: str, like: Any, arrays: Arrays) -> Any:
+    """The array of that name; whole numbers are Python's again."""
+    if isinstance(like, int):
+        return int(_found(name, _Kind(np.dtype("<i8"), ()), arrays))
+    return _found(name, _Kind(like.dtype, like.shape), arrays)
+
+
+def _found(name: str, kind: _Kind, arrays: Arrays) -> NDArray:
+    if name not in arrays:
+        raise ArgumentError(name, "no such array", f"{kind.dtype} of shape {kind.shape}")
+    return _check(name, arrays[name], kind)
+
+
+def _check(name: str, x: NDArray, kind: _Kind) -> NDArray:
+    if (x.dtype, x.shape) != kind:
+        given = f"{x.dtype} of shape {x.shape}"
+        raise ArgumentError(name, given, f"{kind.dtype} of shape {kind.shape}")
+    return x
+
+
+def _check_memories(config: Config, state: State) -> None:
+    """No training leaves a NaN behind, and infinities in the mean squares of Adam alone."""
+    for name, x in zip(_names("state", state), optree.tree_leaves(state), strict=True):
+        if ".square" in name:
+            if not np.all(x >= 0):
+                raise ArgumentError(name, "a NaN or a negative number", "squares")
+        elif not is_finite(x):
+            raise ArgumentError(name, "a NaN or infinity", "finite numbers")
+    moved = 0 if config.update.keep == "last" else config.update.discriminator_steps
+    for name, factor in (("optimizer_g", 1), ("optimizer_d", moved)):
+        taken = getattr(getattr(state, name), "steps", None)
+        if taken is not None and taken != factor * state.step:
+            expected = f"{factor * state.step}, after {state.step} steps of training"
+            raise ArgumentError(f"state.{name}.steps", taken, expected)
+
+
+def _names(root: str, tree: PyTree) -> list[str]:
+    """The way to each leaf."""
+    return [accessor.codify(root) for accessor in optree.tree_accessors(tree)]
+
+
+def _step(name: str) -> int:
+    digits = name.removeprefix(_PICTURES)
+    if not (digits.isascii() and digits.isdecimal() and digits == str(int(digits[:18]))):
+        raise ArgumentError(name, "an array", "pictures.STEP")
+    return int(digits)
+
+
+def _read(file: bytes) -> Iterator[tuple[str, NDArray]]:
+    """The arrays in the bytes of a file in the format of safetensors."""
+    import safetensors
+
+    try:
+        entries: Any = safetensors.deserialize(file)
+    except Exception as error:  # of a class of its own, or whatever its bytes made it do
+        raise ArgumentError("header", f"{error}", "arrays in the format of safetensors") from None
+    for name, entry in entries:
+        if (dtype := _DTYPES.get(entry["dtype"])) is None:
+            raise ArgumentError(name, f"dtype {entry['dtype']}", f"one of {', '.join(_DTYPES)}")
+        # a copy, which can be written to
+        yield name, np.array(np.frombuffer(entry["data"], dtype).reshape(entry["shape"]))

@@ -1,0 +1,219 @@
+"""Sweeps: a grid of settings, each with several seeds, on one machine or on a cluster."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_ugan import viz
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.extras import import_extra
+from tinygrad_ugan.gan.runs.atomic_io import write_file
+from tinygrad_ugan.gan.runs.locks import BusyError, at_work
+from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
+from tinygrad_ugan.gan.training.config import THREADS, Config
+from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
+from tinygrad_ugan.gan.training.sampler import Draws, streams
+from tinygrad_ugan.gan.training.step import TrainStep
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from distributed import Client
+    from matplotlib.figure import Figure
+
+TABLE, ERROR = "table", "error.txt"
+SHOWN = {
+    "modes": "modes covered",
+    "high_quality": "high-quality fraction",
+    "reverse_kl": "reverse KL over modes",
+    "sliced_wasserstein": "sliced Wasserstein distance",
+}
+
+
+def sweep(
+    config: Config,
+    vary: Mapping[str, Sequence[Any]],
+    *,
+    seeds: Sequence[int] = (0,),
+    folder: str | os.PathLike[str],
+    workers: int | None = None,
+    scheduler: str | None = None,
+    on_result: Callable[[Variation, str], None] | None = None,
+) -> pd.DataFrame:
+    """Train every combination of some settings with every seed: needs the extra "sweep".
+
+    Each run has a folder of its own. What is finished there is not trained again; what is not goes
+    on from its last checkpoint. A run that fails is recorded with its traceback and does not stop
+    the rest; a worker that dies is replaced, and its run taken up by another.
+
+    Parameters
+    ----------
+    config : Config
+        What does not vary.
+    vary : mapping of str to sequence
+        The values of each setting that varies, by its name, such as "unroll.steps".
+    seeds : sequence of int
+    folder : path
+        Where the runs and the table go; the workers must see it under the same name.
+    workers : int, optional
+        Processes on this machine; one a core if not given.
+    scheduler : str, optional
+        Address of a dask cluster to use instead.
+    on_result : callable, optional
+        Called with each variation when it is done, and "done" or "failed".
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for every run, in the order of the grid: what varies, the seed, the status, the last
+        row of its metrics, its folder, and its error. It is in table.parquet and table.csv too.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If a setting or its values make no sense, the settings cannot be written down, or the folder
+        cannot be written to; nothing has been trained then.
+    BusyError
+        If another sweep is at work in the folder.
+
+    Examples
+    --------
+    ::
+
+        table = sweep(Config(), {"unroll.steps": [0, 5, 10]}, seeds=range(5), folder="runs/steps")
+        table.groupby("unroll.steps")["high_quality"].mean()
+    """
+    for module in ("distributed", "pandas", "pyarrow"):  # now, not after the last run
+        import_extra(module, "sweep")
+    if workers is not None and not 1 <= workers <= THREADS:
+        raise ArgumentError("workers", workers, f"a whole number >= 1 and <= {THREADS:,}")
+    config.to_dict()  # or what cannot be written down is refused
+    every, place = variations(config, vary, seeds), Path(folder).resolve()
+    for each in every if scheduler is None else ():  # elsewhere there may be more memory
+        check_memory(training_needs(each.config))
+    with at_work(place):
+        with _cluster(workers, scheduler) as client:
+            _warm_up(client, [each.config for each in every])
+            results = _train_all(client, every, place, on_result)
+        table = tidy([results[each.folder] for each in every])
+        write_file(place / f"{TABLE}.parquet", table.to_parquet())
+        write_file(place / f"{TABLE}.csv", table.to_csv(index=False))
+    return table
+
+
+def tidy(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Make one table of the results of runs; a failed one has no metrics."""
+    pd = import_extra("pandas", "sweep")
+    names = dict.fromkeys([*(name for row in results for name in row), *Row._fields])
+    return pd.DataFrame(results, columns=list(names)).convert_dtypes()
+
+
+def train_one(each: Variation, folder: Path) -> dict[str, Any]:
+    """Train one run of a sweep, in whatever process this is; return its row of the table."""
+    try:
+        last = obtain(each.config, folder / each.folder).metrics[-1]
+    except Exception as error:  # whatever it was: the other runs go on
+        if not isinstance(error, BusyError):  # then it is the folder of somebody else's run
+            (folder / each.folder).mkdir(parents=True, exist_ok=True)
+            write_file(folder / each.folder / ERROR, traceback.format_exc())
+        return _failed(each, error)
+    (folder / each.folder / ERROR).unlink(missing_ok=True)  # of an earlier try
+    return {**_identity(each), "status": "done", "error": "", **last._asdict()}
+
+
+def _identity(each: Variation) -> dict[str, Any]:
+    """The columns that say which run it is."""
+    varied = {n: v if isinstance(v, int | float) else str(v) for n, v in each.settings.items()}
+    return {**varied, "seed": each.config.seed, "folder": each.folder}
+
+
+def _failed(each: Variation, error: BaseException) -> dict[str, Any]:
+    return {**_identity(each), "status": "failed", "error": f"{type(error).__name__}: {error}"}
+
+
+def _train_all(
+    client: Client,
+    every: Sequence[Variation],
+    folder: Path,
+    on_result: Callable[[Variation, str], None] | None,
+) -> dict[str, dict[str, Any]]:
+    as_completed = import_extra("distributed", "sweep").as_completed
+    # pure=False: what a run returns depends on its folder, and is not to be remembered
+    futures = client.map(train_one, every, folder=folder, pure=False)
+    named = dict(zip(futures, every, strict=True))
+    results = {}
+    for future in as_completed(futures):
+        each, died = named[future], future.status != "finished"
+        # an exception here is that of its workers: one of its own comes back as a result
+        results[each.folder] = _failed(each, future.exception()) if died else future.result()
+        if on_result is not None:
+            on_result(each, results[each.folder]["status"])
+    return results
+
+
+@contextmanager
+def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
+    """Connect to a cluster, or start one on this machine whose processes share out the cores."""
+    dask, distributed = import_extra("dask", "sweep"), import_extra("distributed", "sweep")
+    if scheduler is not None:
+        try:
+            client = distributed.Client(scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            raise ArgumentError("scheduler", f"{scheduler}: {error}", "a dask cluster") from None
+        with client:
+            yield client
+        return
+    cores = os.cpu_count() or 1
+    processes = workers or cores
+    threads = str(max(1, cores // processes))
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    limits = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in variables}
+    options = {"threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        dask.config.set(limits),
+        distributed.LocalCluster(processes, **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def _warm_up(client: Client, configs: Sequence[Config]) -> None:
+    """Have every worker, those that come later too, take a step first: it compiles the kernels."""
+    different = dict.fromkeys(config.updated({"seed": 0}) for config in configs)
+    client.register_worker_callbacks(partial(take_first_steps, tuple(different)))
+
+
+def take_first_steps(configs: Sequence[Config]) -> None:
+    """Take the first training step of each, for what it compiles."""
+    for config in configs:
+        init_rng, batch_rng = streams(config)
+        step = TrainStep(config)
+        with suppress(ArgumentError), np.errstate(all="ignore"):  # the run itself will say so
+            step(step.init(init_rng), Draws(config, batch_rng).next())
+
+
+def summary(table: pd.DataFrame, vary: Sequence[str]) -> Figure:
+    """Draw means over seeds with 95 % confidence intervals, and every seed as a dot.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from `sweep`.
+    vary : sequence of str
+        The columns of the settings that vary.
+    """
+    done = table[table["status"] == "done"]
+    settings = done[list(vary)].astype(str).agg(", ".join, axis=1) if vary else done["status"]
+    groups = {
+        name: {label: x.to_numpy(float) for label, x in done.groupby(settings, sort=False)[name]}
+        for name in SHOWN
+    }
+    return viz.intervals(groups, SHOWN, xlabel=", ".join(vary))

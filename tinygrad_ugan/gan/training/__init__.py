@@ -1,0 +1,1 @@
+"""Training in memory: settings, batches, the step, the loop, and metrics."""

@@ -1,0 +1,386 @@
+"""The settings of a training run: one frozen dataclass tree is the truth.
+
+The text under each field is its help on the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan import data, optim
+from tinygrad_ugan.checked_dataclass import (
+    WIDEST,
+    Settings,
+    choice,
+    fraction,
+    group,
+    optional_whole,
+    positive,
+    switch,
+    whole,
+    widths,
+)
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.games.game import Game
+from tinygrad_ugan.gan.games.objectives import LOSSES
+from tinygrad_ugan.gan.runs.json_schema import parse
+from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
+from tinygrad_ugan.unroll import METHODS
+
+# The largest values of settings: beyond them a run would not end in a lifetime, or would compute
+# with nothing but zeros and infinities. What is too large for this machine, `memory` knows.
+STEPS, UNROLLED, SAMPLES, MODES, THREADS = 10**10, 10_000, 10**8, 100_000, 1_024
+SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Ring(Settings):
+    """The data: Gaussians on a circle."""
+
+    kind: ClassVar[str] = "ring"
+    dimension: ClassVar[int] = 2
+
+    modes: int = whole(8, least=1, most=MODES)
+    """Number of Gaussians."""
+    radius: float = positive(2.0, most=1e6)
+    """Radius of the circle."""
+    std: float = positive(0.02, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
+        """Draw n samples, shape (n, 2)."""
+        return data.ring(
+            n, modes=self.modes, radius=self.radius, std=self.std, rng=rng, dtype=dtype
+        )
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, 2)."""
+        return data.ring_centers(self.modes, self.radius)
+
+
+@dataclass(frozen=True)
+class Grid(Settings):
+    """The data: Gaussians on a square grid."""
+
+    kind: ClassVar[str] = "grid"
+    dimension: ClassVar[int] = 2
+
+    side: int = whole(5, least=1, most=300)
+    """Number of Gaussians in a row, and of rows."""
+    spacing: float = positive(2.0, most=1e6)
+    """Distance between neighbouring centres."""
+    std: float = positive(0.05, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
+        """Draw n samples, shape (n, 2)."""
+        return data.grid(
+            n, side=self.side, spacing=self.spacing, std=self.std, rng=rng, dtype=dtype
+        )
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (side * side, 2)."""
+        return data.grid_centers(self.side, self.spacing)
+
+
+@dataclass(frozen=True)
+class DoubleRing(Settings):
+    """The data: Gaussians on two circles by turns."""
+
+    kind: ClassVar[str] = "double-ring"
+    dimension: ClassVar[int] = 2
+
+    modes: int = whole(10, least=1, most=MODES)
+    """Number of Gaussians."""
+    radius: float = positive(2.0, most=1e6)
+    """Radius of the circle of the first, the third, ... Gaussian."""
+    inner_radius: float = positive(1.0, most=1e6)
+    """Radius of the circle of the others."""
+    std: float = positive(0.04, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
+        """Draw n samples, shape (n, 2)."""
+        return data.double_ring(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, 2)."""
+        return data.double_ring_centers(self.modes, self.radius, self.inner_radius)
+
+
+@dataclass(frozen=True)
+class Embedded(Settings):
+    """The data: Gaussians on a subspace of many dimensions."""
+
+    kind: ClassVar[str] = "embedded"
+
+    modes: int = whole(10, least=1, most=MODES)
+    """Number of Gaussians."""
+    dimension: int = whole(1200, least=1, most=10_000)
+    """Dimensions of the space."""
+    rank: int = whole(700, least=1, most=10_000)
+    """Dimensions of the subspace that all samples lie on, at most those of the space."""
+    radius: float = positive(2.0, most=1e6)
+    """Distance of the centres from the origin."""
+    std: float = positive(0.02, most=1e6)
+    """Standard deviation of each Gaussian along each axis of the subspace."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank > self.dimension:
+            raise ArgumentError("rank", self.rank, f"at most dimension = {self.dimension}")
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
+        """Draw n samples, shape (n, dimension)."""
+        return data.embedded(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, dimension)."""
+        return data.embedded_centers(self.modes, self.dimension, self.rank, self.radius)
+
+
+Ring.kinds = Grid.kinds = DoubleRing.kinds = Embedded.kinds = {
+    each.kind: each for each in (Ring, Grid, DoubleRing, Embedded)
+}
+
+
+@dataclass(frozen=True)
+class Networks(Settings):
+    """Both multilayer perceptrons."""
+
+    noise: int = whole(256, least=1, most=WIDEST)
+    """Width of the generator's input z ~ N(0, I)."""
+    generator: tuple[int, ...] = widths((128, 128))
+    """Hidden widths of the generator."""
+    discriminator: tuple[int, ...] = widths((128,))
+    """Hidden widths of the discriminator."""
+    activation: str = choice("relu", ACTIVATIONS)
+    """Activation of the hidden layers: tanh, relu, softplus, leaky_relu, elu, sigmoid, identity."""
+    gain: float = positive(0.8, most=1e6)
+    """Gain of the orthogonal initial weights."""
+    input_scale: float = positive(0.25, most=1e6)
+    """The discriminator sees its input times this."""
+
+    def build(self, dimension: int) -> tuple[MLP, MLP]:
+        """Return the generator and the discriminator of data of that many dimensions."""
+        initializer = Orthogonal(self.gain)
+        sizes_g, sizes_d = (self.noise, *self.generator), (*self.discriminator, 1)
+        return (
+            MLP((*sizes_g, dimension), self.activation, initializer=initializer),
+            MLP((dimension, *sizes_d), self.activation, self.input_scale, initializer),
+        )
+
+
+@dataclass(frozen=True)
+class Optimizer(Settings):
+    """How one player moves."""
+
+    method: str = choice("adam", ("sgd", "momentum", "adam"))
+    """sgd, momentum or adam."""
+    lr: float = positive(1e-4, most=1e300)
+    """Step size."""
+    momentum: float = fraction(0.9)
+    """What momentum keeps of its velocity."""
+    beta1: float = fraction(0.5)
+    """What adam keeps of its mean gradient."""
+    beta2: float = fraction(0.999)
+    """What adam keeps of its mean squared gradient."""
+    eps: float = positive(1e-8, least=1e-18, most=1e18)
+    """What adam adds to the squared gradient, itself squared."""
+
+    def build(self) -> optim.Optimizer:
+        """Return the optimiser."""
+        if self.method == "sgd":
+            return optim.SGD(self.lr)
+        if self.method == "momentum":
+            return optim.Momentum(self.lr, self.momentum)
+        return optim.Adam(self.lr, self.beta1, self.beta2, self.eps)
+
+
+@dataclass(frozen=True)
+class Unroll(Settings):
+    """How far the generator looks ahead, and how exactly."""
+
+    steps: int = whole(10, least=0, most=UNROLLED)
+    """K, the number of unrolled discriminator steps; 0 is the ordinary GAN."""
+    lr: float = positive(0.1, most=1e300)
+    """Step size of the unrolled steps."""
+    optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
+    """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
+    momentum: float = fraction(0.9)
+    """What momentum keeps of its velocity."""
+    beta1: float = fraction(0.5)
+    """What adam keeps of its mean gradient."""
+    beta2: float = fraction(0.999)
+    """What adam keeps of its mean squared gradient."""
+    method: str = choice("auto", ("auto", *METHODS))
+    """How the gradient is computed: auto (exact, the fastest there is), adjoint, tape, forward
+    (exact all), detached (first order only), or implicit (the limit of many steps)."""
+    truncate: int | None = optional_whole(least=0, most=UNROLLED)
+    """Differentiate through the last so many steps only; through all of them if none."""
+    fresh: bool = switch(False)
+    """See a fresh batch at each unrolled step, instead of one batch at all of them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.truncate is not None and self.truncate > self.steps:
+            expected = f"at most unroll.steps = {self.steps}"
+            raise ArgumentError("truncate", repr(self.truncate), expected)
+
+    def dynamics(self) -> dict[str, Any]:
+        """Return the arguments of `unroll.value_and_grad` that say how the discriminator moves."""
+        if self.optimizer == "sgd":
+            return {"steps": self.steps, "lr": self.lr}
+        moves = Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2)
+        return {"steps": self.steps, "optimizer": moves.build()}
+
+
+@dataclass(frozen=True)
+class Update(Settings):
+    """Who moves when, and which discriminator is kept."""
+
+    scheme: str = choice("alternating", ("alternating", "simultaneous"))
+    """alternating (the discriminator answers the generator's move) or simultaneous (both move from
+    where they are)."""
+    discriminator_steps: int = whole(1, least=1, most=UNROLLED)
+    """Steps of the discriminator for each step of the generator."""
+    keep: str = choice("first", ("first", "last"))
+    """Which discriminator training goes on with: first (theta_D^1, one real step, as in the paper),
+    or last (theta_D^K, where the unrolling ended: a mistake, here to be shown)."""
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """A training run; the defaults are the ring experiment of Metz et al. (2016), appendix A."""
+
+    data: Ring | Grid | DoubleRing | Embedded = group(Ring)
+    networks: Networks = group(Networks)
+    unroll: Unroll = group(Unroll)
+    update: Update = group(Update)
+    generator_optimizer: Optimizer = group(Optimizer)
+    discriminator_optimizer: Optimizer = group(Optimizer)
+    loss: str = choice("minimax", LOSSES)
+    """minimax, nonsaturating, max_likelihood, wasserstein, least_squares or hinge."""
+    decay: bool = switch(False)
+    """Let both learning rates fall linearly, from their values to zero at the last step."""
+    clip: float | None = positive(None, most=1e300)
+    """Scale each player's gradient down to this norm where it is longer; never if none."""
+    precision: str = choice("float32", ("float32", "float64"))
+    """Of parameters and data: float32 or float64."""
+    seed: int = whole(0, least=0, most=SEED)
+    """Seed of the initial weights, the data and the noise."""
+    threads: int | None = optional_whole(least=1, most=THREADS)
+    """Threads of the kernels, one for each processor by default. Results do not depend on it."""
+    batch: int = whole(512, least=1, most=SAMPLES)
+    """Samples in a batch, of real data and of noise alike."""
+    steps: int = whole(25_000, least=1, most=STEPS)
+    """Number of training steps; each moves the generator once."""
+    seconds: float | None = positive(None, most=1e9)
+    """Stop after so many seconds of training, even if steps are left; never if none."""
+    evaluate_every: int = whole(500, least=1, most=STEPS)
+    """Training steps between two rows of the metrics table."""
+    evaluation_samples: int = whole(2_500, least=1, most=SAMPLES)
+    """Generated samples that the metrics are computed from."""
+    pictures: int = whole(10, least=1, most=400)
+    """Columns of the picture of samples over time."""
+    checkpoint_every: int = whole(1_000, least=1, most=STEPS)
+    """Training steps between two checkpoints; there is always one at the end."""
+    checkpoints: int = whole(2, least=1, most=1_000_000)
+    """How many checkpoints are kept: the last ones."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.update.keep == "last" and self.unroll.steps == 0:
+            raise ArgumentError("update.keep", "'last'", "'first', as unroll.steps = 0")
+
+    @classmethod
+    def miniature(cls) -> Config:
+        """Settings that show in seconds what the paper's show in minutes.
+
+        The paper's data, discriminator and hidden widths; a smaller noise and batch, and fewer
+        steps at a larger, decaying learning rate.
+        """
+        return cls(
+            networks=Networks(noise=32),
+            generator_optimizer=Optimizer(lr=2e-3),
+            discriminator_optimizer=Optimizer(lr=2e-3),
+            decay=True,
+            steps=3_000,
+            batch=128,
+            evaluate_every=100,
+        )
+
+    def game(self) -> Game:
+        """Build the game that these settings describe."""
+        return Game(*self.networks.build(self.data.dimension), self.loss)
+
+    @property
+    def dtype(self) -> Any:
+        """`precision` as NumPy knows it."""
+        return np.dtype(self.precision)
+
+    def exhausted(self, steps: int, seconds: float) -> bool:
+        """Whether training is over after so many steps and seconds."""
+        return steps >= self.steps or (self.seconds is not None and seconds >= self.seconds)
+
+    def to_json(self) -> str:
+        """Write the settings as JSON."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, base: Config | None = None) -> Config:
+        """Read what `to_json` wrote; what is left out is as in `base`, or has its default.
+
+        Raises
+        ------
+        ArgumentError
+            If the text is no JSON, or names a setting that does not exist, or gives one a value
+            that it cannot have.
+
+        Examples
+        --------
+        >>> Config.from_json(Config(seed=3).to_json()) == Config(seed=3)
+        True
+        """
+        return (base or cls()).updated(parse("settings", text))
+
+    def to_toml(self) -> str:
+        """Write the settings as TOML; those that are none are left out."""
+        import tomli_w
+
+        return tomli_w.dumps(_without_none(self.to_dict()))
+
+    @classmethod
+    def from_toml(cls, text: str, base: Config | None = None) -> Config:
+        """Read what `to_toml` wrote; what is left out is as in `base`, or has its default.
+
+        Raises
+        ------
+        ArgumentError
+            As `from_json`.
+
+        Examples
+        --------
+        >>> Config.from_toml("unroll.steps = 5").unroll.steps
+        5
+        """
+        try:
+            changes = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ArgumentError("settings", f"{error}", "TOML") from None
+        return (base or cls()).updated(changes)
+
+
+def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
+    """TOML knows no null."""
+    return {
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if value is not None
+    }

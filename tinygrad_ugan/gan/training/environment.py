@@ -1,0 +1,48 @@
+"""Where a result came from: versions, machine and commit, written beside every result."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "safetensors")
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Return versions, machine, limits of threads, and the commit of this package, if it has one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> environment()["numpy"] == np.__version__
+    True
+    """
+    from importlib.metadata import PackageNotFoundError, version  # slow: 10 ms
+
+    found = {"python": platform.python_version(), "machine": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # optional, or run from a source tree
+            continue
+    found |= {name: os.environ[name] for name in THREADS if name in os.environ}
+    return found | ({"commit": commit} if (commit := _commit()) else {})
+
+
+def _commit() -> str:
+    """The commit of the source tree that this package is in, with a + if it has been edited."""
+    import subprocess
+
+    folder = Path(__file__).resolve().parents[3]
+    if not (folder / ".git").exists():
+        return ""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,101 @@
+"""Whether what is asked for fits into memory: said before anything is allocated, not after."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.training.config import Config
+
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+
+
+def check_memory(needs: Mapping[str, int], what: str = "training") -> None:
+    """Raise `ArgumentError` if this machine has less memory than is needed at the least.
+
+    Parameters
+    ----------
+    needs : mapping of str to int
+        Bytes, by the setting that they grow with; the message names the largest.
+    what : str
+        What needs them.
+
+    Examples
+    --------
+    >>> check_memory({"batch": 5 * 10**15, "networks.noise": 10**6})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    tinygrad_ugan.errors.ArgumentError: batch: expected a smaller one, got what takes 5 PB ...
+    """
+    total, there = sum(needs.values()), available()
+    if total <= there:
+        return
+    name = max(needs, key=needs.__getitem__)
+    given = f"what takes {_size(needs[name])} of the {_size(total)} that {what} would take"
+    raise ArgumentError(name, given, "a smaller one", f"this machine has {_size(there)}")
+
+
+def training_needs(config: Config) -> dict[str, int]:
+    """Return the bytes that training holds at once, by the setting that they grow with.
+
+    It is what cannot be avoided: parameters, gradients and the optimisers' memories, batches and
+    activations, the discriminators of the unrolled steps, samples, and tables of distances. What
+    networks of one's own take is not known, and counts as nothing.
+    """
+    networks = config.networks.build(config.data.dimension)
+    sizes_g, sizes_d = (getattr(network, "sizes", ()) for network in networks)
+    item, dimension = config.dtype.itemsize, config.data.dimension
+    row = item * (config.networks.noise + dimension)  # of noise and of data
+    activations = item * (sum(sizes_g) + sum(sizes_d))
+    unrolled = config.unroll.steps + 1
+    batches = max(unrolled if config.unroll.fresh else 1, config.update.discriminator_steps)
+    n, modes = config.evaluation_samples, _modes(config)
+    return {
+        "networks.generator": 4 * item * parameters(sizes_g),
+        "networks.discriminator": 4 * item * parameters(sizes_d),
+        "unroll.steps": item * unrolled * parameters(sizes_d),
+        "batch": config.batch * (batches * row + activations),
+        "evaluation_samples": n * (row + activations + 2 * 8 * 64),  # 64 projections
+        "data.modes": 8 * modes * (n + dimension),
+        "data.rank": 3 * 8 * dimension * getattr(config.data, "rank", 0),
+        "pictures": config.pictures * n * dimension * item,
+    }
+
+
+def parameters(sizes: Iterable[int]) -> int:
+    """Return the number of parameters of a multilayer perceptron."""
+    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
+
+
+def available() -> int:
+    """Return the bytes of memory that this process may use."""
+    limits = []
+    with suppress(AttributeError, OSError, ValueError):
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(OSError, ValueError):
+        limits.append(int(_GROUP_LIMIT.read_text()))
+    with suppress(ImportError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [] if soft == resource.RLIM_INFINITY else [soft]
+    return min(limits, default=2**63)
+
+
+def _modes(config: Config) -> int:
+    data: Any = config.data
+    return getattr(data, "side", 0) ** 2 or getattr(data, "modes", 0)
+
+
+def _size(count: int) -> str:
+    """In words; 1 MB is 10^6 bytes."""
+    power = min((len(str(count)) - 1) // 3, len(_UNITS) - 1)
+    return f"{count / 1000**power:,.3g} {_UNITS[power]}"
+
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")

@@ -1,0 +1,80 @@
+"""What training draws: batches of data and noise, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.training.config import Config
+
+if TYPE_CHECKING:
+    from tinygrad_ugan.kernels.noise import Noise
+
+
+class Draws:
+    """An endless supply of batches for training steps.
+
+    They depend on the seed and on the number of steps already drawn, on nothing else. The noise of
+    a step is drawn by the kernels, from a key that `rng` gives: several times as fast as by NumPy's
+    own method, which goes number by number.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Examples
+    --------
+    >>> draws = Draws(Config(batch=8), np.random.default_rng(0))
+    >>> [(batch.real.shape, batch.noise.shape) for batch in draws.next()]
+    [((8, 2), (8, 256))]
+    """
+
+    def __init__(self, config: Config, rng: np.random.Generator) -> None:
+        self._config = config
+        self._rng = rng
+        unrolled = config.unroll.steps + 1 if config.unroll.fresh else 1
+        self._batches = max(unrolled, config.update.discriminator_steps)
+        self._noise = _noise(self._batches * config.batch * config.networks.noise, config.dtype)
+
+    def next(self) -> Sequence[Batch]:
+        """Draw what one training step sees: see `TrainStep`."""
+        config, size = self._config, self._config.batch
+        n = self._batches * size
+        real = config.data.sample(n, self._rng, config.dtype)
+        noise = self._noise.draw(int(self._rng.integers(2**63))).reshape(n, -1)
+        if n == size:
+            return [Batch(real, noise)]
+        return [Batch(real[i : i + size], noise[i : i + size]) for i in range(0, n, size)]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the supply is: set it to draw the same again."""
+        return dict(self._rng.bit_generator.state)
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._rng.bit_generator.state = state
+
+
+def _noise(size: int, dtype: Any) -> Noise:
+    from tinygrad_ugan.kernels.noise import Noise  # LLVM takes a while to load
+    from tinygrad_ugan.kernels.target import host_target
+
+    return Noise(size, host_target(), dtype)
+
+
+def streams(config: Config) -> tuple[np.random.Generator, np.random.Generator]:
+    """Return the sources of the initial parameters and of the batches."""
+    init_rng, batch_rng = np.random.default_rng(config.seed).spawn(2)
+    return init_rng, batch_rng
+
+
+def evaluation_rng(config: Config) -> np.random.Generator:
+    """Return the source of what training is judged by, which never touches the others."""
+    return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(2,)))

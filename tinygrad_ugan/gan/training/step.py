@@ -1,0 +1,196 @@
+"""One training step.
+
+Alternating, as in the paper: the generator descends f_K, looking K discriminator steps ahead; then
+the discriminator takes ONE real step up on f. What it would have become after K steps is forgotten:
+theta_D goes to theta_D^1, never to theta_D^K (unless ``update.keep = "last"`` asks for that
+mistake).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+
+from tinygrad_ugan import unroll
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
+from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.optim import descend
+from tinygrad_ugan.tree import is_finite, norm
+
+PyTree = Any
+
+
+class State(NamedTuple):
+    """Everything that a training step changes."""
+
+    theta_g: PyTree
+    theta_d: PyTree
+    optimizer_g: PyTree
+    optimizer_d: PyTree
+    step: int
+
+
+class Objectives(NamedTuple):
+    """What a step saw: f_K before the generator's move, and f before the discriminator's first."""
+
+    generator: float
+    discriminator: float
+
+
+class TrainStep:
+    """The training step that the settings describe: ``state, objectives = step(state, batches)``.
+
+    A pure function: the state given is left as it was.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    game : SampleGame, optional
+        A game of one's own, in place of the one that the settings describe: with ``generator`` and
+        ``discriminator``, whose ``init`` draws parameters, such as `Game` between networks of
+        one's own.
+
+    Examples
+    --------
+    >>> from tinygrad_ugan.gan.training.sampler import Draws, streams
+    >>> config = Config(batch=8)
+    >>> init_rng, batch_rng = streams(config)
+    >>> step = TrainStep(config)
+    >>> state = step.init(init_rng)
+    >>> state, objectives = step(state, Draws(config, batch_rng).next())
+    >>> state.step, round(objectives.generator, 1)
+    (1, -1.4)
+    """
+
+    def __init__(self, config: Config, game: Any = None) -> None:
+        self.config = config
+        self.game: Any = config.game() if game is None else game
+        self._optimizer_g = config.generator_optimizer.build()
+        self._optimizer_d = config.discriminator_optimizer.build()
+
+    def init(self, rng: np.random.Generator) -> State:
+        """Draw the parameters, and start the optimisers."""
+        networks = self.game.generator, self.game.discriminator
+        return self.start(*(network.init(rng, self.config.dtype) for network in networks))
+
+    def start(self, theta_g: PyTree, theta_d: PyTree) -> State:
+        """Start the optimisers at parameters of one's own."""
+        memories = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
+        return State(theta_g, theta_d, *memories, step=0)
+
+    def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
+        """Take the step.
+
+        Parameters
+        ----------
+        state : State
+            Where the players are.
+        batches : sequence of Batch
+            The unrolling sees the first one, or with ``unroll.fresh`` the first K + 1; the i-th
+            step of the discriminator sees batches[i].
+
+        Returns
+        -------
+        State, Objectives
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `state` or `batches` are something else, or too few.
+        NonFiniteError
+            If an objective, a gradient or a parameter is not finite; the message names it.
+        """
+        self._check(state, batches)
+        f_K, theta_g, optimizer_g = self._move_generator(state, batches)
+        against = theta_g if self.config.update.scheme == "alternating" else state.theta_g
+        if self.config.update.keep == "last":
+            f, theta_d, optimizer_d = self._jump_ahead(state, batches)
+        else:
+            f, theta_d, optimizer_d = self._move_discriminator(against, state, batches)
+        following = State(theta_g, theta_d, optimizer_g, optimizer_d, state.step + 1)
+        if not math.isfinite(f):
+            raise NonFiniteError("f", f"{f}", "finite objectives")
+        return following, Objectives(float(f_K), float(f))
+
+    def _check(self, state: Any, batches: Any) -> None:
+        if not isinstance(state, State):
+            expected, hint = (
+                "a gan.State",
+                "step.init(rng) and step.start(theta_g, theta_d) make one",
+            )
+            raise ArgumentTypeError("state", f"a {kind_of(state)}", expected, hint)
+        if hasattr(batches, "_fields") or not isinstance(batches, Sequence):
+            hint = "a single batch is given as [batch]"
+            raise ArgumentTypeError("batches", f"a {kind_of(batches)}", "a list of batches", hint)
+        update, unrolled = self.config.update, self.config.unroll
+        needed = max(update.discriminator_steps, unrolled.steps + 1 if unrolled.fresh else 1)
+        if len(batches) < needed:
+            raise ArgumentError("batches", f"{len(batches)} of them", f"{needed} or more")
+
+    def _move_generator(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
+        f_K, gradient = unroll.value_and_grad(
+            self.game,
+            state.theta_g,
+            state.theta_d,
+            self._unrolled(batches),
+            **self.config.unroll.dynamics(),
+            method=self.config.unroll.method,
+            truncate=self.config.unroll.truncate,
+        )
+        gradient = self._clipped(gradient)
+        theta_g, memory = descend(
+            self._optimizer_g, gradient, state.optimizer_g, state.theta_g, self._scale(state)
+        )
+        check_finite("theta_g", theta_g)
+        return f_K, theta_g, memory
+
+    def _move_discriminator(
+        self, theta_g: PyTree, state: State, batches: Sequence[Batch]
+    ) -> tuple[Any, PyTree, PyTree]:
+        theta_d, memory, first = state.theta_d, state.optimizer_d, None
+        for batch in batches[: self.config.update.discriminator_steps]:
+            f, ascent = unroll.ascent(self.game, theta_g, theta_d, batch)
+            first = f if first is None else first
+            descent = self._clipped(optree.tree_map(np.negative, ascent))
+            theta_d, memory = descend(
+                self._optimizer_d, descent, memory, theta_d, self._scale(state)
+            )
+            if not is_finite(theta_d):
+                check_finite("discriminator_gradient", ascent)
+                check_finite("theta_d", theta_d)
+        return first, theta_d, memory
+
+    def _jump_ahead(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
+        """The mistake: go on from theta_D^K."""
+        dynamics = self.config.unroll.dynamics()
+        batch = self._unrolled(batches)
+        path = unroll.trajectory(self.game, state.theta_g, state.theta_d, batch, **dynamics)
+        return path.inner_values[0], path.thetas[-1], state.optimizer_d
+
+    def _unrolled(self, batches: Sequence[Batch]) -> Any:
+        unrolled = self.config.unroll
+        return list(batches[: unrolled.steps + 1]) if unrolled.fresh else batches[0]
+
+    def _scale(self, state: State) -> float:
+        return 1 - state.step / self.config.steps if self.config.decay else 1.0
+
+    def _clipped(self, gradient: PyTree) -> PyTree:
+        longest = self.config.clip
+        if longest is None or (length := norm(gradient)) <= longest:
+            return gradient
+        return optree.tree_map(lambda g: (longest / length) * g, gradient)
+
+
+def check_finite(name: str, tree: PyTree) -> None:
+    """Raise `NonFiniteError` naming the first leaf that holds a NaN or an infinity."""
+    if is_finite(tree):
+        return
+    for accessor in optree.tree_accessors(tree):
+        if not np.isfinite(accessor(tree)).all():
+            raise NonFiniteError(accessor.codify(name), "a NaN or infinity", "finite numbers")
