@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +37,8 @@ from tinygrad_ugan.unroll import METHODS
 # with nothing but zeros and infinities. What is too large for this machine, `memory` knows.
 STEPS, UNROLLED, SAMPLES, MODES, THREADS = 10**10, 10_000, 10**8, 100_000, 1_024
 SEED = 2**63 - 1
+
+OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "momentum": optim.Momentum, "adam": optim.Adam}
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Networks(Settings):
 class Optimizer(Settings):
     """How one player moves."""
 
-    method: str = choice("adam", ("sgd", "momentum", "adam"))
+    method: str = choice("adam", OPTIMIZERS)
     """sgd, momentum or adam."""
     lr: float = positive(1e-4, most=1e300)
     """Step size."""
@@ -196,11 +198,13 @@ class Optimizer(Settings):
 
     def build(self) -> optim.Optimizer:
         """Return the optimiser."""
-        if self.method == "sgd":
-            return optim.SGD(self.lr)
-        if self.method == "momentum":
-            return optim.Momentum(self.lr, self.momentum)
-        return optim.Adam(self.lr, self.beta1, self.beta2, self.eps)
+        kind = OPTIMIZERS[self.method]
+        return kind(**{each.name: getattr(self, each.name) for each in fields(kind)})
+
+    def ascent(self, steps: int) -> dict[str, Any]:
+    """Return the arguments of `unroll.value_and_grad` for that many steps of ascent."""
+        how = {"lr": self.lr} if self.method == "sgd" else {"optimizer": self.build()}
+        return {"steps": steps, **how}
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,7 @@ class Unroll(Settings):
     """K, the number of unrolled discriminator steps; 0 is the ordinary GAN."""
     lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
-    optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
+    optimizer: str = choice("sgd", OPTIMIZERS)
     """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
     momentum: float = fraction(0.9)
     """What momentum keeps of its velocity."""
@@ -235,10 +239,9 @@ class Unroll(Settings):
 
     def dynamics(self) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that say how the discriminator moves."""
-        if self.optimizer == "sgd":
-            return {"steps": self.steps, "lr": self.lr}
-        moves = Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2)
-        return {"steps": self.steps, "optimizer": moves.build()}
+        return Optimizer(
+            self.optimizer, self.lr, self.momentum, self.beta1, self.beta2
+        ).ascent(self.steps)
 
 
 @dataclass(frozen=True)
