@@ -202,7 +202,7 @@ class Optimizer(Settings):
         return kind(**{each.name: getattr(self, each.name) for each in fields(kind)})
 
     def ascent(self, steps: int) -> dict[str, Any]:
-    """Return the arguments of `unroll.value_and_grad` for that many steps of ascent."""
+        """Return the arguments of `unroll.value_and_grad` for that many steps of ascent."""
         how = {"lr": self.lr} if self.method == "sgd" else {"optimizer": self.build()}
         return {"steps": steps, **how}
 
@@ -239,9 +239,9 @@ class Unroll(Settings):
 
     def dynamics(self) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that say how the discriminator moves."""
-        return Optimizer(
-            self.optimizer, self.lr, self.momentum, self.beta1, self.beta2
-        ).ascent(self.steps)
+        return Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2).ascent(
+            self.steps
+        )
 
 
 @dataclass(frozen=True)
