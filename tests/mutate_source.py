@@ -258,14 +258,14 @@ class Mutation:
 
 def _survey(items: list[pytest.Item]) -> tuple[list[set[Place]], list[float]]:
     """Run every test; return the functions that each enters, and how long it takes."""
-    from tinygrad_ugan.kernels import objects, plain, threads
+    from tinygrad_ugan.kernels import jit_cache, plain, threads
 
     inside = str(PACKAGE)
     entered, seconds = [], []
     for item in items:
         for kept in (threads._runner, plain._introduce_helpers):
             kept.cache_clear()
-        objects._addresses.clear()  # what emits a kernel is entered by all who need the kernel
+        jit_cache._addresses.clear()  # what emits a kernel is entered by all who need the kernel
         found: set[types.CodeType] = set()
 
         def look(frame: types.FrameType, event: str, _: object, found: set = found) -> None:
@@ -389,9 +389,9 @@ def _forked(work: Callable[[], bytes]) -> bytes:
 
 def _cache_by_content(folder: Path) -> None:
     """Keep compiled kernels under the hash of their LLVM code instead of that of the package."""
-    from tinygrad_ugan.kernels import objects
+    from tinygrad_ugan.kernels import jit_cache
 
-    compile_module, load_really = objects.compile_module, objects._load
+    compile_module, load_really = jit_cache.compile_module, jit_cache._load
 
     def compile_once(module: Any, target: Any) -> bytes:
         digest = hashlib.sha256(f"{target}{module}".encode()).hexdigest()
@@ -403,18 +403,18 @@ def _cache_by_content(folder: Path) -> None:
         return path.read_bytes()
 
     def load(name: str, target: Any, build: Callable[[], Any]) -> int:
-        if "test_objects" in os.environ["PYTEST_CURRENT_TEST"]:  # the tests of the cache itself
+        if "test_jit_cache" in os.environ["PYTEST_CURRENT_TEST"]:  # the tests of the cache itself
             return load_really(name, target, build)
-        code = objects.compile_module(build(), target)
-        engine = objects.llvm.create_mcjit_compiler(
-            objects.llvm.parse_assembly(""), objects._machine(target)
+        code = jit_cache.compile_module(build(), target)
+        engine = jit_cache.llvm.create_mcjit_compiler(
+            jit_cache.llvm.parse_assembly(""), jit_cache._machine(target)
         )
-        objects._engines.append(engine)
-        engine.add_object_file(objects.llvm.ObjectFileRef.from_data(code))
+        jit_cache._engines.append(engine)
+        engine.add_object_file(jit_cache.llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         return engine.get_function_address(name)
 
-    objects.compile_module, objects._load = compile_once, load
+    jit_cache.compile_module, jit_cache._load = compile_once, load
 
 
 def main() -> int:
@@ -435,7 +435,7 @@ def main() -> int:
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
     tests = given.tests or [str(ROOT / "tests" / room) for room in given.rooms]
     with tempfile.TemporaryDirectory() as folder:
-        is_cached = not any(room.endswith("objects.py") for room in given.rooms)
+        is_cached = not any(room.endswith("jit_cache.py") for room in given.rooms)
         plugin = Mutation(every, given.jobs, Path(folder) if is_cached else None)
         options = [
             "-p",

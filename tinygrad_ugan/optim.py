@@ -21,7 +21,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.stated import stated, states
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.idle import Recent
+    from tinygrad_ugan.kernels.program_cache import Recent
 
 PyTree = Any
 
@@ -277,14 +277,14 @@ def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
 @functools.cache
 def _recent() -> Recent | None:
     """The programs that were used last; None where there are no kernels."""
-    from tinygrad_ugan.kernels.idle import Recent
+    from tinygrad_ugan.kernels.program_cache import Recent
     from tinygrad_ugan.kernels.target import PLAIN, host_target
 
     return None if host_target() == PLAIN else Recent(limit=256 * 2**20, most=32)
 
 
 def _make_program(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
-    from tinygrad_ugan.kernels.descent import AdamDescent
+    from tinygrad_ugan.kernels.adam import AdamDescent
     from tinygrad_ugan.kernels.target import host_target
 
     recent = _recent()

@@ -7,7 +7,7 @@ import tinygrad_ugan.nn.activations as engine
 from tests.kernels.emitted import TARGETS, Elementwise
 from tinygrad_ugan.autodiff import jvp
 from tinygrad_ugan.kernels.activations import ACTIVATIONS, LEAKY_SLOPE
-from tinygrad_ugan.kernels.statements import layers
+from tinygrad_ugan.kernels.reference import layers
 
 Z = np.concatenate([np.linspace(-30, 30, 601), np.linspace(-1, 1, 403), [0.0, 1e-30, -1e-30]])
 TANGENT = np.random.default_rng(0).normal(size=Z.size)

@@ -17,7 +17,7 @@ SETTINGS = {
         fake=33,
         steps=0,
     ),
-    "lone": Setting(
+    "one_hidden_forward": Setting(
         gan.Game(nn.MLP((2, 3, 2)), nn.MLP((2, 9, 1)), loss="least_squares"),
         real=8,
         fake=130,

@@ -1,6 +1,6 @@
 """No sweep reads or writes behind its memory or the caller's arrays: the next page is forbidden.
 
-What lies between the arrays of a program is watched kernel by kernel, in `test_statements`.
+What lies between the arrays of a program is watched kernel by kernel, in `test_reference`.
 """
 
 import ctypes

@@ -17,20 +17,20 @@ import tinygrad_ugan as ug
 from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import Setting, flat
 from tests.kernels.test_bounds import guard, guarded
-from tests.kernels.test_pairs import formulas
+from tests.kernels.test_pairwise_l1 import formulas
 from tests.oracles import relative_error
 from tinygrad_ugan import gan, nn, optim
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
-from tinygrad_ugan.kernels import pairs
+from tinygrad_ugan.kernels import pairwise_l1
+from tinygrad_ugan.kernels.adam import AdamDescent
 from tinygrad_ugan.kernels.ascent_program import AscentProgram
-from tinygrad_ugan.kernels.descent import AdamDescent
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.noise import Noise
-from tinygrad_ugan.kernels.passes import Passes, Problem
+from tinygrad_ugan.kernels.network_programs import Passes, Problem
+from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.kernels.philox import Noise
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
-from tinygrad_ugan.kernels.which import Which
-from tinygrad_ugan.nn import fused
+from tinygrad_ugan.nn import network_primitive
 
 PACKAGE = Path(ug.__file__).parent
 ALL_TARGETS = {**TARGETS, "plain": PLAIN}
@@ -102,7 +102,7 @@ def noise(target):
 
 def differences(target):
     p, v = np.random.default_rng(0).standard_normal((2, 2, 3, 5))
-    return lambda v, p: [pairs.signed_differences(v, p)], [v, p]
+    return lambda v, p: [pairwise_l1.signed_differences(v, p)], [v, p]
 
 
 def sums(target):
@@ -110,7 +110,7 @@ def sums(target):
     g, p = rng.standard_normal((3, 5, 5)), rng.standard_normal((2, 3, 5))
 
     def run(g, p):
-        found = pairs.signed_sums(g, p)
+        found = pairwise_l1.signed_sums(g, p)
         if p.shape != (2, 3, 5):  # the points may have any number of coordinates
             np.testing.assert_allclose(found, formulas(p, g, p)[1], atol=1e-13)
             raise ArgumentError("p", "another number of coordinates", "2, for the test")
@@ -122,11 +122,11 @@ def sums(target):
 ENTRIES = {
     "kernels.sweep_program:SweepProgram.run": sweep,
     "kernels.ascent_program:AscentProgram.ascent": ascent,
-    "kernels.passes:Runner.__call__": passes,
-    "kernels.descent:AdamDescent.step": descent,
-    "kernels.noise:Noise.draw": noise,
-    "kernels.pairs:signed_differences": differences,
-    "kernels.pairs:signed_sums": sums,
+    "kernels.network_programs:Runner.__call__": passes,
+    "kernels.adam:AdamDescent.step": descent,
+    "kernels.philox:Noise.draw": noise,
+    "kernels.pairwise_l1:signed_differences": differences,
+    "kernels.pairwise_l1:signed_sums": sums,
 }
 
 
@@ -170,8 +170,8 @@ def test_every_entry_is_attacked():
 
 
 def test_numba_compiles_for_few():
-    assert uses("jitted") == {"kernels.pairs:_compiled", "kernels.plain:compiled"}
-    assert uses("_compiled") == {"kernels.pairs:_added", "bench.peak:MultiplyAdds.__init__"}
+    assert uses("jitted") == {"kernels.pairwise_l1:_compiled", "kernels.plain:compiled"}
+    assert uses("_compiled") == {"kernels.pairwise_l1:_added", "bench.peak:MultiplyAdds.__init__"}
     found = {f for f in uses("compiled") if not f.startswith("bench.libraries")}
     assert found == {"kernels.plain:Kernel.__init__"}
 
@@ -179,7 +179,7 @@ def test_numba_compiles_for_few():
 def test_machine_code_comes_from_a_few_places():
     assert uses("get_function_address", "CFUNCTYPE", "njit", "cfunc") == {
         "bench.peak:_compiled",  # a loop that takes a number, and no array
-        "kernels.objects:_load",  # kernels, run by programs alone
+        "kernels.jit_cache:_load",  # kernels, run by programs alone
         "kernels.plain:jitted",
     }
 
@@ -196,7 +196,7 @@ def test_the_addresses_of_arrays_are_taken_in_one_place():
         "kernels.program:Executable._numbers",
         "kernels.program:Executable._point_to",
         "kernels.program:aligned",
-        "kernels.shelf:_Loan.__init__",
+        "kernels.buffer_pool:_Loan.__init__",
         "kernels.threads:Pool.__init__",
     }
 
@@ -346,7 +346,7 @@ def network():
     def layers(x, *theta):
         return mlp([{"w": w, "b": b} for w, b in zip(theta[::2], theta[1::2], strict=True)], x)
 
-    return by(layers), by(lambda *p: fused.compose(mlp, *p)), [x, *theta]
+    return by(layers), by(lambda *p: network_primitive.compose(mlp, *p)), [x, *theta]
 
 
 def gradient():
@@ -385,7 +385,7 @@ PUBLIC = (descend, network, gradient, inner_gradient)
 def attack_public():
     """Hand in each array in another way."""
     guard()
-    fused.SMALLEST = 0
+    network_primitive.SMALLEST = 0
     for make in PUBLIC:
         run, by_numpy, arrays = make()
         arrays = [guarded(x) for x in arrays]

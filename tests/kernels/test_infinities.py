@@ -15,20 +15,20 @@ import pytest
 import tinygrad_ugan as ug
 from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import Setting, flat
-from tests.nn.test_fused import make_case
+from tests.nn.test_network_primitive import make_case
 from tinygrad_ugan import gan, nn
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.passes import Passes, Problem
+from tinygrad_ugan.kernels.network_programs import Passes, Problem
+from tinygrad_ugan.kernels.pass_mask import Which
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
-from tinygrad_ugan.kernels.which import Which
-from tinygrad_ugan.nn import fused
-from tinygrad_ugan.nn.fused import compose
+from tinygrad_ugan.nn import network_primitive
+from tinygrad_ugan.nn.network_primitive import compose
 
 ALL_TARGETS = {**TARGETS, "plain": PLAIN}
 LARGE = {np.float32: 1e36, np.float64: 1e306}  # no sum of a few overflows, but every product does
-SIZES = [(3, 17, 9, 2), (2, 5, 1), (20, 33, 40), (3, 2)]  # thin, lone, wide, and of one layer
+SIZES = [(3, 17, 9, 2), (2, 5, 1), (20, 33, 40), (3, 2)]  # narrow, one hidden layer, wide, linear
 BOTH = Which(x=True, theta=True)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 @pytest.fixture(autouse=True, scope="module")
 def always():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fused, "SMALLEST", 0)
+        patch.setattr(network_primitive, "SMALLEST", 0)
         yield
 
 

@@ -20,7 +20,7 @@ import pytest
 import tinygrad_ugan as ug
 from tests.kernels.test_executor import soon
 from tinygrad_ugan import gan, nn, optim
-from tinygrad_ugan.kernels import pairs, threads
+from tinygrad_ugan.kernels import pairwise_l1, threads
 from tinygrad_ugan.kernels.program import Executable
 
 PACKAGE = str(Path(ug.__file__).parent)
@@ -193,8 +193,8 @@ def by_forks():
 def compile_pairs():
     """What numba does at the first call."""
     points = np.ones((2, 1, 3))
-    pairs._compiled.cache_clear()
-    pairs.signed_differences(points, points)
+    pairwise_l1._compiled.cache_clear()
+    pairwise_l1.signed_differences(points, points)
 
 
 def fork_child(work, expected, compiles):
@@ -218,7 +218,7 @@ def run(code):
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-@pytest.mark.parametrize("where", ["", "/kernels/threads.py", "/kernels/shelf.py"])
+@pytest.mark.parametrize("where", ["", "/kernels/threads.py", "/kernels/buffer_pool.py"])
 def test_interrupts_at_any_line(where):
     run(f"at_every_kind_of_line(PACKAGE + {where!r})")
 
@@ -245,8 +245,8 @@ def test_locks_and_threads_are_made_where_forks_are_thought_of():
         or f"os.{name}(" in text
     }  # fmt: skip
     assert found == {
-        "kernels/forks.py: RLock",
-        "kernels/forks.py: register_at_fork",
+        "kernels/fork_safety.py: RLock",
+        "kernels/fork_safety.py: register_at_fork",
         "gan/runs/locks.py: register_at_fork",  # locks on the disk, for the parent alone
         "kernels/threads.py: Thread",
         "bench/peak.py: ThreadPoolExecutor",

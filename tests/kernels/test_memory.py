@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tinygrad_ugan import gan, nn, optim
-from tinygrad_ugan.nn import fused as networks
+from tinygrad_ugan.nn import network_primitive as networks
 from tinygrad_ugan.unroll import fused as sweeps
 
 MB = 2**20

@@ -28,7 +28,7 @@ ODD = Setting(
     fake=133,
     steps=3,
 )
-# One hidden layer between a thin input and one output: `lone` knows how.
+# One hidden layer between a thin input and one output: `one_hidden_forward` knows how.
 LONE = Setting(
     gan.Game(nn.MLP((3, 6, 2)), nn.MLP((2, 21, 1), "sigmoid"), loss="nonsaturating"),
     real=19,
@@ -58,7 +58,7 @@ def test_float64_is_the_adjoint_recursion(target, setting):
 
 
 @each_target
-@pytest.mark.parametrize("setting", [ODD, LONE], ids=["odd", "lone"])
+@pytest.mark.parametrize("setting", [ODD, LONE], ids=["odd", "one_hidden_forward"])
 def test_fresh_batches_and_all_parts(target, setting, monkeypatch):
     theta_g, theta_d, _ = setting.inputs()
     batches = [setting._replace(seed=seed).inputs()[2] for seed in range(setting.steps + 1)]

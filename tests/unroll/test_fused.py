@@ -14,7 +14,7 @@ from hypothesis import given
 import tinygrad_ugan as ug
 from tinygrad_ugan.check import strategies
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
-from tinygrad_ugan.kernels import ascent_program, objects, sweep_program, target, threads
+from tinygrad_ugan.kernels import ascent_program, jit_cache, sweep_program, target, threads
 from tinygrad_ugan.optim import SGD, Adam, Momentum
 from tinygrad_ugan.unroll import fused, terms
 from tinygrad_ugan.unroll.fused import _moves
@@ -358,11 +358,11 @@ def fresh_threads(monkeypatch):
 
 @pytest.mark.usefixtures("fresh_threads")
 def test_after_a_warmup_nothing_is_left_to_compile(monkeypatch, rng):
-    monkeypatch.setattr(objects, "_addresses", {})
-    monkeypatch.setattr(objects, "_cached", lambda name, target: None)
-    monkeypatch.setattr(objects, "_keep", lambda name, target, code: code)
+    monkeypatch.setattr(jit_cache, "_addresses", {})
+    monkeypatch.setattr(jit_cache, "_cached", lambda name, target: None)
+    monkeypatch.setattr(jit_cache, "_keep", lambda name, target, code: code)
     ug.warmup("elu")
-    monkeypatch.setattr(objects, "compile_module", None)
+    monkeypatch.setattr(jit_cache, "compile_module", None)
     sizes = itertools.product((np.float32, np.float64), ((5,), (70, 6, 9)), (1, 2, 3, 4, 16))
     for dtype, hidden, data in sizes:
         networks = [

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_ugan.kernels import forks
+from tinygrad_ugan.kernels import fork_safety
 
 
 class Vectors(NamedTuple):
@@ -60,7 +60,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
-forks.in_child(_pool.cache_clear)
+fork_safety.in_child(_pool.cache_clear)
 
 
 def host_vectors() -> Vectors:

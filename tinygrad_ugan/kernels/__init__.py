@@ -2,20 +2,26 @@
 
 From below:
 
-- `target` is the machine, `emitter` writes a kernel for it in LLVM IR, `objects` turns that into
-  machine code and keeps it on disk, `kernel` gives it a name and arguments;
-- `vecmath` and `activations` are elementary functions of vectors, `strips` sums over rows;
-  `products`, `rows`, `lone`, `moving`, `losses`, `parameters` and `randoms` are the kernels;
-- `executor` runs programs of kernel calls, `threads` help it, `program` is how one is written;
-- `network` is a network in a program, `network_pass` its passes, and `rates` their derivatives as
-  all of it moves; `passes` are programs of one pass each, and `sweep_program` is the whole unrolled
-  gradient, made of phases over rows and over parameters (`sweep_rows`, `sweep_parameters`);
-  `ascent_program` is the discriminator's own gradient;
-- `noise` draws normal numbers, `shelf` keeps memory and `idle` programs to be used again.
+- `target` describes the machine, `emitter` writes a kernel for it in LLVM IR, `jit_cache` compiles
+  that to machine code and keeps it on disk, `kernel` binds its name and arguments;
+- `vecmath` and `activations` are elementary functions of vectors, `row_quads` handles four rows at
+  a time; the kernels are `products` (matrix products), `narrow` (layers with few inputs or
+  outputs), `one_hidden_layer`, `losses`, `parameters` (optimiser steps, copies) and `philox`
+  (normal random numbers);
+- `program` builds a table of kernel calls, `executor` runs it, `threads` share the work, and
+  `addresses` checks every array before compiled code sees its address;
+- `network` lays a network out in a program, `network_pass` writes its forward and backward pass,
+  `tangents` their derivative along a direction of all inputs (JVP); `network_programs` are programs
+  of one pass each, `adam` is one optimiser step;
+- `sweep` describes an unrolled gradient, `sweep_program` runs all of it as one program, made of
+  phases over rows (`sweep_rows`) and over parameters (`sweep_parameters`) on arrays laid out in
+  `sweep_memory`; `ascent_program` is the discriminator's own gradient;
+- `buffer_pool` and `program_cache` keep memory and programs for reuse, `fork_safety` makes locks
+  and threads survive a fork.
 
-What every kernel does stands in `statements`, in plain NumPy. Where a machine has none of the
-vector instructions that kernels are emitted for, `plain` runs these in their place, compiled by
-numba.
+`reference` specifies every kernel in plain NumPy. On a machine without any of the supported vector
+instruction sets, `plain` runs these functions instead, compiled by numba; `pairwise_l1` is compiled
+by numba everywhere.
 
-Nothing is loaded before it is used: LLVM takes a while.
+Nothing is loaded before it is used: importing LLVM takes a while.
 """

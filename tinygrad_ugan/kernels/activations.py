@@ -1,4 +1,4 @@
-"""Activation functions in kernels; `tinygrad_ugan.kernels.statements.layers` says what they are.
+"""Activation functions in kernels; `tinygrad_ugan.kernels.reference.layers` says what they are.
 
 A backward pass keeps the output ``h = act(z)`` and not z, so the derivatives are functions of h:
 the slope ``act'(z)``, and the bend ``act''(z) Rz``, where the pass is differentiated itself along a

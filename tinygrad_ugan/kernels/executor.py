@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from llvmlite import ir
 
-from tinygrad_ugan.kernels import objects
+from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.emitter import I64, Emitter, Value
 from tinygrad_ugan.kernels.kernel import MOST_ARGUMENTS
 from tinygrad_ugan.kernels.target import Target
@@ -47,12 +47,12 @@ def runner(target: Target) -> int:
     With job 0 it runs alone, and so it does while another thread has the job. Who has it is decided
     here, and not in Python, where an interrupt could come between taking it and giving it back.
     """
-    return objects.load_function("run", target, lambda: _emit_run(target))
+    return jit_cache.load_function("run", target, lambda: _emit_run(target))
 
 
 def server(target: Target) -> int:
     """The address of ``serve(job)``: help with whatever the job holds, until nothing comes."""
-    return objects.load_function("serve", target, lambda: _emit_serve(target))
+    return jit_cache.load_function("serve", target, lambda: _emit_serve(target))
 
 
 def _emit_run(target: Target) -> ir.Module:

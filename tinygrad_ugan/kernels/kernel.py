@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_ugan.kernels import objects
+from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.emitter import Emitter, Value
 from tinygrad_ugan.kernels.target import PLAIN, Target
 
@@ -44,7 +44,7 @@ def load(
 
         return plain.load(emit, tuple(parameters(emit).items()), statics, np.dtype(dtype))
     name = "_".join(map(str, (emit.__name__, *statics, np.dtype(dtype), target.name)))
-    return objects.load_function(
+    return jit_cache.load_function(
         name, target, functools.partial(_build, name, emit, statics, target, dtype)
     )
 

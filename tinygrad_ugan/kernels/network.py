@@ -9,8 +9,8 @@ import itertools
 from dataclasses import dataclass, replace
 
 from tinygrad_ugan.kernels import parameters
+from tinygrad_ugan.kernels.narrow import NARROW
 from tinygrad_ugan.kernels.program import CHUNK, FIRST_ROW, Array, Blocks, Place, Program
-from tinygrad_ugan.kernels.rows import THIN
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Network:
         return len(self.sizes) - 1
 
     @property
-    def narrow(self) -> bool:
-        """Whether the output is thin: the last layer's weights are then kept as rows."""
-        return self.sizes[-1] <= THIN
+    def has_narrow_output(self) -> bool:
+        """Whether the output is narrow: the last layer's weights are then stored transposed."""
+        return self.sizes[-1] <= NARROW
 
-    def is_thin(self, l: int) -> bool:
-        """Whether layer l (from 1) has a thin input, and products by its weights are row by row."""
-        return l == 1 and self.sizes[0] <= THIN and not self.is_rows(l)
+    def has_narrow_input(self, l: int) -> bool:
+        """Whether layer l (from 1) has so few inputs that the kernels of `narrow` take it."""
+        return l == 1 and self.sizes[0] <= NARROW and not self.is_transposed(l)
 
-    def is_rows(self, l: int) -> bool:
-        """Whether the weights of layer l are kept as rows, one for each output."""
-        return l == self.depth and self.narrow
+    def is_transposed(self, l: int) -> bool:
+        """Whether the weights of layer l are stored transposed, one row for each output."""
+        return l == self.depth and self.has_narrow_output
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -48,12 +48,12 @@ class Network:
     def shape(self, l: int) -> tuple[int, int]:
         """The shape in which the weights of layer l are kept."""
         n_in, n_out = self.sizes[l - 1 : l + 1]
-        return (n_out, n_in) if self.is_rows(l) else (n_in, n_out)
+        return (n_out, n_in) if self.is_transposed(l) else (n_in, n_out)
 
     @property
-    def is_lone(self) -> bool:
-        """Whether there is one hidden layer, and the kernels of `lone` know the network."""
-        return self.depth == 2 and self.is_thin(1) and self.sizes[-1] == 1
+    def has_one_hidden_layer(self) -> bool:
+        """Whether the fused kernels of `one_hidden_layer` apply."""
+        return self.depth == 2 and self.has_narrow_input(1) and self.sizes[-1] == 1
 
     @property
     def block_rows(self) -> int:
@@ -67,7 +67,7 @@ class Network:
 
     def needs_transpose(self, l: int) -> bool:
         """Whether pulling back through layer l is a matrix product."""
-        return not self.is_rows(l) and not self.is_thin(l)
+        return not self.is_transposed(l) and not self.has_narrow_input(l)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def copy_in(
     one = program.constant(1.0)
     for l in range(1, network.depth + 1):
         (n_in, n_out), w, b = network.sizes[l - 1 : l + 1], theta.w[l - 1], theta.b[l - 1]
-        if network.is_rows(l):
+        if network.is_transposed(l):
             program.section(alone(n_in, chunks))
             program.call(
                 parameters.copy_in_transposed, source=slots[2 * l - 2], out=w, ldo=w.ld, n=n_out

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinygrad_ugan.kernels import lone, products, rows
+from tinygrad_ugan.kernels import narrow, one_hidden_layer, products
 from tinygrad_ugan.kernels.network import Network, Weights, padded, tall, unwanted
 from tinygrad_ugan.kernels.program import CHUNK, Array, Program
 
@@ -51,7 +51,7 @@ class Pass:
 
     def hidden(self, theta: Weights) -> None:
         """h_1 ... h_{L-1}; or nothing, where `output` does it all."""
-        if self.network.is_lone:
+        if self.network.has_one_hidden_layer:
             return
         for l in range(1, self.network.depth):
             self._layer(l, theta, self.h[l], self._act)
@@ -59,31 +59,31 @@ class Pass:
     def output(self, theta: Weights, y: Array) -> None:
         """The output, after the hidden layers."""
         L = self.network.depth
-        if self.network.is_lone:
-            self._lone_output(theta, y)
+        if self.network.has_one_hidden_layer:
+            self._one_hidden_forward(theta, y)
             return
-        if not self.network.narrow:
+        if not self.network.has_narrow_output:
             self._layer(L, theta, y, "identity")
             return
         a, w = self.h[L - 1], theta.w[L - 1]
         self.program.call(
-            rows.dots, self.network.sizes[-1], a=a, lda=a.ld, wt=w, ldw=w.ld, bias=theta.b[L - 1],
-            out=y, ldo=y.ld, n=padded(self.program, a),
+            narrow.narrow_output, self.network.sizes[-1], a=a, lda=a.ld, wt=w, ldw=w.ld,
+            bias=theta.b[L - 1], out=y, ldo=y.ld, n=padded(self.program, a),
         )  # fmt: skip
 
-    def _lone_output(self, theta: Weights, y: Array) -> None:
+    def _one_hidden_forward(self, theta: Weights, y: Array) -> None:
         (x, h), (w, w2), (b, b2) = self.h, theta.w, theta.b
         self.program.call(
-            lone.lone, self._act, x.columns, x=x, ldx=x.ld, w=w, ldw=w.ld, bias=b, w2=w2,
-            bias2=b2, h=h, ldh=h.ld, s=y, lds=y.ld, n=padded(self.program, h),
+            one_hidden_layer.one_hidden_forward, self._act, x.columns, x=x, ldx=x.ld, w=w, ldw=w.ld,
+            bias=b, w2=w2, bias2=b2, h=h, ldh=h.ld, s=y, lds=y.ld, n=padded(self.program, h),
         )  # fmt: skip
 
     def _layer(self, l: int, theta: Weights, out: Array, activation: str) -> None:
         a, w, b = self.h[l - 1], theta.w[l - 1], theta.b[l - 1]
         n = padded(self.program, w)
-        if self.network.is_thin(l):
+        if self.network.has_narrow_input(l):
             self.program.call(
-                rows.thin, activation, a.columns, x=a, ldx=a.ld, w=w, ldw=w.ld, bias=b,
+                narrow.narrow_input, activation, a.columns, x=a, ldx=a.ld, w=w, ldw=w.ld, bias=b,
                 out=out, ldo=out.ld, n=n,
             )  # fmt: skip
         else:
@@ -97,16 +97,16 @@ class Pass:
     ) -> None:
         """Gradients, added to `grad`, from the cotangent of the output; d_0 too if asked for."""
         L = self.network.depth
-        if self.network.is_lone and grad and not to_input:
-            self._lone_backward(theta, y_bar, grad)
+        if self.network.has_one_hidden_layer and grad and not to_input:
+            self._one_hidden_backward(theta, y_bar, grad)
             return
-        if self.network.narrow:
+        if self.network.has_narrow_output:
             a, w = self.h[L - 1], theta.w[L - 1]
             sink = grad or unwanted(self.program, self.network)
             self.program.call(
-                rows.top, self._below(L), self.network.sizes[-1], h=a, ldh=a.ld, wt=w, ldw=w.ld,
-                ds=y_bar, lds=y_bar.ld, d=self.d[L - 1], dwt=sink.w[L - 1], db=sink.b[L - 1],
-                n=padded(self.program, a),
+                narrow.output_backward, self._below(L), self.network.sizes[-1], h=a, ldh=a.ld, wt=w,
+                ldw=w.ld, ds=y_bar, lds=y_bar.ld, d=self.d[L - 1], dwt=sink.w[L - 1],
+                db=sink.b[L - 1], n=padded(self.program, a),
             )  # fmt: skip
         else:
             self._gradient(L, y_bar, grad)
@@ -115,12 +115,12 @@ class Pass:
             self._gradient(l, self.d[l], grad)
             self._pull_back(l, theta, self.d[l], to_input=to_input)
 
-    def _lone_backward(self, theta: Weights, y_bar: Array, grad: Weights) -> None:
+    def _one_hidden_backward(self, theta: Weights, y_bar: Array, grad: Weights) -> None:
         (x, h), (dw, dw2), (db, db2) = self.h, grad.w, grad.b
         self.program.call(
-            lone.lone_backward, self._act, x.columns, x=x, ldx=x.ld, h=h, ldh=h.ld,
-            w2=theta.w[1], ds=y_bar, lds=y_bar.ld, dw=dw, ldw=dw.ld, db=db, dw2=dw2, db2=db2,
-            n=padded(self.program, h),
+            one_hidden_layer.one_hidden_backward, self._act, x.columns, x=x, ldx=x.ld, h=h,
+            ldh=h.ld, w2=theta.w[1], ds=y_bar, lds=y_bar.ld, dw=dw, ldw=dw.ld, db=db, dw2=dw2,
+            db2=db2, n=padded(self.program, h),
         )  # fmt: skip
 
     def _gradient(self, l: int, d: Array, grad: Weights | None) -> None:
@@ -129,9 +129,9 @@ class Pass:
             return
         a, dw, db = self.h[l - 1], grad.w[l - 1], grad.b[l - 1]
         n = padded(self.program, dw)
-        if self.network.is_thin(l):
+        if self.network.has_narrow_input(l):
             self.program.call(
-                rows.thin_accumulate, a.columns, x=a, ldx=a.ld, d=d, ldd=d.ld,
+                narrow.narrow_input_accumulate, a.columns, x=a, ldx=a.ld, d=d, ldd=d.ld,
                 dw=dw, db=db, ldo=dw.ld, n=n,
             )  # fmt: skip
         else:
@@ -159,7 +159,7 @@ class Pass:
         nothing = self.program.vector(out.ld)
         if wt is None:
             self.program.call(
-                rows.dots, w.rows, a=d, lda=d.ld, wt=w, ldw=w.ld, bias=nothing,
+                narrow.narrow_output, w.rows, a=d, lda=d.ld, wt=w, ldw=w.ld, bias=nothing,
                 out=out, ldo=out.ld, n=padded(self.program, d),
             )  # fmt: skip
         else:
@@ -173,16 +173,16 @@ class Pass:
 
         Or nothing, where `logit_tangent` does it all.
         """
-        if self.network.is_lone:
+        if self.network.has_one_hidden_layer:
             return
         for l in range(1, self.network.depth):
             a, h, out = self.h[l - 1], self.h[l], self.Rh[l]
             w, Rw, Rb = theta.w[l - 1], v.w[l - 1], v.b[l - 1]
             n = padded(self.program, w)
-            if self.network.is_thin(l):
+            if self.network.has_narrow_input(l):
                 self.program.call(
-                    rows.thin_and_tangent, self._act, a.columns, x=a, ldx=a.ld, w=w, Rw=Rw,
-                    ldw=w.ld, bias=theta.b[0], Rbias=Rb, out=h, Rout=out, ldo=h.ld, n=n,
+                    narrow.narrow_input_and_tangent, self._act, a.columns, x=a, ldx=a.ld, w=w,
+                    Rw=Rw, ldw=w.ld, bias=theta.b[0], Rbias=Rb, out=h, Rout=out, ldo=h.ld, n=n,
                 )  # fmt: skip
             else:
                 self.program.call(
@@ -194,21 +194,22 @@ class Pass:
     def logit_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
         """The derivative of the only output."""
         L = self.network.depth
-        if self.network.is_lone:
-            self._lone_tangent(theta, v, Rs)
+        if self.network.has_one_hidden_layer:
+            self._one_hidden_forward_tangent(theta, v, Rs)
             return
         a, w = self.h[L - 1], theta.w[L - 1]
         self.program.call(
-            rows.dots_tangent, 1, L > 1, a=a, Ra=self.Rh[L - 1], lda=a.ld, wt=w, Rwt=v.w[L - 1],
-            ldw=w.ld, Rbias=v.b[L - 1], Rout=Rs, ldo=Rs.ld, n=padded(self.program, a),
+            narrow.narrow_output_tangent, 1, L > 1, a=a, Ra=self.Rh[L - 1], lda=a.ld, wt=w,
+            Rwt=v.w[L - 1], ldw=w.ld, Rbias=v.b[L - 1], Rout=Rs, ldo=Rs.ld,
+            n=padded(self.program, a),
         )  # fmt: skip
 
-    def _lone_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
+    def _one_hidden_forward_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
         (x, h), (w, w2), (Rw, Rw2), (Rb, Rb2) = self.h, theta.w, v.w, v.b
         self.program.call(
-            lone.lone_tangent, self._act, x.columns, x=x, ldx=x.ld, w=w, Rw=Rw, ldw=w.ld,
-            bias=theta.b[0], Rbias=Rb, w2=w2, Rw2=Rw2, Rbias2=Rb2, h=h, Rh=self.Rh[1], ldh=h.ld,
-            Rs=Rs, n=padded(self.program, h),
+            one_hidden_layer.one_hidden_forward_tangent, self._act, x.columns, x=x, ldx=x.ld, w=w,
+            Rw=Rw, ldw=w.ld, bias=theta.b[0], Rbias=Rb, w2=w2, Rw2=Rw2, Rbias2=Rb2, h=h,
+            Rh=self.Rh[1], ldh=h.ld, Rs=Rs, n=padded(self.program, h),
         )  # fmt: skip
 
     def backward_tangent(
@@ -223,13 +224,13 @@ class Pass:
     ) -> None:
         """The derivative of `backward` for one output: added to `Rgrad`; Rd_0 too if asked for."""
         L = self.network.depth
-        if self.network.is_lone and Rgrad and not to_input:
-            self._lone_backward_tangent(theta, v, ds, Rds, Rgrad)
+        if self.network.has_one_hidden_layer and Rgrad and not to_input:
+            self._one_hidden_backward_tangent(theta, v, ds, Rds, Rgrad)
             return
         a, w = self.h[L - 1], theta.w[L - 1]
         sink = Rgrad or unwanted(self.program, self.network)
         self.program.call(
-            rows.top_tangent, self._below(L), L > 1, h=a, Rh=self.Rh[L - 1], ldh=a.ld,
+            narrow.output_backward_tangent, self._below(L), L > 1, h=a, Rh=self.Rh[L - 1], ldh=a.ld,
             w=w, Rw=v.w[L - 1], ds=ds, Rds=Rds, d=self.d[L - 1], Rd=self.Rd[L - 1],
             Rdw=sink.w[L - 1], Rdb=sink.b[L - 1], n=padded(self.program, a),
         )  # fmt: skip
@@ -238,14 +239,14 @@ class Pass:
                 self._gradient_tangent(l, Rgrad)
             self._pull_back_tangent(l, theta, v, to_input=to_input)
 
-    def _lone_backward_tangent(
+    def _one_hidden_backward_tangent(
         self, theta: Weights, v: Weights, ds: Array, Rds: Array, Rgrad: Weights
     ) -> None:
         (x, h), (Rdw, Rdw2), (Rdb, Rdb2) = self.h, Rgrad.w, Rgrad.b
         self.program.call(
-            lone.lone_backward_tangent, self._act, x.columns, x=x, ldx=x.ld, h=h, Rh=self.Rh[1],
-            ldh=h.ld, w2=theta.w[1], Rw2=v.w[1], ds=ds, Rds=Rds, Rdw=Rdw, ldw=Rdw.ld, Rdb=Rdb,
-            Rdw2=Rdw2, Rdb2=Rdb2, n=padded(self.program, h),
+            one_hidden_layer.one_hidden_backward_tangent, self._act, x.columns, x=x, ldx=x.ld, h=h,
+            Rh=self.Rh[1], ldh=h.ld, w2=theta.w[1], Rw2=v.w[1], ds=ds, Rds=Rds, Rdw=Rdw, ldw=Rdw.ld,
+            Rdb=Rdb, Rdw2=Rdw2, Rdb2=Rdb2, n=padded(self.program, h),
         )  # fmt: skip
 
     def _gradient_tangent(self, l: int, Rgrad: Weights) -> None:
@@ -278,7 +279,7 @@ class Pass:
         nothing = self.program.vector(out.ld)
         if wt is None:
             self.program.call(
-                rows.dots_tangent, w.rows, True, a=d, Ra=Rd, lda=d.ld, wt=w, Rwt=v.w[0],
+                narrow.narrow_output_tangent, w.rows, True, a=d, Ra=Rd, lda=d.ld, wt=w, Rwt=v.w[0],
                 ldw=w.ld, Rbias=nothing, Rout=out, ldo=out.ld, n=padded(self.program, d),
             )  # fmt: skip
         else:
@@ -308,7 +309,7 @@ def make_pass(
             program.array(network.block_rows, n, chunks).along(CHUNK) for n in network.sizes[:-1]
         ]
 
-    if tangent and network.is_thin(1):
+    if tangent and network.has_narrow_input(1):
         h = [x, scratch()[1], *kept(network.sizes[2:-1])]
     else:
         h = [x, *kept(network.sizes[1:-1])]

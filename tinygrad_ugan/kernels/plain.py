@@ -15,8 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_ugan.kernels import objects
-from tinygrad_ugan.kernels.statements import HELPERS, STATEMENTS, Operand, layers, losses
+from tinygrad_ugan.kernels import jit_cache
+from tinygrad_ugan.kernels.reference import HELPERS, STATEMENTS, Operand, layers, losses
 
 WORD = np.dtype(np.int64)
 
@@ -123,7 +123,7 @@ def compiled(name: str, dtype: np.dtype) -> Callable[..., None]:
 
 def jitted(function: Callable[..., None], signature: Any) -> Any:
     """A function as numba compiles it, and keeps it on the disk where it can."""
-    with objects.compiling:
+    with jit_cache.compiling:
         try:
             return numba.njit(signature, cache=True)(function)
         except RuntimeError:  # there is nowhere to keep it
@@ -147,7 +147,7 @@ _CODES = {"activation": layers.ACTIVATIONS, "function": losses.FUNCTIONS}
 _SCALARS = {
     "activation": numba.types.int64,
     "function": numba.types.int64,
-    "moving": numba.types.boolean,
+    "has_tangent": numba.types.boolean,
     "first": numba.types.int64,
     "digits": numba.types.int64,
     "key": numba.types.int64,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
-from tinygrad_ugan.kernels.strips import sums_over_rows
+from tinygrad_ugan.kernels.row_quads import sums_over_rows
 
 Tile = list[list[Value]]
 
@@ -126,7 +126,7 @@ def dense(
 def dense_tangent(
     e: Emitter,
     activation: str,
-    moving: bool,
+    has_tangent: bool,
     a: Address,
     Ra: Address,
     lda: Count,
@@ -142,7 +142,7 @@ def dense_tangent(
 ) -> None:
     """``Rout = act'(z) (Ra w + a Rw + Rbias)``, with ``act'(z)`` from ``h = act(z)``.
 
-    The first term is left out if a is not `moving`.
+    The first term is left out unless a `has_tangent`.
     """
     act = ACTIVATIONS[activation]
 
@@ -152,7 +152,7 @@ def dense_tangent(
             e.store(slope * (Rz + e.load(Rbias, column)), Rout, offset)
 
     one = e.index(1)
-    segments = [Segment(Ra, lda, one, w, ldw)] if moving else []
+    segments = [Segment(Ra, lda, one, w, ldw)] if has_tangent else []
     tiled(e, [*segments, Segment(a, lda, one, Rw, ldw)], e.rows, n, depth, finish, [(h, ldo)])
 
 

@@ -124,7 +124,7 @@ class ParameterPhases(SweepMemory):
             arguments = self._partial(partial, l, kind)
             p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
             self._find_flaws(array)
-            if not (kind == "w" and net.is_rows(l + 1)):
+            if not (kind == "w" and net.is_transposed(l + 1)):
                 p.call(
                     parameters.copy_out,
                     x=array.by_row,
@@ -138,7 +138,7 @@ class ParameterPhases(SweepMemory):
         phase = p.phase(self.chunks)
         self._each_parameter(net, step)
         L = net.depth
-        if net.is_rows(L):
+        if net.is_transposed(L):
             p.section(network.alone(net.sizes[-2], self.chunks))
             w, out = grad.w[L - 1], slot(L - 1, "w")
             p.call(parameters.copy_out_transposed, x=w, ldx=w.ld, out=out, n=net.sizes[-1])
@@ -170,7 +170,7 @@ class ParameterPhases(SweepMemory):
         p = self.program
         for l in range(net.depth):
             rows = net.shape(l + 1)[0]
-            whole = net.is_rows(l + 1)  # and is transposed on its way in and out
+            whole = net.is_transposed(l + 1)  # and is transposed on its way in and out
             shares = network.shares(rows, self.chunks, self._unit)
             p.section(network.alone(rows, self.chunks) if whole else shares)
             step(l, "w")

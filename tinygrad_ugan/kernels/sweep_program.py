@@ -194,5 +194,8 @@ class SweepProgram(RowPhases, ParameterPhases):
         arrays = []
         for l, (w, b) in enumerate(zip(weights.w, weights.b, strict=True), start=1):
             matrix = view(w, copy)
-            arrays += [np.array(matrix.T if net.is_rows(l) else matrix), np.array(view(b, copy)[0])]
+            arrays += [
+                np.array(matrix.T if net.is_transposed(l) else matrix),
+                np.array(view(b, copy)[0]),
+            ]
         return arrays

@@ -171,7 +171,7 @@ class RowPhases(SweepMemory):
     def _discriminator_here(self) -> Pass:
         """The pass at the rows of a block, of step k where all are kept."""
         p, keep = self.pass_d, self.sweep.keep
-        first = 1 + p.network.is_thin(1)  # h_1 is scratch if the input is thin
+        first = 1 + p.network.has_narrow_input(1)  # h_1 is scratch if the input is thin
         h, e = (_by_row([a.along(K) if keep else a for a in x]) for x in (p.h[first:], p.e[1:]))
         return replace(p, h=[p.h[0].by_row, *p.h[1:first], *h], e=[p.e[0], *e])
 

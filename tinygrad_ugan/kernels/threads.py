@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
-from tinygrad_ugan.kernels import forks
+from tinygrad_ugan.kernels import fork_safety
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.target import Target
@@ -132,7 +132,7 @@ def get_num_threads() -> int:
     return pool().threads
 
 
-@forks.in_child
+@fork_safety.in_child
 def _forget() -> None:
     """After a fork the child has none of its parent's threads."""
     if _Current.pool is not None:

@@ -2,9 +2,8 @@
 
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 from tinygrad_ugan.nn.initializers import GlorotUniform, HeNormal, Initializer, Orthogonal
-from tinygrad_ugan.nn.minibatch import MinibatchDiscrimination, closeness
+from tinygrad_ugan.nn.minibatch_discrimination import MinibatchDiscrimination, closeness
 from tinygrad_ugan.nn.mlp import MLP
-from tinygrad_ugan.nn.noise import Dropout, GaussianNoise, dropout, gaussian_noise
 from tinygrad_ugan.nn.normalization import (
     BatchNorm,
     Statistics,
@@ -14,6 +13,7 @@ from tinygrad_ugan.nn.normalization import (
     running_average,
     weight_norm,
 )
+from tinygrad_ugan.nn.random_layers import Dropout, GaussianNoise, dropout, gaussian_noise
 from tinygrad_ugan.nn.sequential import Sequential
 
 __all__ = [

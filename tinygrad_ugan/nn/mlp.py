@@ -13,10 +13,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.autodiff.primitive import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice, kind_of
-from tinygrad_ugan.nn import fused
+from tinygrad_ugan.nn import network_primitive
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 from tinygrad_ugan.nn.initializers import Initializer, Orthogonal
-from tinygrad_ugan.nn.shapes import check_array, check_rows
+from tinygrad_ugan.nn.validation import check_array, check_rows
 from tinygrad_ugan.stated import states
 
 Params = list[dict[str, NDArray]]
@@ -95,7 +95,7 @@ class MLP:
         ]
 
     def __call__(self, params: Params, x: Any) -> Any:
-        """Apply the network: in compiled kernels where it is large enough for that (`nn.fused`).
+        """Apply the network: in compiled kernels (`nn.network_primitive`) where it is large enough.
 
         Parameters
         ----------
@@ -114,7 +114,8 @@ class MLP:
             If a shape does not fit the sizes.
         """
         self._check(params, x)
-        return fused.apply(self, x, [layer[name] for layer in params for name in ("w", "b")])
+        theta = [layer[name] for layer in params for name in ("w", "b")]
+        return network_primitive.apply(self, x, theta)
 
     @states("__call__", "_check")
     def layer_form(self) -> LayerForm | None:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.mlp import MLP
-from tinygrad_ugan.nn.shapes import check_rows, check_width
+from tinygrad_ugan.nn.validation import check_rows, check_width
 
 
 class Statistics(NamedTuple):

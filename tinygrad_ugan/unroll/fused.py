@@ -24,7 +24,7 @@ from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.idle import Idle
+    from tinygrad_ugan.kernels.program_cache import Idle
     from tinygrad_ugan.kernels.sweep import Move, Sweep, Term
     from tinygrad_ugan.kernels.sweep_program import Result, SweepProgram
 
@@ -302,7 +302,7 @@ def _sweep(plan: _Plan) -> Sweep:
 
 @functools.cache
 def _idle() -> Idle:
-    from tinygrad_ugan.kernels.idle import Idle
+    from tinygrad_ugan.kernels.program_cache import Idle
 
     return Idle(2 * MOST_KEPT, most=64)
 

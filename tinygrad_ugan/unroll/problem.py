@@ -17,7 +17,7 @@ from tinygrad_ugan.autodiff.core import new_level
 from tinygrad_ugan.autodiff.defensive_copies import Entry
 from tinygrad_ugan.autodiff.primitive import linear
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
-from tinygrad_ugan.nn.shapes import check_array
+from tinygrad_ugan.nn.validation import check_array
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.stated import stated
 from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule, State, is_floating

@@ -12,7 +12,7 @@ import optree
 from tinygrad_ugan.autodiff import functions
 from tinygrad_ugan.autodiff.primitive import Composite, Operand, Primitive, Sample
 from tinygrad_ugan.autodiff.rules import RECORDS, matrix_equations, special
-from tinygrad_ugan.nn import activations, minibatch
+from tinygrad_ugan.nn import activations, minibatch_discrimination
 
 Record = Primitive | Composite
 
@@ -22,7 +22,7 @@ TABLE: tuple[Record, ...] = (
     *matrix_equations.RULES,
     *functions.PRIMITIVES,
     *activations.PRIMITIVES,
-    *minibatch.PRIMITIVES,
+    *minibatch_discrimination.PRIMITIVES,
 )
 """Every function that the engine differentiates."""
 

@@ -11,7 +11,7 @@ from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.noise import Noise
+    from tinygrad_ugan.kernels.philox import Noise
 
 
 class Draws:
@@ -63,7 +63,7 @@ class Draws:
 
 
 def _noise(size: int, dtype: Any) -> Noise:
-    from tinygrad_ugan.kernels.noise import Noise  # LLVM takes a while to load
+    from tinygrad_ugan.kernels.philox import Noise  # LLVM takes a while to load
     from tinygrad_ugan.kernels.target import host_target
 
     return Noise(size, host_target(), dtype)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
 
-STRIP = 4
+QUAD = 4
 
 
-def strip(start: Value) -> list[Value]:
+def quad(start: Value) -> list[Value]:
     """The rows of the strip that begins there."""
-    return [start + i for i in range(STRIP)]
+    return [start + i for i in range(QUAD)]
 
 
 def broadcast_rows(
@@ -33,15 +33,15 @@ def sums_over_rows(
     the same sum waits for it. In the end they are added by pairs.
     """
     blank = [e.like(0.0, x) for x in starts]
-    lines = [[e.variable(x) for x in (blank if i else starts)] for i in range(STRIP)]
-    with e.loop(e.rows, step=STRIP) as start:
-        for r, line in zip(strip(start), lines, strict=True):
+    lines = [[e.variable(x) for x in (blank if i else starts)] for i in range(QUAD)]
+    with e.loop(e.rows, step=QUAD) as start:
+        for r, line in zip(quad(start), lines, strict=True):
             for total, new in zip(line, add(r, [x.get() for x in line]), strict=True):
                 total.set(new)
-    return [_by_pairs([x.get() for x in column]) for column in zip(*lines, strict=True)]
+    return [_pairwise_sum([x.get() for x in column]) for column in zip(*lines, strict=True)]
 
 
-def _by_pairs(values: list[Value]) -> Value:
+def _pairwise_sum(values: list[Value]) -> Value:
     while len(values) > 1:
         values = [x + y for x, y in zip(values[::2], values[1::2], strict=True)]
     return values[0]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tinygrad_ugan.kernels.shelf import Shelf
+from tinygrad_ugan.kernels.buffer_pool import Shelf
 
 
 def place(x):

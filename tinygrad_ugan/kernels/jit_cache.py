@@ -21,14 +21,14 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from tinygrad_ugan.kernels import forks
+from tinygrad_ugan.kernels import fork_safety
 from tinygrad_ugan.kernels.target import Target
 
 CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
 """Environment variable: the folder to keep objects in, in place of the usual two."""
 
-forks.held(llvm.ffi.lib._lock)  # which llvmlite takes in destructors, too, at any time
-compiling = forks.lock()
+fork_safety.held(llvm.ffi.lib._lock)  # which llvmlite takes in destructors, too, at any time
+compiling = fork_safety.lock()
 """Taken while a compiler works: LLVM's own, or numba's, which has locks that a child would keep."""
 
 _addresses: dict[tuple[str, Target], int] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinygrad_ugan.kernels import moving, network, products, rows
+from tinygrad_ugan.kernels import narrow, network, products
 from tinygrad_ugan.kernels.network import Weights, padded, tall
 from tinygrad_ugan.kernels.network_pass import Pass
 from tinygrad_ugan.kernels.program import CHUNK, Array
@@ -54,33 +54,33 @@ class Rates:
         """Ry, after the hidden layers."""
         net, p = self.at.network, self.at.program
         L = net.depth
-        if not net.narrow:
+        if not net.has_narrow_output:
             self._layer(L, Ry, Ry, "identity")
             return
         a, w = self.at.h[L - 1], self.theta.w[L - 1]
         p.call(
-            rows.dots_tangent, net.sizes[-1], self._moves(L), a=a, Ra=self.Rh[L - 1], lda=a.ld,
-            wt=w, Rwt=self.v.w[L - 1], ldw=w.ld, Rbias=self.v.b[L - 1], Rout=Ry, ldo=Ry.ld,
-            n=padded(p, a),
+            narrow.narrow_output_tangent, net.sizes[-1], self._moves(L), a=a, Ra=self.Rh[L - 1],
+            lda=a.ld, wt=w, Rwt=self.v.w[L - 1], ldw=w.ld, Rbias=self.v.b[L - 1], Rout=Ry,
+            ldo=Ry.ld, n=padded(p, a),
         )  # fmt: skip
 
     def _layer(self, l: int, h: Array, out: Array, activation: str) -> None:
         p, a, Ra = self.at.program, self.at.h[l - 1], self.Rh[l - 1]
         w, Rw, Rb = self.theta.w[l - 1], self.v.w[l - 1], self.v.b[l - 1]
         n = padded(p, w)
-        if not self.at.network.is_thin(l):
+        if not self.at.network.has_narrow_input(l):
             p.call(
                 products.dense_tangent, activation, self._moves(l), a=a, Ra=Ra, lda=a.ld, w=w,
                 Rw=Rw, ldw=w.ld, Rbias=Rb, h=h, Rout=out, ldo=out.ld, n=n, depth=a.columns,
             )  # fmt: skip
         elif self._moves(l):
             p.call(
-                moving.thin_tangent_moving, activation, a.columns, x=a, Rx=Ra, ldx=a.ld, w=w,
+                narrow.narrow_input_full_tangent, activation, a.columns, x=a, Rx=Ra, ldx=a.ld, w=w,
                 Rw=Rw, ldw=w.ld, Rbias=Rb, h=h, Rout=out, ldo=out.ld, n=n,
             )  # fmt: skip
         else:
             p.call(
-                rows.thin_tangent, activation, a.columns, x=a, ldx=a.ld, Rw=Rw, ldw=w.ld,
+                narrow.narrow_input_tangent, activation, a.columns, x=a, ldx=a.ld, Rw=Rw, ldw=w.ld,
                 Rbias=Rb, h=h, Rout=out, ldo=out.ld, n=n,
             )  # fmt: skip
 
@@ -90,7 +90,7 @@ class Rates:
         """The rates of the gradients, added to `Rgrad` if given; Rd_0 too if asked for."""
         net = self.at.network
         L = net.depth
-        if net.narrow:
+        if net.has_narrow_output:
             self._top(y_bar, Ry_bar, Rgrad)
         else:
             self._back(L, y_bar, Ry_bar, Rgrad, to_input=to_input)
@@ -103,10 +103,10 @@ class Rates:
         a, w = self.at.h[L - 1], self.theta.w[L - 1]
         sink = Rgrad or network.unwanted(p, net)
         p.call(
-            moving.top_tangent_moving, "identity" if L == 1 else net.activation, net.sizes[-1],
-            self._moves(L), h=a, Rh=self.Rh[L - 1], ldh=a.ld, wt=w, Rwt=self.v.w[L - 1],
-            ldw=w.ld, ds=y_bar, Rds=Ry_bar, lds=y_bar.ld, d=self.at.d[L - 1], Rd=self.Rd[L - 1],
-            Rdwt=sink.w[L - 1], Rdb=sink.b[L - 1], n=padded(p, a),
+            narrow.output_backward_full_tangent, "identity" if L == 1 else net.activation,
+            net.sizes[-1], self._moves(L), h=a, Rh=self.Rh[L - 1], ldh=a.ld, wt=w,
+            Rwt=self.v.w[L - 1], ldw=w.ld, ds=y_bar, Rds=Ry_bar, lds=y_bar.ld, d=self.at.d[L - 1],
+            Rd=self.Rd[L - 1], Rdwt=sink.w[L - 1], Rdb=sink.b[L - 1], n=padded(p, a),
         )  # fmt: skip
 
     def _back(self, l: int, d: Array, Rd: Array, Rgrad: Weights | None, *, to_input: bool) -> None:
@@ -121,13 +121,13 @@ class Rates:
         p, a, Ra = self.at.program, self.at.h[l - 1], self.Rh[l - 1]
         dw, db = Rgrad.w[l - 1], Rgrad.b[l - 1]
         n, m = padded(p, dw), tall(p, dw)
-        if self.at.network.is_thin(l):
+        if self.at.network.has_narrow_input(l):
             nowhere = p.vector(dw.columns, 8).along(CHUNK)
             terms = [(a, Rd, db), (Ra, d, nowhere)] if self._moves(l) else [(a, Rd, db)]
             for x, cotangent, total in terms:
                 p.call(
-                    rows.thin_accumulate, a.columns, x=x, ldx=x.ld, d=cotangent, ldd=d.ld, dw=dw,
-                    db=total, ldo=dw.ld, n=n,
+                    narrow.narrow_input_accumulate, a.columns, x=x, ldx=x.ld, d=cotangent, ldd=d.ld,
+                    dw=dw, db=total, ldo=dw.ld, n=n,
                 )  # fmt: skip
         elif self._moves(l):
             p.call(
@@ -159,7 +159,7 @@ class Rates:
         common = {"a": d, "Ra": Rd, "lda": d.ld, "Rbias": nothing, "Rout": out, "ldo": out.ld}
         if wt is None:
             p.call(
-                rows.dots_tangent, w.rows, True, wt=w, Rwt=self.v.w[0], ldw=w.ld,
+                narrow.narrow_output_tangent, w.rows, True, wt=w, Rwt=self.v.w[0], ldw=w.ld,
                 n=padded(p, d), **common,
             )  # fmt: skip
         else:

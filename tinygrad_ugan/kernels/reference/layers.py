@@ -1,4 +1,4 @@
-"""Layers of a network: what `tinygrad_ugan.kernels.products` and `tinygrad_ugan.kernels.rows` do.
+"""Layers of a network: what `tinygrad_ugan.kernels.products` and `tinygrad_ugan.kernels.narrow` do.
 
 Sums are taken in the order of the rows, and of the inner dimension. Activations stand here too and
 not in a file of their own: numba's cache notices changes within a file only.
@@ -6,7 +6,7 @@ not in a file of their own: numba's cache notices changes within a file only.
 
 import numpy as np
 
-from tinygrad_ugan.kernels.statements.statement import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, states
 
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "softplus", "sigmoid", "identity")
 """Statements take an activation by its place here, for numba compares numbers faster than names."""
@@ -131,10 +131,10 @@ def dense(activation, a, w, bias, out):
     h="rows n ldo",
     Rout="rows n ldo",
 )
-def dense_tangent(activation, moving, a, Ra, w, Rw, Rbias, h, Rout):
-    """``Rout = act'(z) (Ra w + a Rw + Rbias)``, without the first term if a is not `moving`."""
+def dense_tangent(activation, has_tangent, a, Ra, w, Rw, Rbias, h, Rout):
+    """``Rout = act'(z) (Ra w + a Rw + Rbias)``, without the first term unless a `has_tangent`."""
     fill_rows(Rbias, Rout)
-    if moving:
+    if has_tangent:
         add_product(Ra, w, Rout)
     add_product(a, Rw, Rout)
     multiply_by_slope(activation, h, Rout)
@@ -204,7 +204,7 @@ def accumulate_tangent(a, Ra, d, Rd, Rdw, Rdb):
 
 
 @states(x="rows width ldx", w="width n ldw", bias="n", out="rows n ldo")
-def thin(activation, x, w, bias, out):
+def narrow_input(activation, x, w, bias, out):
     """``out = act(x w + bias)``."""
     fill_rows(bias, out)
     add_product(x, w, out)
@@ -212,7 +212,7 @@ def thin(activation, x, w, bias, out):
 
 
 @states(x="rows width ldx", Rw="width n ldw", Rbias="n", h="rows n ldo", Rout="rows n ldo")
-def thin_tangent(activation, x, Rw, Rbias, h, Rout):
+def narrow_input_tangent(activation, x, Rw, Rbias, h, Rout):
     """``Rout = act'(z) (x Rw + Rbias)``."""
     fill_rows(Rbias, Rout)
     add_product(x, Rw, Rout)
@@ -220,14 +220,14 @@ def thin_tangent(activation, x, Rw, Rbias, h, Rout):
 
 
 @states(x="rows width ldx", d="rows n ldd", dw="width n ldo", db="n")
-def thin_accumulate(x, d, dw, db):
+def narrow_input_accumulate(x, d, dw, db):
     """``dw += x^T d`` and ``db += sum_r d``."""
     add_product(x.T, d, dw)
     add_row_sum(d, db)
 
 
 @states(a="rows n lda", wt="width n ldw", bias="width", out="rows width ldo")
-def dots(a, wt, bias, out):
+def narrow_output(a, wt, bias, out):
     """``out = a w + bias``."""
     fill_rows(bias, out)
     add_product(a, wt.T, out)
@@ -241,10 +241,10 @@ def dots(a, wt, bias, out):
     Rbias="width",
     Rout="rows width ldo",
 )
-def dots_tangent(moving, a, Ra, wt, Rwt, Rbias, Rout):
-    """``Rout = Ra w + a Rw + Rbias``, without the first term if a is not `moving`."""
+def narrow_output_tangent(has_tangent, a, Ra, wt, Rwt, Rbias, Rout):
+    """``Rout = Ra w + a Rw + Rbias``, without the first term unless a `has_tangent`."""
     fill_rows(Rbias, Rout)
-    if moving:
+    if has_tangent:
         add_product(Ra, wt.T, Rout)
     add_product(a, Rwt.T, Rout)
 
@@ -257,7 +257,7 @@ def dots_tangent(moving, a, Ra, wt, Rwt, Rbias, Rout):
     dwt="width n ldw",
     db="width",
 )
-def top(activation, h, wt, ds, d, dwt, db):
+def output_backward(activation, h, wt, ds, d, dwt, db):
     """``d = (ds w^T) act'(z)``, ``dw += h^T ds`` and ``db += sum_r ds``."""
     d[:] = 0
     add_product(ds, wt, d)
@@ -278,10 +278,10 @@ def top(activation, h, wt, ds, d, dwt, db):
     Rdw="n",
     Rdb="1",
 )
-def top_tangent(activation, moving, h, Rh, w, Rw, ds, Rds, d, Rd, Rdw, Rdb):
+def output_backward_tangent(activation, has_tangent, h, Rh, w, Rw, ds, Rds, d, Rd, Rdw, Rdb):
     """``Rd = (Rds w + ds Rw) act'(z) + ds w act''(z) Rz`` and ``d = ds w act'(z)``.
 
-    Also ``Rdw += sum_r ds Rh + Rds h`` and ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    Also ``Rdw += sum_r ds Rh + Rds h`` and ``Rdb += sum_r Rds``; Rh is read if h `has_tangent`.
     """
     for r, j in np.ndindex(h.shape):
         e = ds[r] * w[j]
@@ -289,7 +289,7 @@ def top_tangent(activation, moving, h, Rh, w, Rw, ds, Rds, d, Rd, Rdw, Rdb):
         d[r, j] = e * slope(activation, h[r, j])
         Rd[r, j] = Re * slope(activation, h[r, j])
         Rdw[j] += Rds[r] * h[r, j]
-        if moving:
+        if has_tangent:
             Rd[r, j] += e * bend(activation, h[r, j], Rh[r, j])
             Rdw[j] += ds[r] * Rh[r, j]
     for r in range(h.shape[0]):
@@ -305,7 +305,7 @@ def top_tangent(activation, moving, h, Rh, w, Rw, ds, Rds, d, Rd, Rdw, Rdb):
     h="rows n ldo",
     Rout="rows n ldo",
 )
-def thin_tangent_moving(activation, x, Rx, w, Rw, Rbias, h, Rout):
+def narrow_input_full_tangent(activation, x, Rx, w, Rw, Rbias, h, Rout):
     """``Rout = act'(z) (Rx w + x Rw + Rbias)``."""
     fill_rows(Rbias, Rout)
     add_product(Rx, w, Rout)
@@ -325,10 +325,12 @@ def thin_tangent_moving(activation, x, Rx, w, Rw, Rbias, h, Rout):
     Rdwt="width n ldw",
     Rdb="width",
 )
-def top_tangent_moving(activation, moving, h, Rh, wt, Rwt, ds, Rds, d, Rd, Rdwt, Rdb):
+def output_backward_full_tangent(
+    activation, has_tangent, h, Rh, wt, Rwt, ds, Rds, d, Rd, Rdwt, Rdb
+):
     """``Rd = (Rds w^T + ds Rw^T) act'(z) + (ds w^T) act''(z) Rz`` and ``d = (ds w^T) act'(z)``.
 
-    Also ``Rdw += Rh^T ds + h^T Rds`` and ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    Also ``Rdw += Rh^T ds + h^T Rds`` and ``Rdb += sum_r Rds``; Rh is read only if h `has_tangent`.
     """
     d[:] = 0
     add_product(ds, wt, d)
@@ -337,7 +339,7 @@ def top_tangent_moving(activation, moving, h, Rh, wt, Rwt, ds, Rds, d, Rd, Rdwt,
     add_product(ds, Rwt, Rd)
     multiply_by_slope(activation, h, Rd)
     add_product(Rds.T, h, Rdwt)
-    if moving:
+    if has_tangent:
         add_product(ds.T, Rh, Rdwt)
         for r, j in np.ndindex(h.shape):
             Rd[r, j] += d[r, j] * bend(activation, h[r, j], Rh[r, j])
@@ -354,7 +356,7 @@ def top_tangent_moving(activation, moving, h, Rh, wt, Rwt, ds, Rds, d, Rd, Rdwt,
     out="rows n ldo",
     Rout="rows n ldo",
 )
-def thin_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
+def narrow_input_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
     """``out = act(x w + bias)`` and ``Rout = act'(z) (x Rw + Rbias)``."""
     fill_rows(bias, out)
     add_product(x, w, out)
@@ -376,7 +378,7 @@ def thin_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
     h="rows n ldh",
     s="rows 1 lds",
 )
-def lone(activation, x, w, bias, w2, bias2, h, s):
+def one_hidden_forward(activation, x, w, bias, w2, bias2, h, s):
     """``h = act(x w + bias)`` and ``s = h w' + bias'``."""
     fill_rows(bias, h)
     add_product(x, w, h)
@@ -399,7 +401,7 @@ def lone(activation, x, w, bias, w2, bias2, h, s):
     Rh="rows n ldh",
     Rs="rows",
 )
-def lone_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
+def one_hidden_forward_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
     """H again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
     fill_rows(bias, h)
     add_product(x, w, h)
@@ -422,7 +424,7 @@ def lone_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
     dw2="n",
     db2="1",
 )
-def lone_backward(activation, x, h, w2, ds, dw, db, dw2, db2):
+def one_hidden_backward(activation, x, h, w2, ds, dw, db, dw2, db2):
     """With ``d = ds w' act'(z)``: ``dw += x^T d``, ``db += sum_r d``, ``dw' += sum_r ds h``."""
     for r, j in np.ndindex(h.shape):
         d = ds[r, 0] * w2[j] * slope(activation, h[r, j])
@@ -446,7 +448,7 @@ def lone_backward(activation, x, h, w2, ds, dw, db, dw2, db2):
     Rdw2="n",
     Rdb2="1",
 )
-def lone_backward_tangent(activation, x, h, Rh, w2, Rw2, ds, Rds, Rdw, Rdb, Rdw2, Rdb2):
+def one_hidden_backward_tangent(activation, x, h, Rh, w2, Rw2, ds, Rds, Rdw, Rdb, Rdw2, Rdb2):
     """The same with ``Rd = (Rds w' + ds Rw') act'(z) + ds w' act''(z) Rz`` for d.
 
     And ``Rdw' += sum_r ds Rh + Rds h``.

@@ -8,12 +8,12 @@ import pytest
 from tests.kernels.emitted import TARGETS
 from tests.oracles import relative_error
 from tinygrad_ugan import jvp, nn, vjp
-from tinygrad_ugan.kernels import passes
+from tinygrad_ugan.kernels import network_programs
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.passes import Passes, Problem, Shelf
+from tinygrad_ugan.kernels.network_programs import Passes, Problem, Shelf
+from tinygrad_ugan.kernels.pass_mask import Which
 from tinygrad_ugan.kernels.program import Program
-from tinygrad_ugan.kernels.which import Which
-from tinygrad_ugan.nn import fused
+from tinygrad_ugan.nn import network_primitive
 
 NETWORKS = [
     (nn.MLP((3, 1), "tanh"), 1),
@@ -44,7 +44,7 @@ def restrict(chosen, y, x, theta):
 @pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 def test_agree_with_the_engine(target, mlp, rows):
     def both(*q):
-        y, pullback = vjp(lambda *p: fused.compose(mlp, *p), *q[:-1])
+        y, pullback = vjp(lambda *p: network_primitive.compose(mlp, *p), *q[:-1])
         return y, *pullback(q[-1])
 
     network = Network(mlp.sizes, mlp.activation, mlp.input_scale)
@@ -101,7 +101,7 @@ def test_a_program_is_compiled_once_for_each_thread_that_runs_it(monkeypatch):
 )
 def test_threads_share_what_is_worth_it(sizes, rows, chunks):
     problem = Problem(Network(sizes, "tanh"), rows, TARGETS["avx2"], np.dtype(np.float64))
-    assert passes._Forward(problem).chunks == chunks
+    assert network_programs._Forward(problem).chunks == chunks
 
 
 def test_a_shelf_keeps_a_bounded_amount_of_memory():

@@ -1,8 +1,8 @@
-"""Random numbers: what `tinygrad_ugan.kernels.randoms` does."""
+"""Random numbers: what `tinygrad_ugan.kernels.philox` does."""
 
 import numpy as np
 
-from tinygrad_ugan.kernels.statements.statement import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, states
 
 LOW = np.uint64(2**32 - 1)
 HALF = np.uint64(32)

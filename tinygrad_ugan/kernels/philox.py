@@ -8,9 +8,13 @@ into normal ones, two at a time.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import vecmath
+from tinygrad_ugan.kernels.buffer_pool import Shelf
 from tinygrad_ugan.kernels.emitter import Count, Emitter, Given, Slot, Value
+from tinygrad_ugan.kernels.program import FIRST_ROW, Program, split
+from tinygrad_ugan.kernels.target import Target
 
 BLOCK = 64
 """Numbers that are drawn together; a row, as the kernel counts."""
@@ -21,6 +25,51 @@ DIGITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
+
+_CHUNK = 64  # rows of a chunk at least: less is not worth a second thread
+
+
+class Noise:
+    """Draws arrays of one size from N(0, 1). `draw` is not to be called by two threads at once.
+
+    Parameters
+    ----------
+    size : int
+        Of the arrays.
+    target : Target
+    dtype : dtype
+        float32 or float64.
+    """
+
+    def __init__(self, size: int, target: Target, dtype: DTypeLike) -> None:
+        self._size, self._dtype = size, np.dtype(dtype)
+        rows = -(-size // BLOCK)
+        self._shelf = Shelf(rows * BLOCK * self._dtype.itemsize)
+        p = Program(target, dtype)
+        chunks = -(-rows // _CHUNK)
+        p.run_phase(p.phase(chunks))
+        p.section(split(rows, chunks, rows, 1))
+        digits = DIGITS[self._dtype]
+        numbers = p.result((rows * BLOCK,))
+        p.call(normal, digits, key=p.number(), first=FIRST_ROW, out=numbers)
+        self._executable = p.compile()
+
+    def draw(self, key: int) -> NDArray:
+        """The numbers that belong to a key, in memory that earlier ones no longer use.
+
+        Parameters
+        ----------
+        key : int
+            Of 64 bits, signed. Element i depends on key and i alone.
+
+        Returns
+        -------
+        ndarray, shape (size,)
+        """
+        numbers = self._shelf.lend().view(self._dtype)
+        self._executable.numbers[0] = key
+        self._executable.run(results=[numbers])
+        return numbers[: self._size]
 
 
 def normal(e: Emitter, digits: int, key: Given, first: Count, out: Slot) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels.descent import AdamDescent
+from tinygrad_ugan.kernels.adam import AdamDescent
 
 FEW = ((3, 5), (), (1,), (7, 2, 3))  # no size is a whole vector
 MANY = ((130, 140), (140,), (65, 3))  # enough for two chunks

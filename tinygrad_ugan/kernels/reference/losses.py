@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygrad_ugan.kernels.statements.statement import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, states
 
 FUNCTIONS = (
     "log_sigmoid",

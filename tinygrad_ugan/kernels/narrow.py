@@ -1,7 +1,7 @@
 """Layers with one side so thin that a matrix product would be all overhead, row by row.
 
 The first layer of a network that sees points of the plane, and the last one of a discriminator:
-`width` inputs or outputs, up to `THIN`, known when the kernel is emitted.
+`width` inputs or outputs, up to `NARROW`, known when the kernel is emitted.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
-from tinygrad_ugan.kernels.strips import STRIP, broadcast_rows, strip, sums_over_rows
+from tinygrad_ugan.kernels.row_quads import QUAD, broadcast_rows, quad, sums_over_rows
 
-THIN = 4
+NARROW = 4
 
 
-def thin(
+def narrow_input(
     e: Emitter,
     activation: str,
     width: int,
@@ -35,10 +35,10 @@ def thin(
     def finish(r: Value, j: Value, z: Value) -> None:
         e.store(act.value(e, z), out, r * ldo + j)
 
-    _combine(e, width, x, ldx, w, ldw, bias, n, finish)
+    _each_affine(e, width, x, ldx, w, ldw, bias, n, finish)
 
 
-def thin_tangent(
+def narrow_input_tangent(
     e: Emitter,
     activation: str,
     width: int,
@@ -58,10 +58,10 @@ def thin_tangent(
     def finish(r: Value, j: Value, Rz: Value) -> None:
         e.store(act.slope(e, e.load(h, r * ldo + j)) * Rz, Rout, r * ldo + j)
 
-    _combine(e, width, x, ldx, Rw, ldw, Rbias, n, finish)
+    _each_affine(e, width, x, ldx, Rw, ldw, Rbias, n, finish)
 
 
-def thin_and_tangent(
+def narrow_input_and_tangent(
     e: Emitter,
     activation: str,
     width: int,
@@ -77,11 +77,14 @@ def thin_and_tangent(
     ldo: Count,
     n: Count,
 ) -> None:
-    """`thin` and `thin_tangent` at once: to compute out again is quicker than to read it again."""
+    """`narrow_input` and `narrow_input_tangent` in one pass.
+
+    Recomputing `out` is cheaper than loading it.
+    """
     act = ACTIVATIONS[activation]
     numbers = columns(e, width)
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j:
             weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (w, Rw))
@@ -92,7 +95,38 @@ def thin_and_tangent(
                 e.store(act.slope(e, h) * affine(e, line, Rweights, Rstart), Rout, r * ldo + j)
 
 
-def thin_accumulate(
+def narrow_input_full_tangent(
+    e: Emitter,
+    activation: str,
+    width: int,
+    x: Address,
+    Rx: Address,
+    ldx: Count,
+    w: Address,
+    Rw: Address,
+    ldw: Count,
+    Rbias: Address,
+    h: Address,
+    Rout: Address,
+    ldo: Count,
+    n: Count,
+) -> None:
+    """``Rout = act'(z) (Rx w + x Rw + Rbias)`` for x of `width` columns."""
+    act = ACTIVATIONS[activation]
+    numbers = columns(e, width)
+    with e.loop(n, step=e.lanes) as j:
+        weights = [e.load(e.at(m, c * ldw), j) for m in (w, Rw) for c in numbers]
+        start = e.load(Rbias, j)
+        with e.loop(e.rows) as r:
+            Rz = start
+            factors = [e.load_scalar(m, r * ldx + c) for m in (Rx, x) for c in numbers]
+            for factor, weight in zip(factors, weights, strict=True):
+                Rz = e.fma(e.broadcast(factor), weight, Rz)
+            place = r * ldo + j
+            e.store(act.slope(e, e.load(h, place)) * Rz, Rout, place)
+
+
+def narrow_input_accumulate(
     e: Emitter,
     width: int,
     x: Address,
@@ -106,8 +140,8 @@ def thin_accumulate(
 ) -> None:
     """``dw += x^T d`` and ``db += sum_r d``."""
     places = [*(e.at(dw, c * ldo) for c in columns(e, width)), db]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             for r, line in zip(rows, factors, strict=True):
@@ -117,7 +151,7 @@ def thin_accumulate(
                 sums[-1] = sums[-1] + cotangent
 
 
-def dots(
+def narrow_output(
     e: Emitter,
     width: int,
     a: Address,
@@ -130,13 +164,13 @@ def dots(
     n: Count,
 ) -> None:
     """``out = a w + bias`` for w of `width` columns, given as the rows of `wt`."""
-    _dots(e, width, [(a, lda, wt, ldw)], bias, out, ldo, n)
+    _narrow_output(e, width, [(a, lda, wt, ldw)], bias, out, ldo, n)
 
 
-def dots_tangent(
+def narrow_output_tangent(
     e: Emitter,
     width: int,
-    moving: bool,
+    has_tangent: bool,
     a: Address,
     Ra: Address,
     lda: Count,
@@ -148,12 +182,12 @@ def dots_tangent(
     ldo: Count,
     n: Count,
 ) -> None:
-    """``Rout = Ra w + a Rw + Rbias``, without the first term if a is not `moving`."""
-    terms = [(Ra, lda, wt, ldw)] if moving else []
-    _dots(e, width, [*terms, (a, lda, Rwt, ldw)], Rbias, Rout, ldo, n)
+    """``Rout = Ra w + a Rw + Rbias``, without the first term unless a `has_tangent`."""
+    terms = [(Ra, lda, wt, ldw)] if has_tangent else []
+    _narrow_output(e, width, [*terms, (a, lda, Rwt, ldw)], Rbias, Rout, ldo, n)
 
 
-def top(
+def output_backward(
     e: Emitter,
     activation: str,
     width: int,
@@ -175,8 +209,8 @@ def top(
     act = ACTIVATIONS[activation]
     numbers = columns(e, width)
     places = [e.at(dwt, c * ldw) for c in numbers]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, ds, lds, width, rows)
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
             weights = [e.load(e.at(wt, c * ldw), j) for c in numbers]
@@ -190,10 +224,10 @@ def top(
     add_sums(e, ds, lds, db, width)
 
 
-def top_tangent(
+def output_backward_tangent(
     e: Emitter,
     activation: str,
-    moving: bool,
+    has_tangent: bool,
     h: Address,
     Rh: Address,
     ldh: Count,
@@ -207,14 +241,14 @@ def top_tangent(
     Rdb: Address,
     n: Count,
 ) -> None:
-    """`top` for one output again, and its derivative.
+    """`output_backward` for one output again, and its derivative.
 
     ``Rd = (Rds w + ds Rw) act'(z) + ds w act''(z) Rz``, ``Rdw += sum_r ds Rh + Rds h`` and
-    ``Rdb += sum_r Rds``; Rh is zero if h is not `moving`.
+    ``Rdb += sum_r Rds``; Rh is read only if h `has_tangent`.
     """
     act = ACTIVATIONS[activation]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = [[e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds)] for r in rows]
         with e.loop(n, step=e.lanes) as j, added(e, [Rdw], j) as sums:
             weight, Rweight = e.load(w, j), e.load(Rw, j)
@@ -223,7 +257,7 @@ def top_tangent(
                 slope, cotangent = act.slope(e, height), s * weight
                 Rcotangent = e.fma(Rs, weight, s * Rweight) * slope
                 sums[0] = e.fma(Rs, height, sums[0])
-                if moving:
+                if has_tangent:
                     Rheight = e.load(Rh, r * ldh + j)
                     sums[0] = e.fma(s, Rheight, sums[0])
                     if act.curved:
@@ -232,6 +266,65 @@ def top_tangent(
                 e.store(cotangent * slope, d, r * ldh + j)
                 e.store(Rcotangent, Rd, r * ldh + j)
     add_sums(e, Rds, e.index(1), Rdb, 1)
+
+
+def output_backward_full_tangent(
+    e: Emitter,
+    activation: str,
+    width: int,
+    has_tangent: bool,
+    h: Address,
+    Rh: Address,
+    ldh: Count,
+    wt: Address,
+    Rwt: Address,
+    ldw: Count,
+    ds: Address,
+    Rds: Address,
+    lds: Count,
+    d: Address,
+    Rd: Address,
+    Rdwt: Address,
+    Rdb: Address,
+    n: Count,
+) -> None:
+    """`output_backward` again, and its derivative, for `width` outputs.
+
+    ``Rd = (Rds w^T + ds Rw^T) act'(z) + (ds w^T) act''(z) Rz``, ``Rdw += Rh^T ds + h^T Rds`` and
+    ``Rdb += sum_r Rds``; Rh is read only if h `has_tangent`.
+    """
+    act = ACTIVATIONS[activation]
+    numbers = columns(e, width)
+    with e.loop(n, step=e.lanes) as j:
+        weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (wt, Rwt))
+        places = [e.at(Rdwt, c * ldw) for c in numbers]
+
+        def add(r: Value, sums: list[Value]) -> list[Value]:
+            place = r * ldh + j
+            height = e.load(h, place)
+            factors, Rfactors = (
+                [e.broadcast(e.load_scalar(m, r * lds + c)) for c in numbers] for m in (ds, Rds)
+            )
+            cotangent = Rcotangent = e.zero()
+            for f, Rf, weight, Rweight in zip(factors, Rfactors, weights, Rweights, strict=True):
+                cotangent = e.fma(f, weight, cotangent)
+                Rcotangent = e.fma(Rf, weight, e.fma(f, Rweight, Rcotangent))
+            sums = [e.fma(Rf, height, s) for Rf, s in zip(Rfactors, sums, strict=True)]
+            slope = act.slope(e, height)
+            Rcotangent = Rcotangent * slope
+            if has_tangent:
+                Rheight = e.load(Rh, place)
+                sums = [e.fma(f, Rheight, s) for f, s in zip(factors, sums, strict=True)]
+                if act.curved:
+                    Rcotangent = e.fma(cotangent, act.bend(e, height, Rheight), Rcotangent)
+            e.store(cotangent * slope, d, place)
+            e.store(Rcotangent, Rd, place)
+            return sums
+
+        totals = sums_over_rows(e, [e.load(line, j) for line in places], add)
+        for line, total in zip(places, totals, strict=True):
+            e.store(total, line, j)
+    add_sums(e, Rds, lds, Rdb, width)
 
 
 @contextlib.contextmanager
@@ -259,7 +352,7 @@ def columns(e: Emitter, width: int) -> list[Value]:
     return [e.index(c) for c in range(width)]
 
 
-def _combine(
+def _each_affine(
     e: Emitter,
     width: int,
     x: Value,
@@ -271,8 +364,8 @@ def _combine(
     finish: Callable[[Value, Value, Value], None],
 ) -> None:
     """``finish(r, j, z)`` for all vectors of ``z = x w + bias``."""
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j:
             weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
@@ -289,7 +382,7 @@ def affine(e: Emitter, factors: list[Value], weights: list[Value], start: Value)
     return total
 
 
-def _dots(
+def _narrow_output(
     e: Emitter,
     width: int,
     terms: list[tuple[Value, Value, Value, Value]],
@@ -298,15 +391,15 @@ def _dots(
     ldo: Value,
     n: Value,
 ) -> None:
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
-        sums = _dot_rows(e, width, rows, terms, n)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
+        sums = _row_dots(e, width, rows, terms, n)
         for r, line in zip(rows, sums, strict=True):
             for c, total in enumerate(line):
                 e.store_scalar(total + e.load_scalar(bias, c), out, r * ldo + c)
 
 
-def _dot_rows(
+def _row_dots(
     e: Emitter,
     width: int,
     rows: list[Value],

@@ -1,7 +1,7 @@
 """Sums over the coordinates of all pairs of points, without an array of all differences.
 
 Points p are C-ordered arrays of shape (C, B, n): B sets of n points with C coordinates.
-`tests/kernels/test_pairs.py` holds both against one line of NumPy each.
+`tests/kernels/test_pairwise_l1.py` holds both against one line of NumPy each.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ these functions in their place (`tinygrad_ugan.kernels.plain`). So they use what
 product is a sum of rows: a call of BLAS would wake BLAS's own threads up.
 """
 
-from tinygrad_ugan.kernels.statements import layers, losses, parameters, randoms
-from tinygrad_ugan.kernels.statements.statement import HELPERS, STATEMENTS, Operand, Statement
+from tinygrad_ugan.kernels.reference import layers, losses, parameters, philox
+from tinygrad_ugan.kernels.reference.registry import HELPERS, STATEMENTS, Operand, Statement
 
 __all__ = [
     "HELPERS",
@@ -16,5 +16,5 @@ __all__ = [
     "layers",
     "losses",
     "parameters",
-    "randoms",
+    "philox",
 ]

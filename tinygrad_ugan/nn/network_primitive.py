@@ -11,9 +11,9 @@ The last one is so because second derivatives commute: pulling a cotangent v of 
 to y_bar gives Rp_bar and Ry for ``Rp = v, Ry_bar = 0``. The derivatives of `rates` are those of the
 plain composition of layers, through the engine, to any order.
 
-All three run in `tinygrad_ugan.kernels.passes` on bare arrays, or, if a number that comes out there
-is not finite, by the plain composition: NaN and infinities are those of NumPy. What the forward
-pass leaves for the others is handed on in a `Memo`.
+All three run in `tinygrad_ugan.kernels.network_programs` on bare arrays. If a result there is not
+finite, the plain composition computes it again, so that NaN and infinities are those of NumPy. The
+forward pass hands its activations on to the derivatives in a `Memo`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from tinygrad_ugan.autodiff.multi_output import JointPrimitive
 from tinygrad_ugan.autodiff.primitive import Primitive, strip
 from tinygrad_ugan.autodiff.pytrees import zeros_of
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
-from tinygrad_ugan.kernels.which import Which
+from tinygrad_ugan.kernels.pass_mask import Which
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.idle import Recent
+    from tinygrad_ugan.kernels.program_cache import Recent
     from tinygrad_ugan.nn.mlp import MLP
 
 
@@ -118,7 +118,7 @@ def _make_passes(
     sizes: tuple[int, ...], activation: str, input_scale: float, rows: int, dtype: np.dtype
 ) -> Any:
     from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.passes import Passes, Problem
+    from tinygrad_ugan.kernels.network_programs import Passes, Problem
 
     net = Network(tuple(map(int, sizes)), activation, float(input_scale))
     return Passes(Problem(net, rows, _target(), dtype), _recent().trim)
@@ -126,7 +126,7 @@ def _make_passes(
 
 @functools.cache
 def _recent() -> Recent:
-    from tinygrad_ugan.kernels.idle import Recent
+    from tinygrad_ugan.kernels.program_cache import Recent
 
     return Recent(MOST_KEPT, most=32)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels import objects
+from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.emitter import Emitter
 
 TARGET = TARGETS["avx2"]
 LOAD_SOME = """
-from tests.kernels.test_objects import load
+from tests.kernels.test_jit_cache import load
 for i in range(50):
     assert load(f"nothing_{i}")
 """
@@ -27,8 +27,8 @@ def build(name):
 
 def load(name="nothing"):
     """What a process does that has not loaded anything."""
-    objects._addresses.clear()
-    return objects.load_function(name, TARGET, lambda: build(name))
+    jit_cache._addresses.clear()
+    return jit_cache.load_function(name, TARGET, lambda: build(name))
 
 
 def refuse():
@@ -37,16 +37,16 @@ def refuse():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(objects, "_addresses", {})
-    monkeypatch.setenv(objects.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(jit_cache, "_addresses", {})
+    monkeypatch.setenv(jit_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 def test_a_second_process_finds_the_object(cache):
     assert load()
     assert len(list(cache.iterdir())) == 1
-    objects._addresses.clear()
-    assert objects.load_function("nothing", TARGET, refuse)
+    jit_cache._addresses.clear()
+    assert jit_cache.load_function("nothing", TARGET, refuse)
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", bytes(1000)], ids=["empty", "short", "zeros"])
@@ -60,27 +60,27 @@ def test_a_damaged_object_is_made_again(cache, damage):
 
 
 def test_objects_of_another_source_are_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(objects, "__file__", str(tmp_path / "objects.py"))
+    monkeypatch.setattr(jit_cache, "__file__", str(tmp_path / "jit_cache.py"))
     found = set()
     for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "3"), ("a.txt", "4")):
         (tmp_path / name).write_text(text)
-        found.add(objects._fingerprint.__wrapped__())
+        found.add(jit_cache._fingerprint.__wrapped__())
     assert len(found) == 3  # what is no source does not count
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.touch()
-    monkeypatch.setenv(objects.CACHE_VARIABLE, str(file / "no folder"))
+    monkeypatch.setenv(jit_cache.CACHE_VARIABLE, str(file / "no folder"))
     assert load()
 
 
 def test_the_users_folder_serves_where_the_package_is_read_only(tmp_path, monkeypatch):
-    monkeypatch.delenv(objects.CACHE_VARIABLE)
+    monkeypatch.delenv(jit_cache.CACHE_VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     package = tmp_path / "file" / "package"
     package.parent.touch()
-    monkeypatch.setattr(objects, "__file__", str(package / "objects.py"))
+    monkeypatch.setattr(jit_cache, "__file__", str(package / "jit_cache.py"))
     assert load()
     assert [f.suffix for f in (tmp_path / "tinygrad_ugan").iterdir()] == [".o"]
 
@@ -113,13 +113,13 @@ def test_a_child_loads_though_its_parent_was_loading():
         forked.wait(0.2)
         return build("slow")
 
-    thread = threading.Thread(target=objects.load_function, args=("slow", TARGET, slowly))
+    thread = threading.Thread(target=jit_cache.load_function, args=("slow", TARGET, slowly))
     thread.start()
     building.wait()
     child = os.fork()
     if not child:
         signal.alarm(20)  # instead of waiting for ever
-        os._exit(not objects.load_function("quick", TARGET, lambda: build("quick")))
+        os._exit(not jit_cache.load_function("quick", TARGET, lambda: build("quick")))
     forked.set()
     thread.join()
     assert os.waitpid(child, 0)[1] == 0

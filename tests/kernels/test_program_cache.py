@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from tinygrad_ugan.kernels.idle import Idle, Recent
+from tinygrad_ugan.kernels.program_cache import Idle, Recent
 
 
 def program(nbytes=1):

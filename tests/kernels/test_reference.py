@@ -12,24 +12,23 @@ from hypothesis import given
 from tests.kernels.emitted import TARGETS
 from tinygrad_ugan.kernels import (
     kernel,
-    lone,
     losses,
-    moving,
+    narrow,
+    one_hidden_layer,
     parameters,
+    philox,
     plain,
     products,
-    randoms,
-    rows,
 )
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
-from tinygrad_ugan.kernels.statements import STATEMENTS, Operand, layers, statement
-from tinygrad_ugan.kernels.statements import losses as stated_losses
+from tinygrad_ugan.kernels.reference import STATEMENTS, Operand, layers, registry
+from tinygrad_ugan.kernels.reference import losses as stated_losses
 from tinygrad_ugan.kernels.target import PLAIN
 
 ALL_TARGETS = TARGETS | {"plain": PLAIN}
 KERNELS = {
     name: f
-    for module in (products, rows, lone, moving, losses, parameters, randoms)
+    for module in (products, narrow, one_hidden_layer, losses, parameters, philox)
     for name, f in inspect.getmembers(module, inspect.isfunction)
     if f.__module__ == module.__name__
     and kernel.parameters(f)
@@ -57,7 +56,7 @@ class Case:
         self.exact = self.emit.__module__ == parameters.__name__  # pads are its own business
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         names = [n for n in inspect.signature(self.emit).parameters if n not in self.kinds]
-        statics = STATICS | {"digits": st.just(randoms.DIGITS[self.dtype])}
+        statics = STATICS | {"digits": st.just(philox.DIGITS[self.dtype])}
         self.statics = {n: draw(statics[n]) for n in names[1:]}
         self.numbers = {n: x for n, x in self.statics.items() if isinstance(x, int)}
         self._draw_counts(draw)
@@ -70,7 +69,7 @@ class Case:
         size = st.integers(1, 40)
         any_rows = self.exact and self.emit is not parameters.zero
         few = st.integers(1, 3)
-        if self.emit is randoms.normal:
+        if self.emit is philox.normal:
             self.numbers["rows"] = draw(few)
         else:
             self.numbers["rows"] = draw(size) if any_rows else unit * draw(few)
@@ -178,8 +177,8 @@ class Case:
 STATICS = {
     "activation": st.sampled_from(layers.ACTIVATIONS),
     "function": st.sampled_from(stated_losses.FUNCTIONS),
-    "moving": st.booleans(),
-    "width": st.integers(1, rows.THIN),
+    "has_tangent": st.booleans(),
+    "width": st.integers(1, narrow.NARROW),
 }
 
 
@@ -192,16 +191,16 @@ def test_an_operand_is_read_from_its_names():
 
 
 def test_what_is_stated_and_what_helps_is_entered(monkeypatch):
-    monkeypatch.setattr(statement, "STATEMENTS", {})
-    monkeypatch.setattr(statement, "HELPERS", [])
+    monkeypatch.setattr(registry, "STATEMENTS", {})
+    monkeypatch.setattr(registry, "HELPERS", [])
 
     def twice(scale, x): ...
 
-    assert statement.helper(twice) is twice
-    assert [twice] == statement.HELPERS
-    assert statement.states(x="rows n ld")(twice) is twice
-    (entered,) = statement.STATEMENTS.values()
-    assert statement.STATEMENTS.keys() == {"twice"}
+    assert registry.helper(twice) is twice
+    assert [twice] == registry.HELPERS
+    assert registry.states(x="rows n ld")(twice) is twice
+    (entered,) = registry.STATEMENTS.values()
+    assert registry.STATEMENTS.keys() == {"twice"}
     assert (entered.function, entered.names) == (twice, ["scale", "x"])
     assert entered.operands == {"x": Operand(("rows", "n"), ("ld",))}
 

@@ -13,19 +13,21 @@ import tinygrad_ugan as ug
 from tests.oracles import normal_like, relative_error
 from tinygrad_ugan import nn
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.kernels.which import Which
-from tinygrad_ugan.nn import fused
+from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.nn import network_primitive
 
 # Sums of up to 50 x 40 terms in another order, through up to four layers and three derivatives.
 TOLERANCE = {np.float64: 1e-13, np.float32: 100 * np.finfo(np.float32).eps}
 
-pytestmark = pytest.mark.skipif(fused._target() is None, reason="no kernels for this machine")
+pytestmark = pytest.mark.skipif(
+    network_primitive._target() is None, reason="no kernels for this machine"
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def always():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fused, "SMALLEST", 0)
+        patch.setattr(network_primitive, "SMALLEST", 0)
         yield
 
 
@@ -38,7 +40,7 @@ class Case(NamedTuple):
     @property
     def layers(self):
         """The plain composition, with the signature of the network."""
-        return lambda p, x: fused.compose(
+        return lambda p, x: network_primitive.compose(
             self.mlp, x, *(layer[name] for layer in p for name in "wb")
         )
 
@@ -201,14 +203,16 @@ def test_passes_do_not_disturb_each_other():
 )
 def test_computes_what_is_asked_for_and_no_more(arguments, wants, monkeypatch):
     asked = []
-    implementation = fused._backward
+    implementation = network_primitive._backward
 
     def spy(*args, **params):
         asked.append(params["wants"])
         return implementation(*args, **params)
 
     case = make_case((4, 20, 3), "tanh", 12)
-    monkeypatch.setattr(fused, "backward", fused.JointPrimitive("spy", spy, None, None))
+    monkeypatch.setattr(
+        network_primitive, "backward", network_primitive.JointPrimitive("spy", spy, None, None)
+    )
     ug.grad(lambda p, x: np.sum(case.mlp(p, x)), arguments)(case.params, case.x)
     assert asked == [wants]
 
@@ -261,7 +265,7 @@ def test_what_the_kernels_do_not_take_goes_layer_by_layer():
 
 def test_without_kernels(monkeypatch):
     case = make_case((4, 20, 3), "tanh", 12)
-    monkeypatch.setattr(fused, "_target", lambda: None)
+    monkeypatch.setattr(network_primitive, "_target", lambda: None)
     np.testing.assert_array_equal(case.mlp(case.params, case.x), case.layers(case.params, case.x))
 
 
@@ -282,7 +286,7 @@ def test_a_cotangent_of_a_wrong_shape_is_not_read():
 
 def test_memory_of_passes_is_used_again():
     mlp, params, x, _ = make_case((4, 20, 3), "tanh", 12)
-    shelf = fused._passes(mlp.sizes, "tanh", 1.0, 12, x.dtype)._shelf
+    shelf = network_primitive._passes(mlp.sizes, "tanh", 1.0, 12, x.dtype)._shelf
     for _ in range(3):
         ug.grad(lambda p: np.sum(mlp(p, x)))(params)
         assert len(shelf._free) == 1

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
-from tinygrad_ugan.kernels.rows import add_sums, added, affine, columns
-from tinygrad_ugan.kernels.strips import STRIP, broadcast_rows, strip
+from tinygrad_ugan.kernels.narrow import add_sums, added, affine, columns
+from tinygrad_ugan.kernels.row_quads import QUAD, broadcast_rows, quad
 
 
-def lone(
+def one_hidden_forward(
     e: Emitter,
     activation: str,
     width: int,
@@ -32,8 +32,8 @@ def lone(
 ) -> None:
     """``h = act(x w + bias)`` and ``s = h w' + bias'``."""
     act = ACTIVATIONS[activation]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         sums = [e.variable(e.zero()) for _ in rows]
         with e.loop(n, step=e.lanes) as j:
@@ -47,7 +47,7 @@ def lone(
             e.store_scalar(e.sum(total.get()) + e.load_scalar(bias2), s, r * lds)
 
 
-def lone_tangent(
+def one_hidden_forward_tangent(
     e: Emitter,
     activation: str,
     width: int,
@@ -69,8 +69,8 @@ def lone_tangent(
 ) -> None:
     """H again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
     act = ACTIVATIONS[activation]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         sums = [e.variable(e.zero()) for _ in rows]
         with e.loop(n, step=e.lanes) as j:
@@ -88,7 +88,7 @@ def lone_tangent(
             e.store_scalar(e.sum(total.get()) + e.load_scalar(Rbias2), Rs, r)
 
 
-def lone_backward(
+def one_hidden_backward(
     e: Emitter,
     activation: str,
     width: int,
@@ -112,8 +112,8 @@ def lone_backward(
     """
     act = ACTIVATIONS[activation]
     places = [*(e.at(dw, c * ldw) for c in columns(e, width)), db, dw2]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         cotangents = [e.broadcast(e.load_scalar(ds, r * lds)) for r in rows]
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
@@ -126,7 +126,7 @@ def lone_backward(
     add_sums(e, ds, lds, db2, 1)
 
 
-def lone_backward_tangent(
+def one_hidden_backward_tangent(
     e: Emitter,
     activation: str,
     width: int,
@@ -146,15 +146,15 @@ def lone_backward_tangent(
     Rdb2: Address,
     n: Count,
 ) -> None:
-    """The derivative of `lone_backward`, x being constant.
+    """The derivative of `one_hidden_backward`, x being constant.
 
     With ``Rd = (Rds w' + ds Rw') act'(z) + ds w' act''(z) Rz``: ``Rdw += x^T Rd``,
     ``Rdb += sum_r Rd``, ``Rdw' += sum_r ds Rh + Rds h`` and ``Rdb' += sum_r Rds``.
     """
     act = ACTIVATIONS[activation]
     places = [*(e.at(Rdw, c * ldw) for c in columns(e, width)), Rdb, Rdw2]
-    with e.loop(e.rows, step=STRIP) as start:
-        rows = strip(start)
+    with e.loop(e.rows, step=QUAD) as start:
+        rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         pairs = [[e.broadcast(e.load_scalar(m, r)) for m in (ds, Rds)] for r in rows]
         with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.nn.shapes import check_rows, check_width
+from tinygrad_ugan.nn.validation import check_rows, check_width
 
 
 def gaussian_noise(x: Any, noise: Any, std: float) -> Any:

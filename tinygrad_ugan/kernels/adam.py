@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import network, parameters
+from tinygrad_ugan.kernels.buffer_pool import Shelf
 from tinygrad_ugan.kernels.program import FIRST_ROW, Executable, Program
-from tinygrad_ugan.kernels.shelf import Shelf
 from tinygrad_ugan.kernels.target import Target
 
 _CHUNK = 2**13  # elements of a chunk at least: less is not worth a second thread

@@ -8,8 +8,8 @@ import scipy.stats
 
 from tests.kernels.emitted import TARGETS
 from tinygrad_ugan.kernels import threads
-from tinygrad_ugan.kernels.noise import Noise
-from tinygrad_ugan.kernels.statements import randoms
+from tinygrad_ugan.kernels.philox import Noise
+from tinygrad_ugan.kernels.reference import philox
 from tinygrad_ugan.kernels.target import PLAIN, host_target
 
 KEYS = np.random.default_rng(1).integers(-(2**63), 2**63, 40).tolist()
@@ -30,7 +30,7 @@ each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_philox_gives_the_published_answers(counter, key, words):
     """Those that its authors publish with it, as kat_vectors."""
     counter, key = ([np.uint64(int(w, 16)) for w in text.split()] for text in (counter, key))
-    assert " ".join(f"{w:08x}" for w in randoms.philox(counter, key)) == words
+    assert " ".join(f"{w:08x}" for w in philox.philox(counter, key)) == words
 
 
 @each_dtype
@@ -84,8 +84,8 @@ def test_the_same_bits_on_every_target_and_any_number_of_threads(dtype):
 def test_the_least_and_the_greatest_words(digits, bits):
     """u is never 0, and 1 at most."""
     least, greatest = np.uint64(1 << bits - 1), np.uint64((1 << bits - 1) - 1)  # signed words
-    assert max(map(abs, randoms.box_muller(digits, bits, greatest, least))) == 0
-    farthest = np.hypot(*randoms.box_muller(digits, bits, least, greatest))
+    assert max(map(abs, philox.box_muller(digits, bits, greatest, least))) == 0
+    farthest = np.hypot(*philox.box_muller(digits, bits, least, greatest))
     assert farthest == pytest.approx(np.sqrt(2 * digits * np.log(2)))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinygrad_ugan.autodiff.primitive import Operand, Primitive, linear, sample, shape_of, strip
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
-from tinygrad_ugan.nn.shapes import check_rows, check_width
+from tinygrad_ugan.nn.validation import check_rows, check_width
 
 
 def closeness(M: Any) -> Any:
@@ -38,20 +38,20 @@ def closeness(M: Any) -> Any:
     return np.sum(np.exp(-distances), axis=2).T
 
 
-# Between its kinks the distance is a linear function of the points, with signs for factors: its
-# derivatives pass through `kernels.pairs`, which never writes all n x n x B x C differences down.
+# Between its kinks the distance is linear in the points, with signs as coefficients, so its
+# derivatives go through `kernels.pairwise_l1` too, which never forms all n x n x B x C differences.
 
 
 def _signed_differences(v: Any, p: Any) -> Any:
-    from tinygrad_ugan.kernels import pairs  # compiles with numba, which is slow to import
+    from tinygrad_ugan.kernels import pairwise_l1  # compiles with numba, which is slow to import
 
-    return pairs.signed_differences(v, p)
+    return pairwise_l1.signed_differences(v, p)
 
 
 def _signed_sums(g: Any, p: Any) -> Any:
-    from tinygrad_ugan.kernels import pairs
+    from tinygrad_ugan.kernels import pairwise_l1
 
-    return pairs.signed_sums(g, p)
+    return pairwise_l1.signed_sums(g, p)
 
 
 _POINTS = np.cos(np.arange(12.0)).reshape(2, 2, 3)

@@ -5,7 +5,7 @@ The callers' arrays have no pads; the pads of all others are zero, and stay so.
 
 import numpy as np
 
-from tinygrad_ugan.kernels.statements.statement import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, states
 
 
 @helper

@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels import network, parameters
+from tinygrad_ugan.kernels.buffer_pool import Lent, Shelf
 from tinygrad_ugan.kernels.network import Network, Weights
 from tinygrad_ugan.kernels.network_pass import Pass
+from tinygrad_ugan.kernels.pass_mask import Which
 from tinygrad_ugan.kernels.program import (
     CHUNK,
     FIRST_ROW,
@@ -34,10 +36,8 @@ from tinygrad_ugan.kernels.program import (
     Program,
     split,
 )
-from tinygrad_ugan.kernels.rates import Rates
-from tinygrad_ugan.kernels.shelf import Lent, Shelf
+from tinygrad_ugan.kernels.tangents import Rates
 from tinygrad_ugan.kernels.target import Target
-from tinygrad_ugan.kernels.which import Which
 
 _CHUNKS = 4  # groups of rows, each with gradients of its own
 _BLOCK = 64  # rows that go through the network together
@@ -228,20 +228,24 @@ class _Writer:
         self.phase()
         for l in range(1, self.network.depth + 1):
             w_shape, b_shape = self.network.shapes[2 * l - 2 : 2 * l]
-            self._give_parameter(partial.w[l - 1], w_shape, is_rows=self.network.is_rows(l))
-            self._give_parameter(partial.b[l - 1], b_shape, is_rows=False)
+            self._give_parameter(
+                partial.w[l - 1], w_shape, is_transposed=self.network.is_transposed(l)
+            )
+            self._give_parameter(partial.b[l - 1], b_shape, is_transposed=False)
 
-    def _give_parameter(self, partial: Array, shape: tuple[int, ...], *, is_rows: bool) -> None:
+    def _give_parameter(
+        self, partial: Array, shape: tuple[int, ...], *, is_transposed: bool
+    ) -> None:
         p, count, n, slot = self.program, partial.rows, partial.columns, self.program.result(shape)
         total = p.array(count, n)
         shares = network.shares(count, self.chunks, p.target.padded(1, p.dtype))
-        p.section(network.alone(count, self.chunks) if is_rows else shares)
+        p.section(network.alone(count, self.chunks) if is_transposed else shares)
         p.call(
             parameters.total, partial=partial.by_row, stride=partial.copy // partial.itemsize,
             groups=self.chunks, ld=partial.ld, out=total.by_row, n=n,
         )  # fmt: skip
         self._find_flaws(total.by_row)
-        if is_rows:  # of the transposed matrix
+        if is_transposed:  # of the transposed matrix
             p.section(network.alone(n, self.chunks))
             p.call(parameters.copy_out_transposed, x=total, ldx=total.ld, out=slot, n=count)
         else:
