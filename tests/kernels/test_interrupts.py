@@ -249,5 +249,5 @@ def test_locks_and_threads_are_made_where_forks_are_thought_of():
         "kernels/fork_safety.py: register_at_fork",
         "gan/runs/locks.py: register_at_fork",  # locks on the disk, for the parent alone
         "kernels/threads.py: Thread",
-        "bench/peak.py: ThreadPoolExecutor",
+        "bench/limit.py: ThreadPoolExecutor",
     }
