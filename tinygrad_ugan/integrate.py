@@ -129,7 +129,7 @@ class _Problem:
 
     def _slope_at(
         self, y: Any, now: Any, rest: Sequence[Any], places: Sequence[int]
-    ) -> tuple[Callable[..., Any], tuple]:
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The slope as a function of the state and of the leaves at `places`; and these."""
         return restrict(
             lambda y, *rest: self._slope(y, now, rest),

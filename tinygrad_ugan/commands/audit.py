@@ -106,7 +106,8 @@ def _find(name: str) -> Callable[..., Any]:
         raise _raised(name, error, "a module that can be imported") from error
     finally:
         sys.path.pop(0)
-    if not callable(make_step := getattr(found, attribute, None)):
+    make_step: Callable[..., Any] | None = getattr(found, attribute, None)
+    if not callable(make_step):
         given = f"{name!r}: no function {attribute} in {module}"
         raise ArgumentError("callable", given, expected)
     return make_step

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import gan
 from tinygrad_ugan.commands.arguments import Folder, check_whole
@@ -17,6 +16,7 @@ from tinygrad_ugan.gan import pictures
 from tinygrad_ugan.gan.runs.atomic_io import check_file_place, write_file
 from tinygrad_ugan.gan.training.config import SAMPLES, SEED
 from tinygrad_ugan.gan.training.memory_check import check_memory
+from tinygrad_ugan.typing import Array
 
 SUFFIXES = (".npy", ".csv", ".png")
 
@@ -46,7 +46,7 @@ class SampleCommand:
         write_file(self.out, self._content(run, samples))
         say(f"{self.n:,} samples in {self.out}")
 
-    def _content(self, run: gan.Run, samples: NDArray) -> bytes:
+    def _content(self, run: gan.Run, samples: Array) -> bytes:
         file = io.BytesIO()
         if self.out.suffix == ".npy":
             np.save(file, samples)
@@ -61,4 +61,5 @@ class SampleCommand:
 def _bytes(n: int, config: gan.Config) -> int:
     """What it takes to send so many samples through the generator."""
     generator, _ = config.networks.build(config.data.dimension)
-    return n * config.dtype.itemsize * sum(generator.sizes)
+    row: int = config.dtype.itemsize * sum(generator.sizes)
+    return n * row

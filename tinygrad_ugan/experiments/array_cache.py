@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from numpy.typing import NDArray
+from tinygrad_ugan.typing import Array
 
 
 class Results(NamedTuple):
@@ -18,11 +18,11 @@ class Results(NamedTuple):
         What it took to compute them, of a processor's time.
     """
 
-    arrays: dict[str, NDArray]
+    arrays: dict[str, Array]
     seconds: float
 
 
-def write(path: Path, settings: str, arrays: dict[str, NDArray], seconds: float) -> None:
+def write(path: Path, settings: str, arrays: dict[str, Array], seconds: float) -> None:
     """Write arrays, and what they were computed from, into a file."""
     import safetensors.numpy
 

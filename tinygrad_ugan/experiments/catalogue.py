@@ -54,7 +54,8 @@ def find(name: str) -> Experiment:
     """
     modules = _modules()
     check_choice("experiment", name, modules)
-    return importlib.import_module(modules[name]).EXPERIMENT
+    experiment: Experiment = importlib.import_module(modules[name]).EXPERIMENT
+    return experiment
 
 
 def _modules() -> dict[str, str]:

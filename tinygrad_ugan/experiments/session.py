@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from numpy.typing import NDArray
-
 from tinygrad_ugan.experiments import array_cache
 from tinygrad_ugan.gan import Callback, Config, Run, train
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import obtain
+from tinygrad_ugan.typing import Array
 
 T = TypeVar("T")
-Arrays = dict[str, NDArray]
+Arrays = dict[str, Array]
 Track = Callable[[Iterable[T], str], Iterable[T]]
 Watch = Callable[[str, Config], Sequence[Callback]]
 
@@ -50,7 +49,7 @@ class Session:
         *,
         quick: bool = False,
         folder: Path | None = None,
-        track: Track = lambda items, label: items,
+        track: Track[Any] = lambda items, label: items,
         watch: Watch = lambda label, config: (),
     ) -> None:
         self.seeds = tuple(seeds)

@@ -14,6 +14,7 @@ from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid
+from tinygrad_ugan.typing import Array
 
 PAGE = """
 The data are one-hot tokens, ten of them, the k-th with probability proportional to 1 / k. A
@@ -179,7 +180,7 @@ def _judge(way: Way, draws: int) -> Estimator:
     return Estimator(float(bias), float(noise), float(noise / np.sqrt(draws)))
 
 
-def _exact(theta_g: Any, theta_d: Any, z: NDArray) -> Any:
+def _exact(theta_g: Any, theta_d: Any, z: Array) -> Any:
     """-E log D(token) for these z: a sum over all tokens."""
     shares = autodiff.softmax(GENERATOR(theta_g, z), axis=1)
     return -np.mean(shares @ log_sigmoid(DISCRIMINATOR(theta_d, EYE)))
@@ -205,7 +206,7 @@ class ShareHistory(NamedTuple):
 
     steps: list[int]
     kl: list[float]
-    shares: NDArray
+    shares: Array
 
 
 def _train(way: Way, seed: int, steps: int) -> ShareHistory:
@@ -241,7 +242,7 @@ def _batches(way: Way, rng: np.random.Generator) -> Iterator[list[gan.Batch]]:
             yield [gan.Batch(real, TokenNoise(z, _gumbel(rng, BATCH)))]
 
 
-def _shares(way: Way, theta_g: Any, z: NDArray) -> NDArray[np.float64]:
+def _shares(way: Way, theta_g: Any, z: Array) -> Any:
     """How often each token is generated."""
     logits = GENERATOR(theta_g, z).astype(float)
     if way.decoded:
@@ -249,7 +250,7 @@ def _shares(way: Way, theta_g: Any, z: NDArray) -> NDArray[np.float64]:
     return autodiff.softmax(logits, axis=1).mean(axis=0)
 
 
-def _kl(shares: NDArray) -> float:
+def _kl(shares: Array) -> float:
     """KL(generated, true), which no missing token makes infinite."""
     there = shares > 0
     return float(np.sum(shares[there] * np.log(shares[there] / TRUTH[there])))

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, nn, optim
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import Config, Encoder, Run
+from tinygrad_ugan.typing import Array
 
 WIDTHS = (2, 8)  # of the generator's noise
 HIDDEN, BATCH, LEARNING_RATE, HELD_OUT = (128, 128), 256, 2e-3, 2_500
@@ -75,7 +75,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
     ]
 
 
-def _row(width: int, found: Sequence[Mapping[str, NDArray]]) -> dict[str, Any]:
+def _row(width: int, found: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
     def mean(name: str) -> float:
         return float(np.mean([each[name] for each in found]))
 
@@ -104,7 +104,7 @@ def _config(width: int, seed: int) -> Config:
     )
 
 
-def _obtain(session: Session, run: Run, label: str) -> dict[str, NDArray]:
+def _obtain(session: Session, run: Run, label: str) -> dict[str, Array]:
     settings = {
         "config": run.config.to_dict(),
         "encoder": [HIDDEN, BATCH, LEARNING_RATE, ENCODER_STEPS, HELD_OUT],
@@ -112,7 +112,7 @@ def _obtain(session: Session, run: Run, label: str) -> dict[str, NDArray]:
     return session.obtain(f"encoder,{label}", settings, lambda: _judged(run))
 
 
-def _judged(run: Run) -> dict[str, NDArray]:
+def _judged(run: Run) -> dict[str, Array]:
     """Train an encoder, and judge it on data and pairs that it has not seen."""
     config, rng = run.config, np.random.default_rng([run.config.seed, 1])
     encoder, theta = _train(run, rng)
@@ -148,23 +148,23 @@ def _train(run: Run, rng: np.random.Generator) -> tuple[Encoder, Any]:
     return encoder, theta
 
 
-def _generate(run: Run, z: NDArray) -> NDArray:
+def _generate(run: Run, z: Array) -> Any:
     return run.config.game().generator(run.theta_g, z)
 
 
-def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray:
+def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     return rng.standard_normal(shape, np.float32)
 
 
-def _distance(x: NDArray, y: NDArray) -> NDArray:
+def _distance(x: Array, y: Array) -> Any:
     return np.linalg.norm(x - y, axis=1)
 
 
-def _mode(x: NDArray, centers: NDArray) -> NDArray:
+def _mode(x: Array, centers: Array) -> Any:
     return np.linalg.norm(x[:, None] - centers, axis=2).argmin(axis=1)
 
 
-def _figure(run: Run, found: Mapping[str, NDArray]) -> Any:
+def _figure(run: Run, found: Mapping[str, Array]) -> Any:
     """Held-out data, the noise found for them, and the data made of that noise."""
     from matplotlib.figure import Figure
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import nn
 from tinygrad_ugan.experiments.custom_game import training_states
@@ -21,6 +20,7 @@ from tinygrad_ugan.gan import (
     information_bound,
     mode_coverage,
 )
+from tinygrad_ugan.typing import Array
 
 CODES, BATCH, STEPS, QUICK_STEPS, SAMPLES = 8, 64, 1_500, 600, 2_500
 SETTINGS = {
@@ -92,7 +92,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
     ]
 
 
-def _row(name: str, found: Sequence[Mapping[str, NDArray]]) -> dict[str, Any]:
+def _row(name: str, found: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
     centers = Config().data.centers()
     coverage = [mode_coverage(each["samples"], centers, 0.02) for each in found]
     accuracy = [100 * code_accuracy(each["samples"], each["codes"], centers) for each in found]
@@ -106,7 +106,7 @@ def _row(name: str, found: Sequence[Mapping[str, NDArray]]) -> dict[str, Any]:
     }
 
 
-def code_accuracy(samples: NDArray, codes: NDArray, centers: NDArray) -> float:
+def code_accuracy(samples: Array, codes: Array, centers: Array) -> float:
     """Fraction of samples at the mode of their code, each code having one of its own.
 
     Examples
@@ -121,7 +121,8 @@ def code_accuracy(samples: NDArray, codes: NDArray, centers: NDArray) -> float:
     nearest = np.linalg.norm(samples[:, None] - centers, axis=2).argmin(axis=1)
     together = np.zeros((codes.max() + 1, len(centers)))
     np.add.at(together, (codes, nearest), 1)
-    return together[linear_sum_assignment(together, maximize=True)].sum() / len(samples)
+    assigned = together[linear_sum_assignment(together, maximize=True)]
+    return float(assigned.sum() / len(samples))
 
 
 def _config(steps: int, job: tuple[str, int]) -> Config:
@@ -130,13 +131,13 @@ def _config(steps: int, job: tuple[str, int]) -> Config:
     return Config.miniature().updated(changes)
 
 
-def _obtain(session: Session, name: str, config: Config) -> dict[str, NDArray]:
+def _obtain(session: Session, name: str, config: Config) -> dict[str, Array]:
     label = f"{name},seed={config.seed}".replace(" ", "")
     settings = {"config": config.to_dict(), "weight": SETTINGS[name][0], "codes": CODES}
     return session.obtain(label, settings, lambda: _train(config, SETTINGS[name][0]))
 
 
-def _train(config: Config, weight: float) -> dict[str, NDArray]:
+def _train(config: Config, weight: float) -> dict[str, Array]:
     """Samples of the trained generator, their codes, and what Q makes of them."""
     game = _game(config, weight)
     *_, state = training_states(config, game, _batches(config))
@@ -169,7 +170,7 @@ def _batches(config: Config) -> Iterator[Sequence[Batch]]:
         yield [Batch(config.data.sample(config.batch, rng), noise)]
 
 
-def _figure(pictured: Mapping[str, Mapping[str, NDArray]]) -> Any:
+def _figure(pictured: Mapping[str, Mapping[str, Array]]) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.2 * len(pictured), 3.4), layout="constrained")

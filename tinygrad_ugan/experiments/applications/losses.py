@@ -15,6 +15,7 @@ from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.normal_mixture import NormalMixture, quadrature
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import LOSSES
+from tinygrad_ugan.typing import Array
 
 PAGE = """
 With s the logit of a generated sample, D = sigmoid(s); D ascends its objective, G descends
@@ -83,7 +84,7 @@ def _log_q(theta: Any, x: Any) -> Any:
     return -(((x - b) / w) ** 2) / 2 - np.log(np.abs(w)) - np.log(2 * np.pi) / 2
 
 
-def _error(p: NormalMixture, theta: NDArray, loss: str) -> float:
+def _error(p: NormalMixture, theta: Array, loss: str) -> float:
     """How far G's expected gradient at D* is from that of the divergence, as a part of it."""
     divergence = _divergence(p, theta, loss)
     expected = autodiff.grad(divergence)(theta)
@@ -91,7 +92,7 @@ def _error(p: NormalMixture, theta: NDArray, loss: str) -> float:
     return float(np.linalg.norm(apart) / np.linalg.norm(expected))
 
 
-def _gradient_through_g(p: NormalMixture, theta: NDArray, loss: str) -> NDArray[np.float64]:
+def _gradient_through_g(p: NormalMixture, theta: Array, loss: str) -> NDArray[np.float64]:
     """The integral of f'(s(x)) s'(x) dG/d(w, b) over q, with x = G(z) and D* held still."""
     x, weights = quadrature(p, _as_mixture(theta))
 
@@ -108,7 +109,7 @@ def _gradient_through_g(p: NormalMixture, theta: NDArray, loss: str) -> NDArray[
     return np.array([at_q @ (pull * z), at_q @ pull])
 
 
-def _divergence(p: NormalMixture, theta: NDArray, loss: str) -> Callable[[Any], Any]:
+def _divergence(p: NormalMixture, theta: Array, loss: str) -> Callable[[Any], Any]:
     """The divergence of `NAMES` as a function of (w, b), on the nodes that suit `theta`."""
     x, weights = quadrature(p, _as_mixture(theta))
     log_p = p.log_density(x)
@@ -130,7 +131,7 @@ def _divergence(p: NormalMixture, theta: NDArray, loss: str) -> Callable[[Any], 
     }[loss]
 
 
-def _as_mixture(theta: NDArray) -> NormalMixture:
+def _as_mixture(theta: Array) -> NormalMixture:
     return NormalMixture((float(theta[1]),), (float(theta[0]),))
 
 

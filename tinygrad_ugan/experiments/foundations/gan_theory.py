@@ -13,6 +13,7 @@ from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.normal_mixture import NormalMixture, quadrature
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid, sigmoid
+from tinygrad_ugan.typing import Array
 
 PAGE = """
     V(D, G) = E_data log D(x) + E_z log(1 - D(G(z)))  =  integral of  p log D + q log(1 - D)
@@ -66,12 +67,12 @@ class Between:
         self.log_m = np.logaddexp(self.log_p, self.log_q) - np.log(2)
         self.over_p, self.over_q = weights * np.exp(self.log_p), weights * np.exp(self.log_q)
 
-    def value(self, logit: NDArray) -> float:
+    def value(self, logit: Array) -> float:
         """V(D, G) for the logits of a discriminator at x."""
         return float(self.over_p @ log_sigmoid(logit) + self.over_q @ log_sigmoid(-logit))
 
     @property
-    def best(self) -> NDArray[np.float64]:
+    def best(self) -> Any:
         """The logit of D* at x."""
         return self.log_p - self.log_q
 
@@ -93,7 +94,7 @@ class Between:
         conditional = -(self.over_p @ self.log_p + self.over_q @ self.log_q) / 2
         return float(entropy - conditional)
 
-    def error(self, logit: NDArray) -> float:
+    def error(self, logit: Array) -> float:
         """The mean of |D - D*| over m."""
         apart = np.abs(sigmoid(logit) - sigmoid(self.best))
         return float((self.over_p + self.over_q) @ apart) / 2
@@ -177,7 +178,7 @@ def _steepest(between: Between) -> float:
     return float(np.max((np.abs(_slope(between, between.best)) / np.exp(between.log_m))[there]))
 
 
-def _curvature(between: Between) -> NDArray[np.float64]:
+def _curvature(between: Between) -> Any:
     return autodiff.grad(lambda s: np.sum(_slope(between, s)))(between.best)
 
 
@@ -185,7 +186,7 @@ def _search() -> tuple[tuple[float, float], float]:
     """Mean and standard deviation of the Gaussian that minimises C(G), and that minimum."""
     from scipy.optimize import minimize
 
-    def cost(place: NDArray) -> float:
+    def cost(place: Array) -> float:
         between = Between(DATA, NormalMixture((float(place[0]),), (float(np.exp(place[1])),)))
         return between.value(between.best)
 
@@ -201,8 +202,8 @@ class Lesson(NamedTuple):
     """How a discriminator learns: its logits at the nodes, at some steps."""
 
     between: Between
-    steps: NDArray
-    logits: NDArray
+    steps: Array
+    logits: Array
 
     @property
     def values(self) -> NDArray[np.float64]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import data, gan, nn
 from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
+from tinygrad_ugan.typing import Array
 
 MEAN, STD = 500.0, 5.0
 LOSS, BATCH, HIDDEN_G, HIDDEN_D = "nonsaturating", 256, (16,), (32, 32)
@@ -63,16 +63,16 @@ JUDGED = ("w z + b", "MLP")
 class SampleHistory(NamedTuple):
     """What a generator makes of many z, at some steps."""
 
-    steps: NDArray
-    samples: NDArray
+    steps: Array
+    samples: Array
 
     @property
-    def mean(self) -> NDArray:
+    def mean(self) -> Any:
         """Of b, for a line."""
         return self.samples.mean(axis=1)
 
     @property
-    def std(self) -> NDArray:
+    def std(self) -> Any:
         """Of the absolute value of w, for a line."""
         return self.samples.std(axis=1)
 
@@ -138,11 +138,12 @@ def _start(
     return gan.Game(generator, discriminator, LOSS), (theta_g, theta_d)
 
 
-def _quantiles(n: int) -> NDArray:
+def _quantiles(n: int) -> Array:
     """Values of z that share N(0, 1) out equally, shape (n, 1)."""
     from scipy.special import ndtri
 
-    return ndtri((np.arange(n) + 0.5) / n).astype(np.float32)[:, None]
+    z: Array = ndtri((np.arange(n) + 0.5) / n)
+    return z.astype(np.float32)[:, None]
 
 
 def _claims(name: str, courses: list[SampleHistory]) -> list[Claim]:
@@ -195,9 +196,10 @@ def _figure(courses: Mapping[str, list[SampleHistory]]) -> Any:
 EDGES = np.arange(480.0, 520.1, 0.5)
 
 
-def _density(samples: NDArray) -> NDArray:
+def _density(samples: Array) -> Array:
     """A histogram; what lies beyond its edges counts as mass elsewhere."""
-    return np.histogram(samples, EDGES)[0] / (len(samples) * np.diff(EDGES))
+    density: Array = np.histogram(samples, EDGES)[0] / (len(samples) * np.diff(EDGES))
+    return density
 
 
 def _over_time(axis: Any, course: SampleHistory) -> None:

@@ -13,6 +13,7 @@ from tinygrad_ugan import autodiff, data, gan, nn, optim
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid, sigmoid
+from tinygrad_ugan.typing import Array
 
 PAGE = """
 **Against a fixed D** the generator that descends E log(1 - D(G(z))) has one best answer, whatever
@@ -84,8 +85,8 @@ SIZES, RATE, STEPS, LOOKS = (16, 32, 32, 2), 5e-3, 600, 4
 class Answer(NamedTuple):
     """Where G's samples were, from the start to the end, and the best point."""
 
-    samples: NDArray
-    best: NDArray
+    samples: Array
+    best: Array
 
     @property
     def error(self) -> float:
@@ -116,7 +117,8 @@ def _best_point() -> NDArray[np.float64]:
 
     points = _grid(121)
     start = points[_logit(None, points)[:, 0].argmax()]
-    return minimize(height, start, jac=autodiff.grad(height)).x
+    highest: NDArray[np.float64] = minimize(height, start, jac=autodiff.grad(height)).x
+    return highest
 
 
 def _grid(n: int) -> NDArray[np.float64]:
@@ -176,20 +178,21 @@ def _shares(session: Session, ring: gan.Config, K: int, seed: int) -> NDArray[np
     centers = config.data.centers()
     nearest = np.linalg.norm(run.samples[:, :, None] - centers, axis=3).argmin(axis=2)
     counts = [np.bincount(each, minlength=len(centers)) for each in nearest]
-    return np.array(counts) / nearest.shape[1]
+    shares: NDArray[np.float64] = np.array(counts) / nearest.shape[1]
+    return shares
 
 
-def _crowd(shares: NDArray) -> float:
+def _crowd(shares: Array) -> float:
     """The share of the fullest mode, on average over the second half of training."""
     return float(shares[len(shares) // 2 :].max(axis=1).mean())
 
 
-def _moves(shares: NDArray) -> int:
+def _moves(shares: Array) -> int:
     """How often the fullest mode changes."""
     return int(np.count_nonzero(np.diff(shares.argmax(axis=1))))
 
 
-def _claims_of_rotation(shares: Mapping[int, Sequence[NDArray]]) -> list[Claim]:
+def _claims_of_rotation(shares: Mapping[int, Sequence[Array]]) -> list[Claim]:
     crowds = [_crowd(each) for each in shares[0]]
     moves = [_moves(each) for each in shares[0]]
     spread = max(_crowd(each) for each in shares[5])
@@ -204,7 +207,7 @@ def _claims_of_rotation(shares: Mapping[int, Sequence[NDArray]]) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _rows_of_rotation(shares: Mapping[int, Sequence[NDArray]]) -> list[dict[str, Any]]:
+def _rows_of_rotation(shares: Mapping[int, Sequence[Array]]) -> list[dict[str, Any]]:
     return [
         {
             "what": f"ring, K = {K}: share of the fullest mode, changes of it",
@@ -225,7 +228,7 @@ class Order(NamedTuple):
     """What an order of min and max comes to: the value, and the generators it passed."""
 
     value: float
-    generators: NDArray
+    generators: Array
 
 
 def _value(q: Any, logits: Any) -> Any:
@@ -251,7 +254,7 @@ def _min_max(seed: int) -> Order:
 def _max_min(seed: int) -> Order:
     """D ascends min_G V; the best q is a single point, and steps get shorter as D gets better."""
 
-    def answer(logits: NDArray) -> NDArray:
+    def answer(logits: Array) -> Any:
         return np.eye(POINTS)[logits.argmax()]
 
     logits = np.random.default_rng(seed).standard_normal(POINTS)
@@ -280,7 +283,7 @@ def _claims_of_order(results: Mapping[str, Sequence[Order]]) -> list[Claim]:
     ]  # fmt: skip
 
 
-def _visited(order: Order) -> NDArray:
+def _visited(order: Order) -> Array:
     return np.unique(order.generators[-TURNS // 4 :].argmax(axis=1))
 
 
@@ -298,7 +301,7 @@ def _rows_of_order(results: Mapping[str, Sequence[Order]]) -> list[dict[str, Any
 # The picture.
 
 
-def _figure(answer: Answer, shares: Mapping[int, Sequence[NDArray]], steps: int) -> Any:
+def _figure(answer: Answer, shares: Mapping[int, Sequence[Array]], steps: int) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 3.6), layout="constrained")
@@ -315,7 +318,7 @@ def _figure(answer: Answer, shares: Mapping[int, Sequence[NDArray]], steps: int)
     return figure
 
 
-def _draw_answer(axis: Any, samples: NDArray, best: NDArray) -> None:
+def _draw_answer(axis: Any, samples: Array, best: Array) -> None:
     heights = sigmoid(_logit(None, _grid(81))).reshape(81, 81)
     axis.imshow(heights, origin="lower", extent=(-4, 4, -4, 4), cmap="Oranges", vmin=0, vmax=1)
     axis.plot(*samples.T, ".", color="tab:green", markersize=2)

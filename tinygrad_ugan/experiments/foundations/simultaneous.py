@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinygrad_ugan import gan, unroll, viz
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
+from tinygrad_ugan.typing import Array
 
 SCHEMES = ("alternating", "simultaneous")
 RATE, ETA, TURNS = 0.1, 0.1, 1_000  # in V = x y
@@ -62,7 +63,7 @@ def run(session: Session) -> Outcome:
 # V = x y.
 
 
-def _path(K: int, scheme: str) -> NDArray:
+def _path(K: int, scheme: str) -> Array:
     """The points that the players pass, shape (steps + 1, 2)."""
     path = [START]
     for _ in range(TURNS):
@@ -80,7 +81,7 @@ def _velocity(x: float, y: float, K: int) -> tuple[float, float]:
     return float(down[0]), float(up[0])
 
 
-def _claims_of_bilinear(paths: Mapping[tuple[int, str], NDArray]) -> list[Claim]:
+def _claims_of_bilinear(paths: Mapping[tuple[int, str], Array]) -> list[Claim]:
     grown = np.linalg.norm(paths[0, "simultaneous"], axis=1)
     error = np.abs(grown[1:] / grown[:-1] / np.sqrt(1 + RATE**2) - 1).max()
     x, y = paths[0, "alternating"].T
@@ -151,7 +152,7 @@ def _remarks(finals: Finals) -> str:
     return f"With K = 5 alternation is ahead in high quality on {ahead} of {len(one)} seeds."
 
 
-def _figure(paths: Mapping[tuple[int, str], NDArray], finals: Finals) -> Any:
+def _figure(paths: Mapping[tuple[int, str], Array], finals: Finals) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 3.9), layout="constrained")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.experiments.unrolling import comparison
 from tinygrad_ugan.gan import Config, Embedded, Networks, Optimizer, Run, Unroll, mode_coverage
+from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,12 +119,12 @@ def radius(data: Embedded) -> float:
     return float(data.std * chi.ppf(1 - np.exp(-9 / 2), data.rank))
 
 
-def _samples(run: Run) -> NDArray:
+def _samples(run: Run) -> Array:
     """2,500 samples of a trained generator."""
     return run.sample(2_500, np.random.default_rng(run.config.seed))
 
 
-def _figure(data: Embedded, samples: dict[str, NDArray]) -> Figure:
+def _figure(data: Embedded, samples: dict[str, Array]) -> Figure:
     """The data and the samples in the plane that shows most of the centres, and their distances."""
     from matplotlib.figure import Figure
     from scipy.spatial.distance import cdist

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, data, gan, nn, unroll
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.dynamics import ravel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PyTree = Any
 
 GENERATOR, DISCRIMINATOR = nn.MLP((4, 16, 2)), nn.MLP((2, 8, 1))
 PENALTY = 0.01  # times |theta_D|^2: without it the best D need not exist, as weights may grow
@@ -54,12 +53,12 @@ class _Setting:
     theta_g: PyTree
     start: PyTree
     best: PyTree
-    curvature: NDArray  # eigenvalues of -H at the best D
+    curvature: Array  # eigenvalues of -H at the best D
     batch: gan.Batch
 
     @property
     def lr(self) -> float:
-        return STABLE / self.curvature[-1]
+        return STABLE / float(self.curvature[-1])
 
 
 def run(session: Session) -> Outcome:
@@ -107,7 +106,7 @@ def _setting(rng: np.random.Generator) -> _Setting:
     batch = gan.Batch(real, rng.standard_normal((128, GENERATOR.sizes[0])))
     inner, (flat, unravel) = _game("minimax").inner, ravel(start)
 
-    def descended(x: NDArray) -> tuple[float, NDArray]:
+    def descended(x: Array) -> tuple[float, Array]:
         value, gradient = autodiff.value_and_grad(lambda d: -inner(theta_g, d, batch))(unravel(x))
         return float(value), ravel(gradient)[0]
 
@@ -197,7 +196,7 @@ def _claim(text: str, seen: float, holds: Any) -> Claim:
 
 def _series(
     rows: Sequence[dict[str, Any]], loss: str, start: str, column: str = "indirect / direct"
-) -> NDArray:
+) -> Array:
     """Shape (seeds, K)."""
     found: dict[int, list[float]] = {}
     for row in rows:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tinygrad_ugan import viz
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import Cell
 from tinygrad_ugan.gan import Run
+from tinygrad_ugan.typing import Array
 
 Key = tuple[Cell, str]  # of a cell by a method
 
@@ -76,7 +77,7 @@ def _steps_to_all(run: Run) -> float:
     return first
 
 
-def _median(values: NDArray) -> float:
+def _median(values: Array) -> float:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else float("nan")
 
@@ -180,7 +181,7 @@ def difference_rows(
     ]
 
 
-def column(runs: Mapping[int, Measures], name: str) -> NDArray:
+def column(runs: Mapping[int, Measures], name: str) -> Array:
     """One measure of all seeds."""
     return np.array([getattr(run, name) for run in runs.values()])
 

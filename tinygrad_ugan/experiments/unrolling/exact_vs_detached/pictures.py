@@ -7,7 +7,6 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import viz
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
@@ -18,6 +17,7 @@ from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
     Cell,
 )
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import Key, Measures, column
+from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,7 @@ def edge(results: Results, cells: Mapping[str, Sequence[Cell]], methods: Sequenc
     return figure
 
 
-def _curve(axis: Axes, x: Sequence[float], values: Sequence[NDArray], **style: Any) -> None:
+def _curve(axis: Axes, x: Sequence[float], values: Sequence[Array], **style: Any) -> None:
     """Means with 95 % confidence intervals."""
     means = np.array([each.mean() for each in values])
     low, high = np.array([viz.confidence_interval(each) for each in values]).T
@@ -147,7 +147,7 @@ def by_method(results: Results) -> Figure:
     return figure
 
 
-def _over_cells(value: Callable[[Cell], Any]) -> NDArray:
+def _over_cells(value: Callable[[Cell], Any]) -> Array:
     """Shape (losses, widths, K, eta)."""
     return np.array(
         [
@@ -161,7 +161,7 @@ def _over_cells(value: Callable[[Cell], Any]) -> NDArray:
 
 
 def _maps(
-    values: NDArray, texts: NDArray, title: str, limits: tuple[float, float], colors: str
+    values: Array, texts: Array, title: str, limits: tuple[float, float], colors: str
 ) -> Figure:
     return viz.heat_maps(
         values,
