@@ -10,8 +10,8 @@ import pytest
 import tinygrad_ugan as ug
 from tests.check.audit.problems import random_problem
 from tests.check.audit.traps import NUMPY, TRAPS, Code, exact, expected, other_loss, stale
-from tinygrad_ugan.check.audit import mistakes
-from tinygrad_ugan.check.audit.classify import Judge
+from tinygrad_ugan.check.audit import candidates, mistakes
+from tinygrad_ugan.check.audit.classify import Classifier
 from tinygrad_ugan.check.audit.foreign_arrays import readings
 from tinygrad_ugan.check.audit.gradient import convert
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
@@ -30,19 +30,19 @@ def audit(gradient, p, **options):
 
 
 @functools.cache
-def judged(steps):
-    """A problem and its judge: one for all traps."""
+def classified(steps):
+    """A problem and its classifier: one for all traps."""
     p = random_problem(np.random.default_rng(steps), steps, "nonsaturating", lr=0.4)
     problem = convert(p.game, p.theta_g, p.theta_d, p.batch, steps=steps, lr=p.lr)
-    return p, Judge.of(problem, np.dtype(np.float64))
+    return p, Classifier.of(problem, np.dtype(np.float64))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10])
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
 def test_traps(trap, steps):
-    p, judge = judged(steps)
+    p, classifier = classified(steps)
     (vector,) = readings("gradient", trap(Code(NUMPY, p)), p.theta_g)
-    found = judge(vector)
+    found = classifier(vector)
     assert found.verdict == expected(trap, steps), found
     assert found.ok == (found.verdict == "exact")
 
@@ -74,32 +74,32 @@ def test_solved_games(solved, steps):
 
 
 def test_sign_and_scale_come_on_top_of_other_mistakes():
-    _, judge = judged(5)
-    vector = judge.hypotheses[0].vector
+    _, classifier = classified(5)
+    vector = classifier.candidates[0].vector
     for factor, verdict in ((2.0, "wrong_scale"), (-1.0, "wrong_sign"), (-3.0, "wrong_sign")):
-        found = judge(factor * vector)
+        found = classifier(factor * vector)
         assert (found.verdict, found.scale) == (verdict, pytest.approx(factor))
-    direct = next(h.vector for h in judge.hypotheses if h.verdict == "detached")
-    found = judge(-0.5 * direct)
+    direct = next(c.vector for c in classifier.candidates if c.verdict == "detached")
+    found = classifier(-0.5 * direct)
     assert (found.verdict, found.scale) == ("detached", pytest.approx(-0.5))
     assert "times -0.5" in found.summary
 
 
 def test_truncation_is_told():
-    p, judge = judged(5)
+    p, classifier = classified(5)
     for m in (1, 4):
         how = {"steps": 5, "lr": p.lr, "truncate": m, "method": "tape"}
         _, g = ug.unroll.value_and_grad(p.game, p.theta_g, p.theta_d, p.batch, **how)
-        found = judge(readings("gradient", g, p.theta_g)[0])
+        found = classifier(readings("gradient", g, p.theta_g)[0])
         assert (found.verdict, found.truncate) == ("truncated", m)
         assert found.detail == f"the last {m} of 5 steps"
 
 
 def test_unknown_names_the_nearest_and_the_leaves():
-    p, judge = judged(5)
+    p, classifier = classified(5)
     gradient = exact(Code(NUMPY, p))
     gradient[0]["w"] = gradient[0]["w"] * 1.01
-    found = judge(readings("gradient", gradient, p.theta_g)[0])
+    found = classifier(readings("gradient", gradient, p.theta_g)[0])
     assert found.verdict == "unknown"
     assert found.nearest.verdict == "exact"
     assert 1e-4 < found.nearest.relative_error < 1e-2
@@ -122,7 +122,7 @@ def test_float32_is_judged_as_such():
 
 
 def test_what_cannot_be_told_apart_is_said():
-    p, _ = judged(1)
+    p, _ = classified(1)
     found = audit(exact(Code(NUMPY, p)), p)
     assert {"stale", "no_curvature"} <= set(found.also)
     assert "cannot tell it from" in found.notes[0]
@@ -142,8 +142,8 @@ def test_one_parameter_shows_no_factors():
 
 
 def test_a_sum_in_place_of_a_mean_is_guessed():
-    p, judge = judged(2)
-    found = judge(len(p.batch.noise) * judge.exact)
+    p, classifier = classified(2)
+    found = classifier(len(p.batch.noise) * classifier.exact)
     assert found.verdict == "wrong_scale"
     assert any("a sum in place of the mean" in note for note in found.notes)
 
@@ -169,14 +169,14 @@ def test_optimizers(optimizer):
         (p.game, p.theta_g, p.theta_d, p.batch),
         {"steps": 3, "lr": None, "optimizer": optimizer},
     )
-    judge = Judge.of(convert(*place, **how), np.dtype(np.float64))
+    classifier = Classifier.of(convert(*place, **how), np.dtype(np.float64))
     for method, verdict in (("tape", "exact"), ("detached", "detached")):
         _, g = ug.unroll.value_and_grad(*place, **how, method=method)
-        assert judge(readings("gradient", g, p.theta_g)[0]).verdict == verdict
+        assert classifier(readings("gradient", g, p.theta_g)[0]).verdict == verdict
     code, memory = Code(NUMPY, p), None
     for verdict in ("exact", "exact" if optimizer == ug.optim.SGD(0.3) else "state_not_restored"):
         g, memory = through_optimizer(code, optimizer, memory)
-        assert judge(readings("gradient", g, p.theta_g)[0]).verdict == verdict
+        assert classifier(readings("gradient", g, p.theta_g)[0]).verdict == verdict
 
 
 def through_optimizer(code, optimizer, memory, reuse=False):
@@ -208,14 +208,14 @@ def test_adam_of_pytorch_is_exact_too():
     p = random_problem(np.random.default_rng(2), 3)
     place = (p.game, p.theta_g, p.theta_d, p.batch)
     problem = convert(*place, steps=3, lr=None, optimizer=ADAM)
-    theirs = mistakes.gradient(mistakes.as_in_pytorch(problem))
+    theirs = candidates.gradient(mistakes.with_adam_of_pytorch(problem))
     found = audit(theirs, p, lr=None, optimizer=ADAM)
     assert found.verdict == "exact"
     assert found.relative_error > 0
 
 
 def test_a_vector_may_follow_either_order():
-    p, _ = judged(2)
+    p, _ = classified(2)
     gradient = exact(Code(NUMPY, p))
     as_jax = np.concatenate([x.ravel() for x in optree.tree_leaves(gradient)])
     as_torch = np.concatenate([layer[key].ravel() for layer in gradient for key in ("w", "b")])
@@ -225,8 +225,10 @@ def test_a_vector_may_follow_either_order():
 
 
 def test_str_is_a_table_that_a_reader_understands():
-    _, judge = judged(5)
-    shown = str(judge(next(h.vector for h in judge.hypotheses if h.verdict == "detached")))
+    _, classifier = classified(5)
+    shown = str(
+        classifier(next(c.vector for c in classifier.candidates if c.verdict == "detached"))
+    )
     assert shown.startswith("detached: the direct term alone")
     assert "relative error" in shown
     assert " exact " in shown

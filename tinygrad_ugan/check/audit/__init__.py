@@ -7,9 +7,8 @@ audited is read from arrays of any library (`foreign_arrays`), or from the two f
 """
 
 from tinygrad_ugan.check.audit.gradient import audit
-from tinygrad_ugan.check.audit.report import Audit, Candidate
+from tinygrad_ugan.check.audit.report import Audit, Candidate, StepAudit, TrialAudit
 from tinygrad_ugan.check.audit.step import audit_step
-from tinygrad_ugan.check.audit.step_report import StepAudit, TrialAudit
 from tinygrad_ugan.check.audit.trials import Trial, trials
 from tinygrad_ugan.check.audit.verdicts import VERDICTS
 

@@ -1,40 +1,62 @@
-"""What a gradient may be: each known mistake, computed without making it.
+"""The candidates: every gradient that code may have computed where d f_K / d theta_G was meant.
 
-Every mistake is the exact gradient of another problem, or a truncation of it. So each is a line
-of a list, and `unroll` computes it.
+No mistake is made to find out what it computes. Each is the exact gradient of an altered problem,
+or its direct term alone, so that `TABLE` names the alteration and `unroll` computes the gradient.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import optree
-from numpy.typing import NDArray
 
-from tinygrad_ugan.check.audit.mistakes import (
-    as_in_pytorch,
-    descending,
-    gradient,
-    last_state,
-    of_steps,
-    other_losses,
-    remembering,
-    repeats,
-    stale,
-    started_at,
-    without_curvature,
-)
+from tinygrad_ugan import tree
+from tinygrad_ugan.check.audit import mistakes
+from tinygrad_ugan.check.audit.mistakes import Alteration
 from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.errors import NonFiniteError
-from tinygrad_ugan.unroll.dynamics import Optimized
-from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.typing import Array
+from tinygrad_ugan.unroll.adjoint import adjoint
+from tinygrad_ugan.unroll.problem import Problem, explain_non_finite, through_samples
 
 
-class Hypothesis(NamedTuple):
-    """What a gradient would be if a verdict were true.
+class Mistake(NamedTuple):
+    """A row of `TABLE`: a verdict, and the problems whose gradients it stands for.
+
+    Attributes
+    ----------
+    verdict : str
+        One of `VERDICTS`.
+    alter : callable
+        From the problem that was stated to those that are solved in its place.
+    or_detached : bool
+        Whether their direct terms alone are candidates too.
+    """
+
+    verdict: str
+    alter: Callable[[Problem], Iterator[Alteration]]
+    or_detached: bool
+
+
+TABLE = (
+    Mistake("lookahead", mistakes.without_steps, or_detached=False),
+    Mistake("replaced", mistakes.weights_replaced, or_detached=False),
+    Mistake("no_curvature", mistakes.without_curvature, or_detached=False),
+    Mistake("wrong_loss", mistakes.with_another_loss, or_detached=True),
+    Mistake("stale", mistakes.with_stale_gradient, or_detached=True),
+    Mistake("wrong_direction", mistakes.descending, or_detached=True),
+    Mistake("moved_first", mistakes.after_the_real_step, or_detached=True),
+    Mistake("kept", mistakes.after_the_unrolling, or_detached=True),
+    Mistake("wrong_steps", mistakes.with_other_steps, or_detached=True),
+    Mistake("state_not_restored", mistakes.with_state_not_restored, or_detached=True),
+)
+"""The mistakes that alter the problem; the rest of `candidates` are parts of the exact gradient."""
+
+
+class CandidateGradient(NamedTuple):
+    """What the gradient would be if a verdict were true.
 
     Attributes
     ----------
@@ -45,28 +67,17 @@ class Hypothesis(NamedTuple):
     vector : ndarray
         The gradient.
     truncate : int or None
-        Through how many of the last steps it is differentiated; None if through all of them.
+        Where the verdict is "truncated": through how many of the last steps it is differentiated.
     """
 
     verdict: str
     detail: str
-    vector: NDArray[np.float64]
+    vector: Array
     truncate: int | None = None
 
 
-class _Plan(NamedTuple):
-    verdict: str
-    detail: str
-    problem: Problem
-    truncate: int | None = None
-
-    def carry_out(self) -> Hypothesis:
-        vector = gradient(self.problem, self.truncate)
-        return Hypothesis(self.verdict, self.detail, vector, self.truncate)
-
-
-def hypotheses(problem: Problem) -> list[Hypothesis]:
-    """Every hypothesis about the gradient of f_K, the most favourable first: exact, detached, ...
+def candidates(problem: Problem) -> list[CandidateGradient]:
+    """Compute every candidate for the gradient of f_K, the most favourable first.
 
     One whose numbers overflow is left out; exact and detached must not.
 
@@ -75,69 +86,62 @@ def hypotheses(problem: Problem) -> list[Hypothesis]:
     NonFiniteError
         If the game itself leaves the finite numbers.
     """
-    exact = _Plan("exact", "", problem).carry_out()
-    direct = _Plan("detached", "", problem, truncate=0).carry_out()
+    exact, direct = gradient(problem), gradient(problem, truncate=0)
     found = [
-        exact,
-        direct,
-        Hypothesis("indirect_only", "", exact.vector - direct.vector),
-        Hypothesis("zero", "", np.zeros_like(exact.vector)),
+        CandidateGradient("exact", "", exact),
+        CandidateGradient("detached", "", direct),
+        CandidateGradient("indirect_only", "", exact - direct),
+        CandidateGradient("zero", "", np.zeros_like(exact)),
     ]
     with np.errstate(all="ignore"):
-        for plan in _plans(problem):
+        for verdict, detail, altered, truncate in _altered(problem):
             with contextlib.suppress(NonFiniteError):
-                found.append(plan.carry_out())
-    return sorted(found, key=lambda h: ORDER.index(h.verdict))
+                vector = gradient(altered, truncate)
+                shown = truncate if verdict == "truncated" else None
+                found.append(CandidateGradient(verdict, detail, vector, shown))
+    return sorted(found, key=lambda candidate: ORDER.index(candidate.verdict))
 
 
-def _plans(problem: Problem) -> Iterator[_Plan]:
+def gradient(problem: Problem, truncate: int | None = None) -> Array:
+    """D f_K / d theta_G as a vector; through the last `truncate` steps only, if given.
+
+    By the adjoint recursion: the compiled sweep would be compiled anew for each candidate.
+
+    Raises
+    ------
+    NonFiniteError
+        If the problem leaves the finite numbers; the message names the step.
+    """
+    constant_steps = 0 if truncate is None else problem.steps - truncate
+    reduced, pull_back = through_samples(problem)
+    _, cotangent = adjoint(reduced.after(constant_steps))
+    vector, _ = tree.ravel(pull_back(cotangent))
+    if not tree.is_finite(vector):
+        raise explain_non_finite(problem)
+    return vector
+
+
+_Row = tuple[str, str, Problem, int | None]
+
+
+def _altered(problem: Problem) -> Iterator[_Row]:
+    """Verdict and detail with the problem whose gradient belongs to them, and its truncation."""
     K = problem.steps
     for m in range(K - 1, 0, -1):
-        yield _Plan("truncated", f"the last {m} of {K} steps", problem, m)
-    yield _Plan("lookahead", "", of_steps(problem, 0))
-    ones = optree.tree_map(np.ones_like, problem.state.theta)
-    yield _Plan("replaced", "", of_steps(started_at(problem, ones), 0))
-    for loss, other in other_losses(problem):
-        yield from _both("wrong_loss", loss, other)
-    if K > 0:
-        yield from _plans_of_steps(problem)
-    if isinstance(problem.rule, Optimized) and K > 0:
-        yield from _remembered(problem)
-        if (theirs := as_in_pytorch(problem)) is not None:
-            yield from _in_pytorch(theirs)
+        yield "truncated", f"the last {m} of {K} steps", problem, m
+    for mistake in TABLE:
+        yield from _rows(mistake, problem)
+    if K > 0 and (theirs := mistakes.with_adam_of_pytorch(problem)) is not None:
+        epsilon = "epsilon outside the root"
+        yield "exact", epsilon, theirs, None
+        yield "detached", epsilon, theirs, 0
+        for verdict, detail, altered, truncate in _rows(TABLE[-1], theirs):
+            yield verdict, "; ".join(filter(None, (detail, epsilon))), altered, truncate
 
 
-def _plans_of_steps(problem: Problem) -> Iterator[_Plan]:
-    """Those that make sense where there are steps."""
-    K = problem.steps
-    yield _Plan("no_curvature", "", without_curvature(problem))
-    yield from _both("stale", "", stale(problem))
-    yield from _both("wrong_direction", "", descending(problem))
-    first, last = (last_state(of_steps(problem, j)).theta for j in (1, K))
-    yield from _both("moved_first", "", started_at(problem, first))
-    yield from _both("kept", "", started_at(problem, last))
-    for j in [*range(K - 1, 0, -1), *([K + 1] if repeats(problem) else [])]:
-        yield from _both("wrong_steps", f"{j} steps, not {K}", of_steps(problem, j))
-
-
-def _both(verdict: str, detail: str, problem: Problem) -> Iterator[_Plan]:
-    """The gradient through all steps, and its direct term."""
-    yield _Plan(verdict, detail, problem)
-    yield _Plan(verdict, f"{detail}, and detached" if detail else "and detached", problem, 0)
-
-
-def _remembered(problem: Problem) -> Iterator[_Plan]:
-    """An earlier unrolling is remembered, or that and the real step after it."""
-    again = remembering(problem, last_state(problem).memory)
-    yield from _both("state_not_restored", "", again)
-    once_more = remembering(problem, last_state(of_steps(again, 1)).memory)
-    yield from _both("state_not_restored", "and a real step remembered", once_more)
-
-
-def _in_pytorch(problem: Problem) -> Iterator[_Plan]:
-    """The likeliest of all, with Adam as PyTorch has it."""
-    detail = "epsilon outside the root"
-    yield _Plan("exact", detail, problem)
-    yield _Plan("detached", detail, problem, 0)
-    for plan in _remembered(problem):
-        yield plan._replace(detail=f"{plan.detail}; {detail}".removeprefix("; "))
+def _rows(mistake: Mistake, problem: Problem) -> Iterator[_Row]:
+    for detail, altered in mistake.alter(problem):
+        yield mistake.verdict, detail, altered, None
+        if mistake.or_detached:
+            detached = f"{detail}, and detached" if detail else "and detached"
+            yield mistake.verdict, detached, altered, 0

@@ -1,65 +1,72 @@
-"""Compares a gradient with every hypothesis, and decides."""
+"""The comparison: which candidates a gradient fits up to rounding, and so the verdict on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
-from tinygrad_ugan.check.audit.candidates import Hypothesis, hypotheses
+from tinygrad_ugan.check.audit.candidates import CandidateGradient, candidates, gradient
 from tinygrad_ugan.check.audit.report import Audit, Candidate
-from tinygrad_ugan.check.audit.tolerance import norm, tolerance
+from tinygrad_ugan.tree import norm
+from tinygrad_ugan.typing import Array
 from tinygrad_ugan.unroll.problem import Problem
+
+MARGIN = 32.0
+"""Rounding errors of a right program, in units of what one rounding of its arguments does."""
+
+FLOOR = 1e-9
+"""No relative error below this is held against a gradient: right formulas that are not the
+stablest, such as log(1 - sigmoid(s)), lose that much in float64."""
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Decides on gradients of one problem: ``judge(vector) -> Audit``.
+class Classifier:
+    """Finds the verdict on gradients of one problem: ``classifier(vector) -> Audit``.
 
     Attributes
     ----------
     problem : Problem
-    hypotheses : tuple of Hypothesis
-        The most favourable first.
-    exact : ndarray
-        The exact gradient.
-    indirect : float
-        The norm of its indirect term.
+    candidates : tuple of CandidateGradient
+        The most favourable first, which is the exact gradient.
     tolerance : float
         How far rounding may take a right gradient from the exact one.
     condition : float
+        The relative change of the exact gradient over that of all parameters and data.
     dtype : dtype
         The precision to judge by.
     """
 
     problem: Problem
-    hypotheses: tuple[Hypothesis, ...]
-    exact: NDArray[np.float64]
-    indirect: float
+    candidates: tuple[CandidateGradient, ...]
     tolerance: float
     condition: float
-    dtype: np.dtype
+    dtype: np.dtype[Any]
 
     @classmethod
-    def of(cls, problem: Problem, dtype: np.dtype, slack: float = 0.0) -> Judge:
+    def of(cls, problem: Problem, dtype: np.dtype[Any], slack: float = 0.0) -> Classifier:
         """Compute all that is to be compared with; `slack` is added to the tolerance."""
-        every = tuple(hypotheses(problem))
-        exact, direct = (
-            next(h.vector for h in every if h.verdict == verdict)
-            for verdict in ("exact", "detached")
-        )
+        every = tuple(candidates(problem))
+        exact, direct = _named(every, "exact"), _named(every, "detached")
         allowed, condition = tolerance(problem, exact, direct, dtype)
-        return cls(problem, every, exact, norm(exact - direct), allowed + slack, condition, dtype)
+        return cls(problem, every, allowed + slack, condition, dtype)
 
-    def __call__(self, vector: NDArray[np.float64]) -> Audit:
+    @property
+    def exact(self) -> Array:
+        """The exact gradient."""
+        return _named(self.candidates, "exact")
+
+    def __call__(self, vector: Array) -> Audit:
         """Find the verdict on a gradient."""
         scalable = not self._all_parallel()
-        candidates = tuple(self._compare(vector, h, scalable) for h in self.hypotheses)
-        plain = [c for c in candidates if c.fits]
-        matches = plain or [c for c in candidates if c.scaled_fits]
+        compared = tuple(
+            self._compare(vector, candidate, scalable) for candidate in self.candidates
+        )
+        plain = [c for c in compared if c.fits]
+        matches = plain or [c for c in compared if c.scaled_fits]
         size = norm(self.exact)
         found = Audit(
             verdict="unknown",
@@ -71,25 +78,27 @@ class Judge:
             condition=self.condition,
             dtype=str(self.dtype),
             also=_others(matches),
-            candidates=candidates,
+            candidates=compared,
             notes=(),
         )
         if matches:
             found = _decided(found, matches[0])
         return replace(found, notes=tuple(self._notes(found, vector)))
 
-    def _compare(self, vector: NDArray, h: Hypothesis, scalable: bool) -> Candidate:
-        size = norm(h.vector)
-        error = norm(vector - h.vector)
+    def _compare(self, vector: Array, candidate: CandidateGradient, scalable: bool) -> Candidate:
+        """How well a candidate explains the gradient, as it is and times the best factor."""
+        verdict, detail, expected, truncate = candidate
+        size = norm(expected)
+        error = norm(vector - expected)
         allowed = self.tolerance * max(1.0, _ratio(size, norm(self.exact), default=1.0))
         visible = size > allowed
-        scale = float(vector @ h.vector) / size**2 if visible else 1.0
+        scale = float(vector @ expected) / size**2 if visible else 1.0
         if visible and abs(scale + 1) * size <= allowed:
             scale = -1.0
-        left = norm(vector - scale * h.vector)
+        left = norm(vector - scale * expected)
         return Candidate(
-            h.verdict,
-            h.detail,
+            verdict,
+            detail,
             relative_error=_ratio(error, size),
             fits=error <= allowed,
             scale=scale,
@@ -97,7 +106,7 @@ class Judge:
             scaled_fits=visible
             and norm(vector) > abs(scale) * allowed >= left
             and (scalable or scale == -1),
-            truncate=h.truncate if h.verdict == "truncated" else None,
+            truncate=truncate,
         )
 
     def _all_parallel(self) -> bool:
@@ -108,16 +117,16 @@ class Judge:
         if size <= self.tolerance:
             return False
         unit = self.exact / size
-        others = [h.vector for h in self.hypotheses if norm(h.vector) > self.tolerance]
+        others = [c.vector for c in self.candidates if norm(c.vector) > self.tolerance]
         others = [v for v in others if norm(v - self.exact) > self.tolerance]
         across = [norm(v - (v @ unit) * unit) for v in others]
         return bool(others) and max(across) <= self.tolerance
 
-    def _notes(self, found: Audit, vector: NDArray) -> Iterator[str]:
+    def _notes(self, found: Audit, vector: Array) -> Iterator[str]:
         if found.also:
             yield "this game at this point cannot tell it from: " + ", ".join(found.also)
         if found.verdict == "exact" and "detached" in found.also:
-            share = _ratio(self.indirect, norm(self.exact))
+            share = _ratio(norm(_named(self.candidates, "indirect_only")), norm(self.exact))
             yield f"the indirect term is {share:.1g} of the gradient, too small to be seen"
         if found.verdict in ("wrong_scale", "wrong_sign"):
             yield from self._on_the_factor(found)
@@ -130,29 +139,34 @@ class Judge:
         if rows > 1 and np.isclose(abs(found.scale), rows, rtol=1e-3):
             yield f"the batch has {rows} samples: a sum in place of the mean?"
 
-    def _on_the_unknown(self, found: Audit, vector: NDArray) -> Iterator[str]:
+    def _on_the_unknown(self, found: Audit, vector: Array) -> Iterator[str]:
         nearest = found.nearest
         yield f"nearest: {nearest}, relative error {nearest.relative_error:.3g}"
         if nearest.relative_error < 1e-4 and self.dtype == np.float64:
             yield "that may be float32's rounding: hand in float32 arrays if it was computed so"
         if self._all_parallel():
             yield (
-                "all hypotheses are multiples of one another here, so that no factor was tried: "
+                "all candidates are multiples of one another here, so that no factor was tried: "
                 "take a generator of more parameters"
             )
         wrong, right = self._leaves(vector)
         if wrong and right:
             yield f"exact in {', '.join(right)}; wrong in {', '.join(wrong)}"
 
-    def _leaves(self, vector: NDArray) -> tuple[list[str], list[str]]:
+    def _leaves(self, vector: Array) -> tuple[list[str], list[str]]:
         """The leaves of theta_G in which the gradient is wrong, and those in which it is right."""
-        tree = self.problem.theta_g
-        ends = np.cumsum([np.size(leaf) for leaf in optree.tree_leaves(tree)])
+        theta_g = self.problem.theta_g
+        ends = np.cumsum([np.size(leaf) for leaf in optree.tree_leaves(theta_g)])
         errors = np.split(vector - self.exact, ends[:-1])
-        names = [accessor.codify("theta_g") for accessor in optree.tree_accessors(tree)]
+        names = [accessor.codify("theta_g") for accessor in optree.tree_accessors(theta_g)]
         pairs = list(zip(names, errors, strict=True))
         wrong = [name for name, error in pairs if norm(error) > self.tolerance]
         return wrong, [name for name in names if name not in wrong]
+
+
+def _named(every: Sequence[CandidateGradient], verdict: str) -> Array:
+    """The first candidate of a verdict."""
+    return next(candidate.vector for candidate in every if candidate.verdict == verdict)
 
 
 def _decided(found: Audit, match: Candidate) -> Audit:
@@ -174,3 +188,46 @@ def _others(matches: list[Candidate]) -> tuple[str, ...]:
 
 def _ratio(a: float, b: float, default: float = float("inf")) -> float:
     return a / b if b else default if a else 0.0
+
+
+def tolerance(
+    problem: Problem, exact: Array, direct: Array, dtype: np.dtype[Any]
+) -> tuple[float, float]:
+    """How far from the exact gradient its computation in `dtype` may end, and the condition.
+
+    The condition is the relative change of the gradient over that of all parameters and data, the
+    median of three fixed patterns of changes.
+
+    Parameters
+    ----------
+    problem : Problem
+    exact, direct : ndarray
+        The gradient, and its direct term: where large terms cancel, their rounding stays.
+    dtype : dtype
+
+    Returns
+    -------
+    tolerance, condition : float
+        The first is absolute: MARGIN times the machine epsilon times what one rounding does.
+    """
+    size = max(norm(direct), norm(exact), norm(exact - direct))
+    change = float(np.median([_change(problem, exact, pattern) for pattern in (1, 2, 3)]))
+    eps = float(np.finfo(dtype).eps)
+    return max(MARGIN * eps * (size + change), FLOOR * size), change / size if size else 1.0
+
+
+def _change(problem: Problem, exact: Array, pattern: int, step: float = 1e-8) -> float:
+    """The change of the gradient over a relative change of everything, in a pattern of signs."""
+
+    def moved(x: Any) -> Any:
+        if np.asarray(x).dtype.kind != "f":
+            return x
+        signs = np.sign(np.sin(pattern * (1.0 + np.arange(np.size(x)))))
+        return x * (1 + step * signs.reshape(np.shape(x)))
+
+    first = problem.batches[0]
+    moved_first = optree.tree_map(moved, first)
+    batches = [moved_first if b is first else optree.tree_map(moved, b) for b in problem.batches]
+    theta_g, state = (optree.tree_map(moved, x) for x in (problem.theta_g, problem.state))
+    near = replace(problem, theta_g=theta_g, state=state, batches=batches)
+    return norm(gradient(near) - exact) / step

@@ -1,4 +1,4 @@
-"""Where a training step leaves the discriminator."""
+"""Where a training step leaves the discriminator: at theta_D^1, as it should, or elsewhere."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinygrad_ugan.check.audit.mistakes import as_in_pytorch
-from tinygrad_ugan.check.audit.tolerance import norm
+from tinygrad_ugan import tree
+from tinygrad_ugan.check.audit.mistakes import with_adam_of_pytorch
 from tinygrad_ugan.check.audit.trials import Trial
-from tinygrad_ugan.unroll.dynamics import Ascent, State, ravel
+from tinygrad_ugan.typing import Array, PyTree
+from tinygrad_ugan.unroll.dynamics import Ascent, State
 from tinygrad_ugan.unroll.problem import Problem
 
-PyTree = Any
-
-PLACES = (
+ENDPOINTS = (
     "theta_D^1",
     "theta_D^0",
     "theta_D^j",
@@ -29,13 +27,13 @@ PLACES = (
 """Where a step can leave the discriminator, the right one first."""
 
 
-class Left(NamedTuple):
+class Endpoint(NamedTuple):
     """Where the discriminator was left.
 
     Attributes
     ----------
     place : str
-        One of `PLACES`.
+        One of `ENDPOINTS`.
     detail : str
         How it got there.
     relative_error : float
@@ -55,38 +53,38 @@ class Left(NamedTuple):
         return f"{self.place} ({self.detail})" if self.detail else self.place
 
 
-class After(NamedTuple):
-    """Where both players are after a step, as vectors, and how precisely that is known."""
+class AfterStep(NamedTuple):
+    """Both players after a step, as vectors, and the precision of the coarser of them."""
 
-    theta_g: NDArray
-    theta_d: NDArray
-    dtype: np.dtype
+    theta_g: Array
+    theta_d: Array
+    dtype: np.dtype[Any]
 
 
-def left_at(problem: Problem, trial: Trial, after: After) -> Left:
+def find_endpoint(problem: Problem, trial: Trial, after: AfterStep) -> Endpoint:
     """Find the place that the discriminator was left at."""
-    start = ravel(problem.state.theta)[0]
-    allowed = (1e3 * float(np.finfo(after.dtype).eps) + 1e-9) * max(norm(start), 1.0)
-    nearest = Left("unknown", "", np.inf)
-    both = filter(None, (problem, as_in_pytorch(problem)))
+    start, _ = tree.ravel(problem.state.theta)
+    allowed = (1e3 * float(np.finfo(after.dtype).eps) + 1e-9) * max(tree.norm(start), 1.0)
+    nearest = Endpoint("unknown", "", np.inf)
+    both = filter(None, (problem, with_adam_of_pytorch(problem)))
     places = itertools.chain(*(_places(each, trial, after) for each in both))
     for place, detail, theta, remembers in places:
-        vector = ravel(theta)[0]
-        error = norm(after.theta_d - vector)
-        relative = error / (norm(vector - start) or norm(start) or 1.0)
+        vector, _ = tree.ravel(theta)
+        error = tree.norm(after.theta_d - vector)
+        relative = error / (tree.norm(vector - start) or tree.norm(start) or 1.0)
         if error <= allowed:
-            return Left(place, detail, relative, remembers)
+            return Endpoint(place, detail, relative, remembers)
         if relative < nearest.relative_error:
-            nearest = Left("unknown", f"nearest: {place}", relative)
+            nearest = Endpoint("unknown", f"nearest: {place}", relative)
     return nearest
 
 
-_Place = tuple[str, str, PyTree, bool]
-
-
-def _places(problem: Problem, trial: Trial, after: After) -> Iterator[_Place]:
+def _places(
+    problem: Problem, trial: Trial, after: AfterStep
+) -> Iterator[tuple[str, str, PyTree, bool]]:
+    """Place, detail, theta_D there, and whether the unrolled steps are remembered on the way."""
     theta_g = problem.theta_g
-    new_theta_g = ravel(theta_g)[1](after.theta_g)
+    new_theta_g = tree.ravel(theta_g)[1](after.theta_g)
     states = list(problem.states())
     first, last = states[0], states[-1]
     fresh = problem.rule.start(last.theta)

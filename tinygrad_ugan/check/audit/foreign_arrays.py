@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
-
-PyTree = Any
+from tinygrad_ugan.typing import Array, PyTree
 
 _IN_ORDER_OF_INSERTION = "tinygrad_ugan.check"
 _PROTOCOLS = ("__array__", "__dlpack__")
 
 
-def as_numpy(name: str, x: Any) -> NDArray:
+def as_numpy(name: str, x: Any) -> Array:
     """An array of NumPy, PyTorch, JAX, or whatever speaks ``__array__`` or DLPack.
 
     Raises
@@ -64,7 +62,7 @@ def coarsest(*trees: PyTree) -> np.dtype:
     return max(floats, key=lambda dtype: float(np.finfo(dtype).eps), default=np.dtype(np.float64))
 
 
-def readings(name: str, given: PyTree, like: PyTree) -> list[NDArray[np.float64]]:
+def readings(name: str, given: PyTree, like: PyTree) -> list[Array]:
     """Every way to read `given` as a vector in the order of the leaves of `like`.
 
     There is one where it has the structure of `like`. A plain sequence of its leaves, or all of
@@ -100,7 +98,7 @@ def readings(name: str, given: PyTree, like: PyTree) -> list[NDArray[np.float64]
 
 
 def _paths(tree: PyTree) -> list[tuple[Any, ...]]:
-    return optree.tree_paths(tree, none_is_leaf=True)
+    return list(optree.tree_paths(tree, none_is_leaf=True))
 
 
 def _describe(tree: PyTree) -> str:
@@ -110,8 +108,8 @@ def _describe(tree: PyTree) -> str:
 
 
 def check_shapes(
-    names: Sequence[str], leaves: Sequence[NDArray | None], shapes: Sequence[tuple[int, ...]]
-) -> list[NDArray | None]:
+    names: Sequence[str], leaves: Sequence[Array | None], shapes: Sequence[tuple[int, ...]]
+) -> list[Array | None]:
     """Return the leaves; raise `ArgumentError` if one has not its shape. None fits any."""
     for name, leaf, shape in zip(names, leaves, shapes, strict=True):
         if leaf is not None and leaf.shape != shape:
@@ -134,7 +132,7 @@ def _orders(like: PyTree) -> list[list[int]]:
     return orders if orders[0] != orders[1] else orders[:1]
 
 
-def _reordered(name: str, leaves: list[NDArray | None], like: PyTree) -> list[list[NDArray | None]]:
+def _reordered(name: str, leaves: list[Array | None], like: PyTree) -> list[list[Array | None]]:
     shapes = [np.shape(leaf) for leaf in optree.tree_leaves(like)]
     names = [f"{name}[{i}]" for i in range(len(leaves))]
     orders = _orders(like)
@@ -151,7 +149,7 @@ def _reordered(name: str, leaves: list[NDArray | None], like: PyTree) -> list[li
     return [[leaves[order.index(p)] for p in range(len(leaves))] for order in fitting]
 
 
-def _cut(name: str, vector: NDArray, like: PyTree) -> Iterator[list[NDArray | None]]:
+def _cut(name: str, vector: Array, like: PyTree) -> Iterator[list[Array | None]]:
     shapes = [np.shape(leaf) for leaf in optree.tree_leaves(like)]
     total = sum(int(np.prod(shape)) for shape in shapes)
     if vector.size != total:
@@ -162,9 +160,7 @@ def _cut(name: str, vector: NDArray, like: PyTree) -> Iterator[list[NDArray | No
         yield [parts[order.index(p)].reshape(shapes[p]) for p in range(len(shapes))]
 
 
-def _vector(
-    name: str, leaves: Sequence[NDArray | None], shapes: Sequence[tuple[int, ...]]
-) -> NDArray[np.float64]:
+def _vector(name: str, leaves: Sequence[Array | None], shapes: Sequence[tuple[int, ...]]) -> Array:
     parts = [
         np.zeros(int(np.prod(shape))) if leaf is None else np.ravel(leaf).astype(np.float64)
         for leaf, shape in zip(leaves, shapes, strict=True)

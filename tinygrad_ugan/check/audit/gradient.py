@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_ugan.check.audit.classify import Judge
+from tinygrad_ugan.check.audit.classify import Classifier
 from tinygrad_ugan.check.audit.foreign_arrays import coarsest, readings, tree_as_numpy
 from tinygrad_ugan.check.audit.report import Audit
 from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.optim import Optimizer
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem
-
-PyTree = Any
 
 
 def audit(
@@ -31,7 +30,7 @@ def audit(
 
     The gradient is compared with d f_K / d theta_G (see `unroll.value_and_grad`), and with what is
     computed in its place by code that detaches the steps, truncates them, reuses a stale gradient,
-    takes another number of them, and so on: `VERDICTS` lists them all. It fits a hypothesis h if
+    takes another number of them, and so on: `VERDICTS` lists them all. It fits a candidate h if
     ``||gradient - h|| <= 32 eps (size + change)``, where eps is that of the coarsest dtype among
     gradient and parameters, `size` the largest norm of the gradient's two terms and their sum, and
     `change` what a relative change of 1 of all parameters and data would do to it; and never less
@@ -80,8 +79,8 @@ def audit(
     """
     problem = convert(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
     vectors = readings("gradient", gradient, problem.theta_g)
-    judge = Judge.of(problem, coarsest(gradient, theta_g, theta_d))
-    every = [judge(vector) for vector in vectors]
+    classifier = Classifier.of(problem, coarsest(gradient, theta_g, theta_d))
+    every = [classifier(vector) for vector in vectors]
     return min(every, key=lambda found: ORDER.index(found.verdict))
 
 

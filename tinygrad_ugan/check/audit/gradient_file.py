@@ -19,14 +19,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan.check.audit.foreign_arrays import check_shapes
 from tinygrad_ugan.check.audit.game_file import GameFile, Network
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.gan import Batch
-
-PyTree = Any
+from tinygrad_ugan.typing import Array, PyTree
 
 
 class Numbers(NamedTuple):
@@ -53,7 +51,7 @@ def read_numbers(file: Path, game: GameFile) -> Numbers:
         raise error.within(f"{file}: ") from None
 
 
-def _arrays(file: Path) -> dict[str, NDArray]:
+def _arrays(file: Path) -> dict[str, Array]:
     """The arrays of an archive; their sizes are looked at before any is read."""
     expected = "an archive written by numpy.savez"
     try:
@@ -88,7 +86,7 @@ def _name(filename: str) -> str:
     return filename.removesuffix(".npy")
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     with archive.open(member) as file:
         content = file.read(member.file_size + 1)
     if len(content) != member.file_size:
@@ -114,7 +112,7 @@ def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(stream)
 
 
-def _sorted_out(arrays: dict[str, NDArray], game: GameFile) -> Numbers:
+def _sorted_out(arrays: dict[str, Array], game: GameFile) -> Numbers:
     shapes = {
         name: {f"{name}.{key}": shape for key, shape in _shapes(network).items()}
         for name, network in (("theta_g", game.generator), ("theta_d", game.discriminator))
@@ -145,12 +143,12 @@ def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _layers(arrays: Mapping[str, NDArray], name: str) -> list[dict[str, NDArray]]:
+def _layers(arrays: Mapping[str, Array], name: str) -> list[dict[str, Array]]:
     count = sum(key.startswith(f"{name}.") and key.endswith(".w") for key in arrays)
     return [{key: arrays[f"{name}.{i}.{key}"] for key in ("w", "b")} for i in range(count)]
 
 
-def _batch(real: NDArray, noise: NDArray, game: GameFile) -> Any:
+def _batch(real: Array, noise: Array, game: GameFile) -> Any:
     widths = {"real": game.discriminator.sizes[0], "noise": game.generator.sizes[0]}
     for (name, width), x in zip(widths.items(), (real, noise), strict=True):
         fits = x.ndim == real.ndim and x.ndim in (2, 3) and x.shape[-1] == width

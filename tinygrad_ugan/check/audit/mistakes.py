@@ -1,7 +1,8 @@
 """Problems that wrong code solves in place of the one it was given.
 
-Each function takes an unrolled problem and returns another: with the steps too few, the gradients
-stale, the discriminator going down, and so on. `gradient` is exact for any of them.
+Each mistake takes an unrolled problem to others, for which it is the right code: with too few
+steps, with stale gradients, with a discriminator that goes down. It yields each with the detail
+that tells it from the others of its kind, and nothing where it would not show.
 """
 
 from __future__ import annotations
@@ -12,84 +13,78 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
-from tinygrad_ugan import autodiff, gan
+from tinygrad_ugan import autodiff, gan, tree
 from tinygrad_ugan.optim import Adam, AdamState, Optimizer, apply_updates
 from tinygrad_ugan.stated import stated
-from tinygrad_ugan.unroll.adjoint import adjoint
-from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, State, add, inner_product, ravel
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, State
 from tinygrad_ugan.unroll.game import Game
-from tinygrad_ugan.unroll.problem import Problem, explain_non_finite, is_finite, through_samples
+from tinygrad_ugan.unroll.problem import Problem, explain_non_finite
 
-PyTree = Any
+Alteration = tuple[str, Problem]
+"""A detail such as "4 steps, not 5", or nothing, and an altered problem."""
 
-
-def gradient(problem: Problem, truncate: int | None = None) -> NDArray[np.float64]:
-    """D f_K / d theta_G as a vector; through the last `truncate` steps only, if given.
-
-    By the adjoint recursion: the compiled sweep would be compiled for each variation anew.
-
-    Raises
-    ------
-    NonFiniteError
-        If the problem leaves the finite numbers; the message names the step.
-    """
-    held = 0 if truncate is None else problem.steps - truncate
-    reduced, pull_back = through_samples(problem)
-    _, cotangent = adjoint(reduced.after(held))
-    vector = ravel(pull_back(cotangent))[0]
-    if not np.all(np.isfinite(vector)):
-        raise explain_non_finite(problem)
-    return vector
+# The mistakes.
 
 
-def last_state(problem: Problem) -> State:
-    """theta_D^K, and what the optimiser remembers there.
-
-    Raises
-    ------
-    NonFiniteError
-        As `gradient`.
-    """
-    *_, state = problem.states()
-    if not is_finite(state.theta):
-        raise explain_non_finite(problem)
-    return state
+def without_steps(problem: Problem) -> Iterator[Alteration]:
+    """No step is taken."""
+    yield "", with_steps(problem, 0)
 
 
-def repeats(problem: Problem) -> bool:
-    """Whether one batch and one rule serve all steps, so that more of them make sense."""
-    one_batch = len(set(map(id, problem.batches))) == 1
-    return one_batch and len(set(_etas(problem))) <= 1
+def weights_replaced(problem: Problem) -> Iterator[Alteration]:
+    """No step is taken either, but every weight is 1."""
+    ones = optree.tree_map(np.ones_like, problem.state.theta)
+    yield "", with_steps(started_at(problem, ones), 0)
 
 
-def of_steps(problem: Problem, j: int) -> Problem:
-    """The same with j steps, at most twice as many; the outer objective on the last batch still."""
-    batches = [*(2 * list(problem.batches))[:j], problem.batches[-1]]
-    rule = problem.rule
-    if isinstance(rule, Ascent):
-        rule = Ascent((2 * _etas(problem))[:j])
-    return replace(problem, batches=batches, rule=rule)
+def without_curvature(problem: Problem) -> Iterator[Alteration]:
+    """The same path, but each g_k a function of theta_G only: linear inner objectives."""
+    inner, outer = problem.game.inner, problem.game.outer
+
+    def linear(theta_g: PyTree, theta: PyTree, point: _PointOfPath) -> Any:
+        g = autodiff.grad(inner, argnums=1)(theta_g, point.theta, point.batch)
+        return tree.vdot(g, theta)
+
+    def unchanged(theta_g: PyTree, theta: PyTree, point: _PointOfPath) -> Any:
+        return outer(theta_g, theta, point.batch)
+
+    if problem.steps > 0:
+        path = [state.theta for state in problem.states()]
+        points = [_PointOfPath(*pair) for pair in zip(problem.batches, path, strict=True)]
+        yield "", replace(problem, game=Game(linear, unchanged), batches=points)
 
 
-def started_at(problem: Problem, theta: PyTree) -> Problem:
-    """The same from another discriminator."""
-    return problem.at(problem.theta_g, theta)
+class _PointOfPath(NamedTuple):
+    """A batch, and the theta_k that belongs to it."""
+
+    batch: Any
+    theta: PyTree
 
 
-def remembering(problem: Problem, memory: PyTree) -> Problem:
-    """The same with an inner optimiser that remembers something at theta_D^0."""
-    return replace(problem, state=State(problem.state.theta, memory))
+def with_another_loss(problem: Problem) -> Iterator[Alteration]:
+    """The generator descends another objective."""
+    game, form = problem.game, stated(problem.game, "logit_form")
+    if isinstance(game, gan.Game) and form is not None:
+        for loss in gan.LOSSES:
+            if loss != game.loss:
+                other = gan.Game(form.generator, form.discriminator, loss)
+                yield f"of loss {loss!r}", replace(problem, game=other)
+    elif game.outer != game.inner:
+        yield "of inner in place of outer", replace(problem, game=Game(game.inner))
 
 
-def stale(problem: Problem) -> Problem:
-    """One long step in place of K: so it is when each adds the same gradient g_0."""
-    batches = [problem.batches[0], problem.batches[-1]]
-    if isinstance(problem.rule, Optimized):
-        rule = Optimized(AtOnce(problem.rule.optimizer, problem.steps))
-        return replace(problem, batches=batches, rule=rule)
-    return replace(problem, batches=batches, rule=Ascent([sum(_etas(problem))]))
+def with_stale_gradient(problem: Problem) -> Iterator[Alteration]:
+    """One long step in place of K: what it comes to when each adds the same gradient g_0."""
+    if problem.steps > 0:
+        rule: Ascent | Optimized
+        if isinstance(problem.rule, Optimized):
+            rule = Optimized(AtOnce(problem.rule.optimizer, problem.steps))
+        else:
+            rule = Ascent([sum(problem.rule.etas)])
+        batches = [problem.batches[0], problem.batches[-1]]
+        yield "", replace(problem, batches=batches, rule=rule)
 
 
 @dataclass(frozen=True)
@@ -109,52 +104,84 @@ class AtOnce:
         for _ in range(self.steps - 1):
             there = apply_updates(params, total)
             updates, state = self.optimizer.update(grads, state, there)
-            total = add(total, updates)
+            total = tree.add(total, updates)
         return total, state
 
 
-def descending(problem: Problem) -> Problem:
+def descending(problem: Problem) -> Iterator[Alteration]:
     """The discriminator goes down."""
     inner, outer = problem.game.inner, problem.game.outer
-    return replace(problem, game=Game(lambda g, d, batch: -inner(g, d, batch), outer))
+    if problem.steps > 0:
+        yield "", replace(problem, game=Game(lambda g, d, batch: -inner(g, d, batch), outer))
 
 
-class _Held(NamedTuple):
-    """A batch, and the theta_k that belongs to it."""
-
-    batch: Any
-    theta: PyTree
-
-
-def without_curvature(problem: Problem) -> Problem:
-    """The same path, but each g_k a function of theta_G only: linear inner objectives."""
-    inner, outer = problem.game.inner, problem.game.outer
-
-    def linear(theta_g: PyTree, theta: PyTree, held: _Held) -> Any:
-        g = autodiff.grad(inner, argnums=1)(theta_g, held.theta, held.batch)
-        return inner_product(g, theta)
-
-    def unchanged(theta_g: PyTree, theta: PyTree, held: _Held) -> Any:
-        return outer(theta_g, theta, held.batch)
-
-    path = [state.theta for state in problem.states()]
-    batches = [_Held(*pair) for pair in zip(problem.batches, path, strict=True)]
-    return replace(problem, game=Game(linear, unchanged), batches=batches)
+def after_the_real_step(problem: Problem) -> Iterator[Alteration]:
+    """The steps start from theta_D^1."""
+    if problem.steps > 0:
+        yield "", started_at(problem, last_state(with_steps(problem, 1)).theta)
 
 
-def other_losses(problem: Problem) -> Iterator[tuple[str, Problem]]:
-    """What the generator might descend instead, with a name for it."""
-    game, form = problem.game, stated(problem.game, "logit_form")
-    if isinstance(game, gan.Game) and form is not None:
-        for loss in gan.LOSSES:
-            if loss != game.loss:
-                other = gan.Game(form.generator, form.discriminator, loss)
-                yield f"of loss {loss!r}", replace(problem, game=other)
-    elif game.outer != game.inner:
-        yield "of inner in place of outer", replace(problem, game=Game(game.inner))
+def after_the_unrolling(problem: Problem) -> Iterator[Alteration]:
+    """The steps start from theta_D^K."""
+    if problem.steps > 0:
+        yield "", started_at(problem, last_state(problem).theta)
 
 
-def as_in_pytorch(problem: Problem) -> Problem | None:
+def with_other_steps(problem: Problem) -> Iterator[Alteration]:
+    """Fewer steps; and one more, where one batch and one step size serve all of them."""
+    K = problem.steps
+    one_rule = isinstance(problem.rule, Optimized) or len(set(problem.rule.etas)) == 1
+    more = [K + 1] if K > 0 and one_rule and not problem.is_fresh else []
+    for j in [*range(K - 1, 0, -1), *more]:
+        yield f"{j} steps, not {K}", with_steps(problem, j)
+
+
+def with_state_not_restored(problem: Problem) -> Iterator[Alteration]:
+    """The optimiser remembers an earlier unrolling, or that and the real step after it."""
+    if isinstance(problem.rule, Optimized) and problem.steps > 0:
+        again = with_memory(problem, last_state(problem).memory)
+        yield "", again
+        memory = last_state(with_steps(again, 1)).memory
+        yield "and a real step remembered", with_memory(again, memory)
+
+
+# What they are made of.
+
+
+def last_state(problem: Problem) -> State:
+    """theta_D^K, and what the optimiser remembers there.
+
+    Raises
+    ------
+    NonFiniteError
+        If the problem leaves the finite numbers; the message names the step.
+    """
+    *_, state = problem.states()
+    if not tree.is_finite(state.theta):
+        raise explain_non_finite(problem)
+    return state
+
+
+def with_steps(problem: Problem, j: int) -> Problem:
+    """The same with j steps, at most twice as many; the outer objective on the last batch still."""
+    batches = [*(2 * list(problem.batches))[:j], problem.batches[-1]]
+    rule = problem.rule
+    if isinstance(rule, Ascent):
+        rule = Ascent((2 * list(rule.etas))[:j])
+    return replace(problem, batches=batches, rule=rule)
+
+
+def started_at(problem: Problem, theta: PyTree) -> Problem:
+    """The same from another discriminator."""
+    return problem.at(problem.theta_g, theta)
+
+
+def with_memory(problem: Problem, memory: PyTree) -> Problem:
+    """The same with an inner optimiser that remembers something at theta_D^0."""
+    return replace(problem, state=State(problem.state.theta, memory))
+
+
+def with_adam_of_pytorch(problem: Problem) -> Problem | None:
     """The same, with Adam's epsilon outside the root; None if Adam takes no steps."""
     optimizer = problem.rule.optimizer if isinstance(problem.rule, Optimized) else None
     if not isinstance(optimizer, Adam) or stated(optimizer, "kernel_form") is None:
@@ -175,7 +202,3 @@ class AdamOfPyTorch(Adam):
             lambda m, v: step * m / (np.sqrt(scale * v) + self.eps), after.mean, after.square
         )
         return updates, after
-
-
-def _etas(problem: Problem) -> list[float]:
-    return list(problem.rule.etas) if isinstance(problem.rule, Ascent) else []

@@ -1,4 +1,4 @@
-"""What an audit finds, and how it is shown."""
+"""The findings of an audit, of a gradient and of a training step, and how they are shown."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tinygrad_ugan.check.audit.verdicts import VERDICTS
+from tinygrad_ugan.check.audit.discriminator_endpoint import ENDPOINTS, Endpoint
+from tinygrad_ugan.check.audit.verdicts import ORDER, VERDICTS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 class Candidate(NamedTuple):
-    """How well a hypothesis explains a gradient.
+    """How well a candidate explains a gradient.
 
     Attributes
     ----------
     verdict, detail : str
         What the gradient would be.
     relative_error : float
-        ``||gradient - hypothesis|| / ||hypothesis||``.
+        ``||gradient - candidate|| / ||candidate||``.
     fits : bool
         Whether that is within the tolerance.
     scale : float
-        The factor by which the hypothesis comes nearest to the gradient.
+        The factor by which the candidate comes nearest to the gradient.
     scaled_error : float
         The relative error that is left then.
     scaled_fits : bool
@@ -44,7 +45,7 @@ class Candidate(NamedTuple):
 
     def __str__(self) -> str:
         """Its name, with which of several it is."""
-        return f"{self.verdict} ({self.detail})" if self.detail else self.verdict
+        return _detailed(self.verdict, self.detail)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Audit:
     also : tuple of str
         The other verdicts that fit: the game at this point cannot tell them apart.
     candidates : tuple of Candidate
-        Every hypothesis, the most favourable first.
+        All of them, the most favourable first.
     notes : tuple of str
         What else there is to say.
     """
@@ -97,25 +98,25 @@ class Audit:
 
     @property
     def nearest(self) -> Candidate:
-        """The hypothesis that the gradient is nearest to."""
+        """The candidate that the gradient is nearest to."""
         return min(self.candidates, key=lambda c: c.relative_error)
 
     @property
     def summary(self) -> str:
         """The verdict in a line, and how far from exact the gradient is in another."""
-        detail = f" ({self.detail})" if self.detail else ""
+        verdict = _detailed(self.verdict, self.detail)
         times = "" if self.scale == 1 else f", times {self.scale:.6g}"
         return (
-            f"{self.verdict}{detail}: {VERDICTS[self.verdict].words}{times}\n"
+            f"{verdict}: {VERDICTS[self.verdict].words}{times}\n"
             f"relative error of the gradient: {self.relative_error:.2g}; rounding in {self.dtype} "
             f"explains {self.tolerance:.2g}"
         )
 
     def table(self) -> Table:
-        """Return a `rich` table of the hypotheses that fit, and of those nearest to it."""
+        """Return a `rich` table of the candidates that fit, and of those nearest to it."""
         from rich.table import Table
 
-        table = Table("hypothesis", "relative error", "best factor", "error then", "fits")
+        table = Table("candidate", "relative error", "best factor", "error then", "fits")
         ranked = sorted(self.candidates, key=lambda c: (not c.fits, c.relative_error))
         for c in sorted({self.candidates[0], *ranked[:6]}, key=self.candidates.index):
             fits = "yes" if c.fits else "times a factor" if c.scaled_fits else ""
@@ -125,10 +126,111 @@ class Audit:
 
     def __str__(self) -> str:
         """The verdict, the table, and notes."""
-        from rich.console import Console
+        return _as_text(self)
 
-        file = io.StringIO()
-        console = Console(file=file, width=100, color_system=None)
-        console.print(self.table())
-        notes = (f"note: {note}" for note in self.notes)
-        return "\n".join([self.summary, file.getvalue().rstrip(), *notes])
+
+STATES = ("", "fresh", "restored", "unknown", "not restored")
+"""What an inner optimiser remembers from one training step to the next: there is none; nothing;
+the real steps only; who knows; the unrolled steps too."""
+
+
+class TrialAudit(NamedTuple):
+    """What a step did in one trial.
+
+    Attributes
+    ----------
+    name : str
+        The trial's.
+    gradient : Audit
+        What its generator's gradient is.
+    left : Endpoint
+        Where it left the discriminator.
+    state : str
+        One of `STATES`.
+    """
+
+    name: str
+    gradient: Audit
+    left: Endpoint
+    state: str
+
+
+@dataclass(frozen=True)
+class StepAudit:
+    """What `audit_step` found.
+
+    Attributes
+    ----------
+    trials : tuple of TrialAudit
+        One for each trial; the properties give the least favourable of all.
+    """
+
+    trials: tuple[TrialAudit, ...]
+
+    @property
+    def verdict(self) -> str:
+        """On the generator's gradient: one of `VERDICTS`."""
+        return max((t.gradient.verdict for t in self.trials), key=ORDER.index)
+
+    @property
+    def left(self) -> str:
+        """Where the discriminator was left: "theta_D^1", as it should, or another place."""
+        return max((t.left.place for t in self.trials), key=ENDPOINTS.index)
+
+    @property
+    def state(self) -> str:
+        """What the inner optimiser remembers: "fresh", "restored", "not restored", "unknown"."""
+        return max((t.state for t in self.trials), key=STATES.index)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is as in the paper: exact, theta_D at theta_D^1, the state restored."""
+        return (
+            self.verdict == "exact"
+            and self.left == "theta_D^1"
+            and self.state in ("", "fresh", "restored")
+        )
+
+    @property
+    def summary(self) -> str:
+        """The verdict in a line or two."""
+        state = f"; state of its optimiser: {self.state}" if self.state else ""
+        return (
+            f"{self.verdict}: {VERDICTS[self.verdict].words}\n"
+            f"the discriminator is left at {self.left}{state}"
+        )
+
+    def table(self) -> Table:
+        """Return a `rich` table, a row for each trial."""
+        from rich.table import Table
+
+        table = Table("trial", "gradient", "relative error", "tolerance", "left at", "state")
+        for t in self.trials:
+            found = t.gradient
+            verdict = _detailed(found.verdict, found.detail)
+            errors = (f"{found.relative_error:.2g}", f"{found.tolerance:.2g}")
+            table.add_row(t.name, verdict, *errors, str(t.left), t.state or "none")
+        return table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else there is to say."""
+        return tuple(f"{t.name}: {note}" for t in self.trials for note in t.gradient.notes)
+
+    def __str__(self) -> str:
+        """The verdict, the table, and notes."""
+        return _as_text(self)
+
+
+def _detailed(verdict: str, detail: str) -> str:
+    return f"{verdict} ({detail})" if detail else verdict
+
+
+def _as_text(found: Audit | StepAudit) -> str:
+    """The summary, the table as plain text, and the notes."""
+    from rich.console import Console
+
+    file = io.StringIO()
+    Console(file=file, width=100, color_system=None).print(found.table())
+    notes = (f"note: {note}" for note in found.notes)
+    return "\n".join([found.summary, file.getvalue().rstrip(), *notes])

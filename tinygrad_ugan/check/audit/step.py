@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinygrad_ugan.check.audit.classify import Judge
-from tinygrad_ugan.check.audit.discriminator_endpoint import After, left_at, real_step
+from tinygrad_ugan import tree
+from tinygrad_ugan.check.audit import mistakes
+from tinygrad_ugan.check.audit.classify import Classifier
+from tinygrad_ugan.check.audit.discriminator_endpoint import AfterStep, find_endpoint, real_step
 from tinygrad_ugan.check.audit.foreign_arrays import coarsest, readings
 from tinygrad_ugan.check.audit.gradient import convert
-from tinygrad_ugan.check.audit.mistakes import as_in_pytorch, last_state, remembering, started_at
-from tinygrad_ugan.check.audit.report import Audit
-from tinygrad_ugan.check.audit.step_report import StepAudit, TrialAudit
-from tinygrad_ugan.check.audit.tolerance import norm
+from tinygrad_ugan.check.audit.report import Audit, StepAudit, TrialAudit
 from tinygrad_ugan.check.audit.trials import Trial, trials
 from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
-from tinygrad_ugan.unroll.dynamics import ravel
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.problem import Problem
 
-PyTree = Any
-Step = Callable[[PyTree, PyTree, Any], tuple[PyTree, PyTree]]
+TrainingStep: TypeAlias = Callable[[PyTree, PyTree, Any], tuple[PyTree, PyTree]]
 
 MOVED_FIRST = "the discriminator takes its real step first"
 
 
-def audit_step(make_step: Callable[[Trial], Step], on: Iterable[Trial] | None = None) -> StepAudit:
+def audit_step(
+    make_step: Callable[[Trial], TrainingStep], on: Iterable[Trial] | None = None
+) -> StepAudit:
     """Say what a training step does: to the generator, to the discriminator, to its optimiser.
 
     The step is code of any library behind two functions::
@@ -88,7 +87,7 @@ def audit_step(make_step: Callable[[Trial], Step], on: Iterable[Trial] | None = 
     return StepAudit(tuple(_audit(make_step, trial) for trial in chosen))
 
 
-def _audit(make_step: Callable[[Trial], Step], trial: Trial) -> TrialAudit:
+def _audit(make_step: Callable[[Trial], TrainingStep], trial: Trial) -> TrialAudit:
     step = make_step(trial)
     if not callable(step):
         raise ArgumentTypeError("make_step(trial)", repr(step), "a function: the step")
@@ -96,7 +95,7 @@ def _audit(make_step: Callable[[Trial], Step], trial: Trial) -> TrialAudit:
     problem = convert(*place, **trial.dynamics)
     after = _take(step, trial)
     found = _on_the_generator(problem, trial, after)
-    left = left_at(problem, trial, after)
+    left = find_endpoint(problem, trial, after)
     state = ""
     if trial.optimizer is not None and trial.steps > 0:
         state = _on_the_state(problem, trial, found, _take(step, trial))
@@ -105,67 +104,67 @@ def _audit(make_step: Callable[[Trial], Step], trial: Trial) -> TrialAudit:
     return TrialAudit(trial.name, found, left, state)
 
 
-def _take(step: Step, trial: Trial) -> After:
+def _take(step: TrainingStep, trial: Trial) -> AfterStep:
     given = step(*trial.start())
     if not (isinstance(given, tuple | list) and len(given) == 2):
         raise ArgumentTypeError("step", type(given).__name__, "(new_theta_g, new_theta_d)")
     theta_g = _vector("step(...)[0]", given[0], trial.theta_g)
     theta_d = _vector("step(...)[1]", given[1], trial.theta_d)
-    return After(theta_g, theta_d, coarsest(given))
+    return AfterStep(theta_g, theta_d, coarsest(given))
 
 
-def _vector(name: str, given: PyTree, like: PyTree) -> NDArray:
+def _vector(name: str, given: PyTree, like: PyTree) -> Array:
     first, *others = readings(name, given, like)
     if others:
         raise ArgumentError(name, "arrays in an order that is not told", "the structure given")
     return first
 
 
-def _gradient(trial: Trial, after: After) -> tuple[NDArray, float]:
+def _gradient(trial: Trial, after: AfterStep) -> tuple[Array, float]:
     """The generator's gradient, and how far rounding in its parameters hides it."""
-    before = ravel(trial.theta_g)[0].astype(np.float64)
+    before = tree.ravel(trial.theta_g)[0].astype(np.float64)
     eps = float(np.finfo(after.dtype).eps)
-    slack = 4 * eps * norm(before) / trial.generator_lr
+    slack = 4 * eps * tree.norm(before) / trial.generator_lr
     return (before - after.theta_g) / trial.generator_lr, slack
 
 
-def _on_the_generator(problem: Problem, trial: Trial, after: After) -> Audit:
+def _on_the_generator(problem: Problem, trial: Trial, after: AfterStep) -> Audit:
     """The verdict from theta_D^0; or from theta_D^1, if that one is better."""
     gradient, slack = _gradient(trial, after)
-    found = Judge.of(problem, after.dtype, slack)(gradient)
+    found = Classifier.of(problem, after.dtype, slack)(gradient)
     if found.ok:
         return found
     first = real_step(problem, trial, problem.state, problem.theta_g)
-    starts = [started_at(problem, first.theta)]
+    starts = [mistakes.started_at(problem, first.theta)]
     if trial.optimizer is not None:
         starts.append(replace(problem, state=first))
-    later = [Judge.of(start, after.dtype, slack)(gradient) for start in starts]
+    later = [Classifier.of(start, after.dtype, slack)(gradient) for start in starts]
     best = min(later, key=lambda audit: ORDER.index(audit.verdict))
     if ORDER.index(best.verdict) >= ORDER.index(found.verdict):
         return found
     return replace(best, notes=(*best.notes, MOVED_FIRST))
 
 
-def _on_the_state(problem: Problem, trial: Trial, found: Audit, again: After) -> str:
+def _on_the_state(problem: Problem, trial: Trial, found: Audit, again: AfterStep) -> str:
     """What the inner optimiser remembers when the same step is taken a second time."""
     gradient, slack = _gradient(trial, again)
-    second = Judge.of(problem, again.dtype, slack)(gradient)
+    second = Classifier.of(problem, again.dtype, slack)(gradient)
     if second.verdict == "state_not_restored":
         return "not restored"
     if second.verdict == found.verdict != "unknown":
         return "fresh"
     for memory, name in _memories(problem, trial, again):
-        judge = Judge.of(remembering(problem, memory), again.dtype, slack)
-        if judge(gradient).verdict == found.verdict != "unknown":
+        classifier = Classifier.of(mistakes.with_memory(problem, memory), again.dtype, slack)
+        if classifier(gradient).verdict == found.verdict != "unknown":
             return name
     return "unknown"
 
 
-def _memories(problem: Problem, trial: Trial, after: After) -> Iterator[tuple[PyTree, str]]:
+def _memories(problem: Problem, trial: Trial, after: AfterStep) -> Iterator[tuple[PyTree, str]]:
     """What an optimiser can remember of a training step, and what to call that."""
-    new_theta_g = ravel(trial.theta_g)[1](after.theta_g)
-    for each in filter(None, (problem, as_in_pytorch(problem))):
-        unrolled = each.state._replace(memory=last_state(each).memory)
+    new_theta_g = tree.ravel(trial.theta_g)[1](after.theta_g)
+    for each in filter(None, (problem, mistakes.with_adam_of_pytorch(problem))):
+        unrolled = each.state._replace(memory=mistakes.last_state(each).memory)
         for state, name in ((each.state, "restored"), (unrolled, "not restored")):
             for theta_g in (each.theta_g, new_theta_g):
                 yield real_step(each, trial, state, theta_g).memory, name

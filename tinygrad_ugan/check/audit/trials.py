@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import optree
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.gan import Batch, Game
 from tinygrad_ugan.nn import MLP
 from tinygrad_ugan.optim import Optimizer
-
-PyTree = Any
+from tinygrad_ugan.typing import Array, PyTree
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,10 @@ class Trial:
 
     def start(self) -> tuple[PyTree, PyTree, Batch]:
         """Copies of both players' parameters and the batch, for a step to do with as it likes."""
-        return optree.tree_map(np.array, (self.theta_g, self.theta_d, self.batch))
+        theta_g, theta_d, batch = optree.tree_map(
+            np.array, (self.theta_g, self.theta_d, self.batch)
+        )
+        return theta_g, theta_d, batch
 
     @property
     def dynamics(self) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def draw_trial(
 ) -> Trial:
     """Draw parameters, biases included, and a batch; `how` are the other fields of a Trial."""
 
-    def normal(*shape: int) -> NDArray:
+    def normal(*shape: int) -> Array:
         return rng.standard_normal(shape, np.float32).astype(dtype)
 
     def draw(network: MLP) -> PyTree:
