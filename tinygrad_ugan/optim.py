@@ -19,11 +19,10 @@ import optree
 from tinygrad_ugan.autodiff.primitive import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.stated import stated, states
+from tinygrad_ugan.typing import PyTree
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.program_cache import Recent
-
-PyTree = Any
 
 
 class Optimizer(Protocol):

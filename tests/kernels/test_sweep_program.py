@@ -62,7 +62,7 @@ def test_float64_is_the_adjoint_recursion(target, setting):
 def test_fresh_batches_and_all_parts(target, setting, monkeypatch):
     theta_g, theta_d, _ = setting.inputs()
     batches = [setting._replace(seed=seed).inputs()[2] for seed in range(setting.steps + 1)]
-    monkeypatch.setattr(unroll.terms, "drawback", lambda problem: "this is the oracle")
+    monkeypatch.setattr(unroll.terms, "why_not_auto", lambda problem: "this is the oracle")
     expected = unroll.decompose(
         setting.game, theta_g, theta_d, batches, steps=setting.steps, lr=setting.lr
     )

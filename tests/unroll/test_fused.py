@@ -118,7 +118,7 @@ def test_float32_is_float64_to_rounding(problem):
 def test_parts_are_those_of_the_adjoint_recursion(problem):
     found = ug.unroll.decompose(*problem[:4], **problem.options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(terms, "drawback", lambda problem: "this is the oracle")
+        patch.setattr(terms, "why_not_auto", lambda problem: "this is the oracle")
         expected = ug.unroll.decompose(*problem[:4], **problem.options)
     sizes = expected.adjoint_norms[1:] * _steps_taken(expected, problem.options["lr"])
     assert np.all(np.abs(found.grad_lr - expected.grad_lr) <= 1e-11 * sizes)  # <lambda, g>
@@ -137,15 +137,15 @@ def _steps_taken(terms, lr):
 
 @given(steps=st.integers(0, 40), snapshots=st.integers(1, 8), data=st.data())
 def test_moves_keep_no_more_than_they_should(steps, snapshots, data):
-    held = data.draw(st.integers(0, steps))
-    moves = _moves(steps, held, snapshots)
+    constant_steps = data.draw(st.integers(0, steps))
+    moves = _moves(steps, constant_steps, snapshots)
     at = {0: 0}  # which state each slot holds
     for move in moves:
         assert at[move.source] == move.k
         if move.up:
             at[move.target] = move.k + 1
-    assert [m.k for m in moves if not m.up] == list(reversed(range(held, steps)))
-    assert sum(m.up for m in moves) == held + advances(steps - held, snapshots)
+    assert [m.k for m in moves if not m.up] == list(reversed(range(constant_steps, steps)))
+    assert sum(m.up for m in moves) == constant_steps + advances(steps - constant_steps, snapshots)
     assert len(at) <= snapshots + 2  # and the two ends of the step that is being taken
 
 

@@ -1,12 +1,12 @@
 """The heart: games, and the gradient of a generator's objective through K discriminator steps."""
 
-from tinygrad_ugan.unroll import games
+from tinygrad_ugan.unroll import closed_forms as games
+from tinygrad_ugan.unroll.ascent import ascent
 from tinygrad_ugan.unroll.field import field, game_jacobian
 from tinygrad_ugan.unroll.forward import response_jacobian
 from tinygrad_ugan.unroll.game import Game, LogitForm, SampleForm, SampleGame
 from tinygrad_ugan.unroll.gradient import METHODS, explain_method, value_and_grad
 from tinygrad_ugan.unroll.implicit import Implicit, NotConvergedError, implicit_grad
-from tinygrad_ugan.unroll.inner import ascent
 from tinygrad_ugan.unroll.stability import Diagnosis, diagnose
 from tinygrad_ugan.unroll.terms import Terms, Trajectory, decompose, trajectory
 

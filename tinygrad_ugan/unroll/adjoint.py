@@ -10,7 +10,8 @@ With theta_0 ... theta_K known, and lambda_k = d f_K / d theta_k::
         total   += c_k                                             the INDIRECT term, step by step
 
 An optimiser in place of plain ascent changes one thing: what stands beside g_k is not eta_k
-lambda_{k+1} but the adjoint of g_k, pulled back through the optimiser's update (`Rule.pull_back`).
+lambda_{k+1} but the adjoint of g_k, pulled back through the optimiser's update
+(`Optimized.pull_back`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from typing import Any, NamedTuple
 import optree
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.unroll.dynamics import State, add
+from tinygrad_ugan.tree import add
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.dynamics import InnerState
 from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
-
-PyTree = Any
 
 
 class Backstep(NamedTuple):
@@ -61,8 +62,8 @@ def adjoint(problem: Problem, snapshots: int | None = None) -> tuple[Any, PyTree
 
 
 def outer_gradients(
-    problem: Problem, states: Iterator[tuple[int, State]]
-) -> tuple[Any, PyTree, PyTree, State]:
+    problem: Problem, states: Iterator[tuple[int, InnerState]]
+) -> tuple[Any, PyTree, PyTree, InnerState]:
     """Take s_K from `states`; return f_K, the direct term, lambda_K and s_K."""
     _, final = next(states)
     outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
@@ -71,14 +72,14 @@ def outer_gradients(
 
 
 def backsteps(
-    problem: Problem, states: Iterator[tuple[int, State]], lam: PyTree, final: State
+    problem: Problem, states: Iterator[tuple[int, InnerState]], lam: PyTree, final: InnerState
 ) -> Iterator[Backstep]:
     """Run the recursion for k = K-1 .. 0 over the states s_{K-1} ... s_0."""
-    after = State(lam, optree.tree_map(lambda m: 0 * m, final.memory))
+    after = InnerState(lam, optree.tree_map(lambda m: 0 * m, final.memory))
     for k, state in states:
         g_bar, before = problem.rule.pull_back(k, _gradient(problem, k, state), state, after)
         g, mixed, curvature = second_order(problem, k, state.theta, g_bar)
-        before = State(add(before.theta, curvature), before.memory)
+        before = InnerState(add(before.theta, curvature), before.memory)
         yield Backstep(g, mixed, after.theta, before.theta)
         after = before
 
@@ -100,5 +101,5 @@ def second_order(
     return g, mixed, curvature
 
 
-def _gradient(problem: Problem, k: int, state: State) -> Any:
+def _gradient(problem: Problem, k: int, state: InnerState) -> Any:
     return lambda: problem.gradient(k, problem.theta_g, state.theta)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_ugan import autodiff
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.problem import Problem
-
-PyTree = Any
 
 
 def detached(problem: Problem) -> tuple[Any, PyTree]:

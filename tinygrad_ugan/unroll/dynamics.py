@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.optim import Optimizer, apply_updates
+from tinygrad_ugan.tree import axpy
+from tinygrad_ugan.typing import PyTree
 
-PyTree = Any
 
-
-class State(NamedTuple):
+class InnerState(NamedTuple):
     """Where the discriminator is: its parameters, and what its optimiser remembers."""
 
     theta: PyTree
@@ -34,17 +33,17 @@ class Ascent:
 
     etas: Sequence[float]
 
-    def start(self, theta: PyTree) -> State:
+    def start(self, theta: PyTree) -> InnerState:
         """Return the state before the first step: nothing is remembered."""
-        return State(theta, ())
+        return InnerState(theta, ())
 
-    def advance(self, k: int, g: PyTree, state: State) -> State:
+    def advance(self, k: int, g: PyTree, state: InnerState) -> InnerState:
         """Return the state after step k."""
-        return State(axpy(self.etas[k], g, state.theta), ())
+        return InnerState(axpy(self.etas[k], g, state.theta), ())
 
     def pull_back(
-        self, k: int, gradient: Callable[[], PyTree], state: State, adjoint: State
-    ) -> tuple[PyTree, State]:
+        self, k: int, gradient: Callable[[], PyTree], state: InnerState, adjoint: InnerState
+    ) -> tuple[PyTree, InnerState]:
         """The step is linear: eta_k lambda_{k+1} belongs to g_k, lambda_{k+1} to theta_k."""
         eta = self.etas[k]
         return optree.tree_map(lambda lam: eta * lam, adjoint.theta), adjoint
@@ -60,19 +59,19 @@ class Optimized:
 
     optimizer: Optimizer
 
-    def start(self, theta: PyTree) -> State:
+    def start(self, theta: PyTree) -> InnerState:
         """Return the state before the first step."""
-        return State(theta, self.optimizer.init(theta))
+        return InnerState(theta, self.optimizer.init(theta))
 
-    def advance(self, k: int, g: PyTree, state: State) -> State:
+    def advance(self, k: int, g: PyTree, state: InnerState) -> InnerState:
         """Return the state after step k."""
         descent = optree.tree_map(np.negative, g)
         updates, memory = self.optimizer.update(descent, state.memory, state.theta)
-        return State(apply_updates(state.theta, updates), memory)
+        return InnerState(apply_updates(state.theta, updates), memory)
 
     def pull_back(
-        self, k: int, gradient: Callable[[], PyTree], state: State, adjoint: State
-    ) -> tuple[PyTree, State]:
+        self, k: int, gradient: Callable[[], PyTree], state: InnerState, adjoint: InnerState
+    ) -> tuple[PyTree, InnerState]:
         """Differentiate the optimiser's update at g_k, through what it remembers."""
         floats, rebuild = split_floats(state)
         wanted, _ = split_floats(adjoint)
@@ -89,7 +88,7 @@ class Optimized:
         return self
 
 
-Rule = Ascent | Optimized
+UpdateRule = Ascent | Optimized
 """One inner step, forwards and backwards."""
 
 
@@ -116,32 +115,3 @@ def is_floating(leaf: Any) -> bool:
         return leaf.dtype.kind == "f"
     except AttributeError:  # not an array
         return isinstance(leaf, float)
-
-
-def axpy(a: float, x: PyTree, y: PyTree) -> PyTree:
-    """Return ``a x + y``, leaf by leaf."""
-    return optree.tree_map(lambda x, y: a * x + y, x, y)
-
-
-def add(x: PyTree, y: PyTree) -> PyTree:
-    """Return ``x + y``, leaf by leaf."""
-    return optree.tree_map(lambda x, y: x + y, x, y)
-
-
-def inner_product(x: PyTree, y: PyTree) -> Any:
-    """Return <x, y>, summed over all leaves."""
-    products = optree.tree_map(lambda x, y: np.sum(x * y), x, y)
-    return sum(optree.tree_leaves(products))
-
-
-def ravel(tree: PyTree) -> tuple[NDArray, Callable[[NDArray], PyTree]]:
-    """Lay the leaves end to end in one vector; return it and the way back."""
-    leaves, treedef = optree.tree_flatten(tree)
-    ends = np.cumsum([np.size(leaf) for leaf in leaves])
-
-    def unravel(vector: NDArray) -> PyTree:
-        parts = [vector[end - np.size(x) : end] for end, x in zip(ends, leaves, strict=True)]
-        shaped = [np.reshape(p, np.shape(x))[()] for p, x in zip(parts, leaves, strict=True)]
-        return optree.tree_unflatten(treedef, shaped)
-
-    return np.concatenate([np.ravel(leaf) for leaf in leaves]), unravel

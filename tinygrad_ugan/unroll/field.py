@@ -10,11 +10,10 @@ import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.unroll.dynamics import ravel
+from tinygrad_ugan.tree import ravel
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem
-
-PyTree = Any
 
 
 def field(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_ugan.nn.mlp import LayerForm
 from tinygrad_ugan.stated import stated, why_not
-from tinygrad_ugan.unroll.dynamics import Ascent, Rule
+from tinygrad_ugan.unroll.dynamics import Ascent, UpdateRule
 from tinygrad_ugan.unroll.game import LogitTerms
 
 
@@ -24,7 +24,7 @@ class Form(NamedTuple):
     rule: str
 
 
-def form_of(game: Any, rule: Rule) -> Form | str:
+def form_of(game: Any, rule: UpdateRule) -> Form | str:
     """What is stated; or, in words, what is not."""
     logits = stated(game, "logit_form")
     if logits is None:

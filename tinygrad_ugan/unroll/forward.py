@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import check_choice
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem
-
-PyTree = Any
 
 
 def forward(problem: Problem) -> tuple[Any, PyTree]:

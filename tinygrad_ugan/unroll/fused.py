@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.nn import ACTIVATIONS
 from tinygrad_ugan.stated import stated
-from tinygrad_ugan.unroll.dynamics import Ascent, Rule
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.dynamics import Ascent, UpdateRule
 from tinygrad_ugan.unroll.forms import Form
 from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tinygrad_ugan.kernels.sweep import Move, Sweep, Term
     from tinygrad_ugan.kernels.sweep_program import Result, SweepProgram
 
-PyTree = Any
 
 MOST_KEPT = 512 * 2**20
 """Bytes of activations that are kept for the way back, before steps are taken again instead."""
@@ -46,9 +46,9 @@ class Found(NamedTuple):
     is_sound: bool
 
 
-def fused(problem: Problem, snapshots: int | None = None, held: int = 0) -> Found:
+def fused(problem: Problem, snapshots: int | None = None, constant_steps: int = 0) -> Found:
     """Value and exact gradient of f_K, with the first `held` steps held constant."""
-    plan = _plan(problem, held=held, snapshots=snapshots)
+    plan = _plan(problem, constant_steps=constant_steps, snapshots=snapshots)
     program = _idle().take(plan) or _build(plan)
     value, (gradient,), is_sound = _run(program, problem)
     _idle().put(plan, program)
@@ -137,9 +137,9 @@ def warmup(activation: str = "tanh") -> None:
         SweepProgram(sweep, target, dtype)
 
 
-def drawback(problem: Problem) -> str | None:
+def why_not_auto(problem: Problem) -> str | None:
     """Why "auto" does not take `fused`; None if it does."""
-    reason = obstacle(problem)
+    reason = why_not_fused(problem)
     if reason is None and not _has_vectors():
         return "there are no vector kernels for this processor"
     return reason
@@ -152,7 +152,7 @@ def _has_vectors() -> bool:
     return host_target() != PLAIN
 
 
-def obstacle(problem: Problem) -> str | None:
+def why_not_fused(problem: Problem) -> str | None:
     """Why `fused` cannot take a problem; None if it can."""
     form = problem.form
     if isinstance(form, str):
@@ -161,10 +161,10 @@ def obstacle(problem: Problem) -> str | None:
         return f"the discriminator has {form.discriminator.sizes[-1]} outputs, not one logit"
     if form.generator.sizes[-1] != form.discriminator.sizes[0]:
         return "the generator's output does not fit the discriminator's input"
-    return _obstacle_in_arrays(form, problem)
+    return _why_not_arrays(form, problem)
 
 
-def _obstacle_in_arrays(form: Form, problem: Problem) -> str | None:
+def _why_not_arrays(form: Form, problem: Problem) -> str | None:
     arrays = _arrays_if_fit(problem.theta_g, form.generator.sizes)
     others = _arrays_if_fit(problem.state.theta, form.discriminator.sizes)
     if arrays is None or others is None:
@@ -238,7 +238,7 @@ class _Plan(NamedTuple):
     real: int
     fake: int
     steps: int
-    held: int
+    constant_steps: int
     snapshots: int | None
     fresh: bool
     terms: bool
@@ -246,15 +246,15 @@ class _Plan(NamedTuple):
 
 
 def _plan(
-    problem: Problem, held: int = 0, snapshots: int | None = None, *, terms: bool = False
+    problem: Problem, constant_steps: int = 0, snapshots: int | None = None, *, terms: bool = False
 ) -> _Plan:
     batch = problem.batches[0]
     return _Plan(
-        form=cast("Form", problem.form),  # `obstacle` was asked before
+        form=cast("Form", problem.form),  # `why_not_fused` was asked before
         real=len(batch.real),
         fake=len(batch.noise),
         steps=problem.steps,
-        held=held,
+        constant_steps=constant_steps,
         snapshots=snapshots,
         fresh=problem.is_fresh,
         terms=terms,
@@ -280,9 +280,9 @@ def _sweep(plan: _Plan) -> Sweep:
     from tinygrad_ugan.kernels.sweep import Sweep, straight
 
     if plan.snapshots is None:
-        moves = straight(plan.steps, plan.steps - plan.held)
+        moves = straight(plan.steps, plan.steps - plan.constant_steps)
     else:
-        moves = _moves(plan.steps, plan.held, plan.snapshots)
+        moves = _moves(plan.steps, plan.constant_steps, plan.snapshots)
     (inner_r, inner_s), (outer_r, outer_s) = plan.form.inner, plan.form.outer
     return Sweep(
         Network(*plan.form.generator),
@@ -318,7 +318,7 @@ def _run(program: SweepProgram, problem: Problem) -> Result:
     )
 
 
-def _scalars(rule: Rule, steps: int) -> NDArray:
+def _scalars(rule: UpdateRule, steps: int) -> NDArray:
     """What the kernels of a rule read at every step; see `tinygrad_ugan.kernels.parameters`."""
     if isinstance(rule, Ascent):
         return np.array(rule.etas, float).reshape(steps, 1)
@@ -336,9 +336,9 @@ def _kept_bytes(plan: _Plan) -> int:
 # Snapshots: the same plan as for the other methods, written down instead of carried out.
 
 
-def _moves(steps: int, held: int, snapshots: int) -> tuple[Move, ...]:
+def _moves(steps: int, constant_steps: int, snapshots: int) -> tuple[Move, ...]:
     """Moves that keep so many states at a time, and as few slots as that takes."""
-    moves = _recorded(steps, held, snapshots)
+    moves = _recorded(steps, constant_steps, snapshots)
     last_use = {state: t for t, move in enumerate(moves) for state in _states(move)}
     slots, placed = {0: 0}, []
     free: list[int] = []
@@ -351,7 +351,7 @@ def _moves(steps: int, held: int, snapshots: int) -> tuple[Move, ...]:
     return tuple(placed)
 
 
-def _recorded(steps: int, held: int, snapshots: int) -> list[Move]:
+def _recorded(steps: int, constant_steps: int, snapshots: int) -> list[Move]:
     """The moves of `reversed_states`, every state having a number of its own."""
     from tinygrad_ugan.kernels.sweep import Move
 
@@ -359,16 +359,16 @@ def _recorded(steps: int, held: int, snapshots: int) -> list[Move]:
     numbers = itertools.count(1)
 
     def step(k: int, theta_g: None, state: int) -> int:
-        moves.append(Move(True, k + held, state, next(numbers)))
+        moves.append(Move(True, k + constant_steps, state, next(numbers)))
         return moves[-1].target
 
     state = 0
-    for k in range(-held, 0):
+    for k in range(-constant_steps, 0):
         state = step(k, None, state)
-    plan = SimpleNamespace(steps=steps - held, state=state, theta_g=None, step=step)
+    plan = SimpleNamespace(steps=steps - constant_steps, state=state, theta_g=None, step=step)
     for k, state in reversed_states(plan, snapshots):
         if k < plan.steps:
-            moves.append(Move(False, k + held, state))
+            moves.append(Move(False, k + constant_steps, state))
     return moves
 
 

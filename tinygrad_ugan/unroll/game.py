@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-PyTree = Any
+from tinygrad_ugan.typing import PyTree
+
 Objective = Callable[[PyTree, PyTree, Any], Any]
 
 

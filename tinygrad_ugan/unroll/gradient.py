@@ -10,10 +10,12 @@ import numpy as np
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
 from tinygrad_ugan.optim import Optimizer
+from tinygrad_ugan.tree import is_finite
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import adjoint
 from tinygrad_ugan.unroll.detached import detached
 from tinygrad_ugan.unroll.forward import forward
-from tinygrad_ugan.unroll.fused import drawback, fused, obstacle
+from tinygrad_ugan.unroll.fused import fused, why_not_auto, why_not_fused
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.implicit import implicit
 from tinygrad_ugan.unroll.problem import (
@@ -21,13 +23,10 @@ from tinygrad_ugan.unroll.problem import (
     check_arrays,
     check_parameters,
     explain_non_finite,
-    is_finite,
     make_problem,
     through_samples,
 )
 from tinygrad_ugan.unroll.tape import tape
-
-PyTree = Any
 
 METHODS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
     {
@@ -130,33 +129,35 @@ def value_and_grad(
     )  # fmt: skip
     method = _resolve(method, problem)
     options = _check_snapshots(method, snapshots)
-    held = 0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
-    if method == "detached" and drawback(problem) is None:  # the same, in the kernels
-        method, held = "fused", problem.steps
+    constant_steps = (
+        0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
+    )
+    if method == "detached" and why_not_auto(problem) is None:  # the same, in the kernels
+        method, constant_steps = "fused", problem.steps
     if method == "fused":
-        value, gradient, is_sound = fused(problem, held=held, **options)
+        value, gradient, is_sound = fused(problem, constant_steps=constant_steps, **options)
         if is_sound:
             return value, gradient
     check_arrays(theta_g, theta_d, batch)
     if method == "fused":
         check_parameters(problem)
         with np.errstate(all="ignore"):  # pads times an infinity are NaN: it need not be so
-            value, gradient = _by_parts("adjoint", problem, held, options)
+            value, gradient = _by_parts("adjoint", problem, constant_steps, options)
     elif method == "forward":  # one sweep for every element: of theta_G, not of the samples
-        value, gradient = forward(problem.after(held))
+        value, gradient = forward(problem.after(constant_steps))
     else:
-        value, gradient = _by_parts(method, problem, held, options)
+        value, gradient = _by_parts(method, problem, constant_steps, options)
     if not is_finite((value, gradient)):
         raise explain_non_finite(problem)
     return value, gradient
 
 
 def _by_parts(
-    method: str, problem: Problem, held: int, options: dict[str, int]
+    method: str, problem: Problem, constant_steps: int, options: dict[str, int]
 ) -> tuple[Any, PyTree]:
     """With respect to the generated samples, and on from there."""
     reduced, pull_back = through_samples(problem)
-    value, cotangent = METHODS[method](reduced.after(held), **options)
+    value, cotangent = METHODS[method](reduced.after(constant_steps), **options)
     return value, pull_back(cotangent)
 
 
@@ -185,7 +186,7 @@ def explain_method(
     'adjoint: the game is not one of logits, such as ug.gan.Game'
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
-    reason = drawback(problem)
+    reason = why_not_auto(problem)
     return "fused" if reason is None else f"adjoint: {reason}"
 
 
@@ -193,8 +194,8 @@ def _resolve(method: str, problem: Problem) -> str:
     if method not in ("auto", "fused"):
         return method
     if method == "auto":
-        return "fused" if drawback(problem) is None else "adjoint"
-    reason = obstacle(problem)
+        return "fused" if why_not_auto(problem) is None else "adjoint"
+    reason = why_not_fused(problem)
     if reason is None:
         return "fused"
     raise ArgumentError("method", "'fused'", "another method for this game", reason)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.tree import add, ravel
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import second_order
-from tinygrad_ugan.unroll.dynamics import add, ravel
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem, through_samples
 
-PyTree = Any
 Operator = Callable[[NDArray], NDArray]
 
 MOST_PRODUCTS = 1_000

@@ -20,11 +20,11 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteErro
 from tinygrad_ugan.nn.validation import check_array
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.stated import stated
-from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, Rule, State, is_floating
+from tinygrad_ugan.tree import is_finite
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.dynamics import Ascent, InnerState, Optimized, UpdateRule, is_floating
 from tinygrad_ugan.unroll.forms import Form, form_of
 from tinygrad_ugan.unroll.game import AnyGame, Game
-
-PyTree = Any
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ class Problem:
     ----------
     game : AnyGame
     theta_g : pytree
-    state : State
+    state : InnerState
         theta_0, and what the inner optimiser remembers.
     batches : sequence
         b_0 ... b_K.
-    rule : Rule
+    rule : UpdateRule
         How theta_k moves.
     """
 
     game: AnyGame
     theta_g: PyTree
-    state: State
+    state: InnerState
     batches: Sequence[Any]
-    rule: Rule
+    rule: UpdateRule
 
     @property
     def steps(self) -> int:
@@ -84,11 +84,11 @@ class Problem:
         if not (isinstance(out, Tensor) and out.level == level):
             raise ArgumentError("game.inner", "one that does not", "an objective that uses theta_d")
 
-    def step(self, k: int, theta_g: PyTree, state: State) -> State:
+    def step(self, k: int, theta_g: PyTree, state: InnerState) -> InnerState:
         """Take inner step k."""
         return self.rule.advance(k, self.gradient(k, theta_g, state.theta), state)
 
-    def states(self) -> Iterator[State]:
+    def states(self) -> Iterator[InnerState]:
         """The states s_0 ... s_K, one after the other."""
         state = self.state
         yield state
@@ -183,7 +183,7 @@ def _check_steps(steps: Any) -> int:
     return int(steps)
 
 
-def _rule(lr: Any, optimizer: Any, steps: int) -> Rule:
+def _rule(lr: Any, optimizer: Any, steps: int) -> UpdateRule:
     if (lr is None) == (optimizer is None):
         given = "neither" if lr is None else "both"
         raise ArgumentError("lr", given, "either lr or optimizer")
@@ -283,11 +283,6 @@ def _place(name: str, tree: PyTree, path: tuple[Any, ...]) -> str:
         name += f".{fields[key]}" if fields else f"[{key!r}]"
         tree = tree[key]
     return name
-
-
-def is_finite(tree: PyTree) -> bool:
-    """Whether no leaf holds a NaN or an infinity."""
-    return all(np.isfinite(leaf).all() for leaf in optree.tree_leaves(tree))
 
 
 def check_parameters(problem: Problem) -> None:

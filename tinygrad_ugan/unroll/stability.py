@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.unroll.dynamics import Ascent, axpy, ravel
+from tinygrad_ugan.tree import axpy, ravel
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.dynamics import Ascent
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem, through_samples
 from tinygrad_ugan.unroll.terms import decompose
-
-PyTree = Any
 
 
 class Diagnosis(NamedTuple):

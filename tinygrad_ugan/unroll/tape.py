@@ -7,11 +7,11 @@ from typing import Any
 import optree
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.unroll.dynamics import add, split_floats
+from tinygrad_ugan.tree import add
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.dynamics import split_floats
 from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
-
-PyTree = Any
 
 
 def tape(problem: Problem, snapshots: int | None = None) -> tuple[Any, PyTree]:

@@ -12,15 +12,16 @@ import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan.autodiff.defensive_copies import own
+from tinygrad_ugan.tree import add, is_finite, vdot
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
-from tinygrad_ugan.unroll.dynamics import State, add, inner_product
-from tinygrad_ugan.unroll.fused import Parts, drawback, parts
+from tinygrad_ugan.unroll.dynamics import InnerState
+from tinygrad_ugan.unroll.fused import Parts, parts, why_not_auto
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import (
     Problem,
     check_parameters,
     explain_non_finite,
-    is_finite,
     make_problem,
     through_samples,
 )
@@ -28,8 +29,6 @@ from tinygrad_ugan.unroll.problem import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
-
-PyTree = Any
 
 
 class Trajectory(NamedTuple):
@@ -115,7 +114,7 @@ class Terms:
 
         size = _norm(self.total)
         names = ["direct", *(f"$c_{{{k}}}$" for k in range(len(self.per_step)))]
-        parts = [inner_product(t, self.total) / size for t in (self.direct, *self.per_step)]
+        parts = [vdot(t, self.total) / size for t in (self.direct, *self.per_step)]
         figure = Figure(figsize=(max(4.0, 0.5 * len(names)), 3), layout="constrained")
         axis = figure.subplots()
         colors = ["tab:gray", *["tab:blue"] * len(self.per_step)]
@@ -169,7 +168,7 @@ def decompose(
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
     found = None
-    if drawback(problem) is None and (found := parts(problem)) is None:
+    if why_not_auto(problem) is None and (found := parts(problem)) is None:
         check_parameters(problem)
     found = found or _parts(problem)
     zeros = optree.tree_map(np.zeros_like, found.direct)
@@ -193,7 +192,7 @@ def _parts(problem: Problem) -> Parts:
         trajectory=_thetas(state for _, state in states),
         inner_values=_inner_values(reduced, [state.theta for _, state in states]),
         grad_theta_d=backs[0].lam if backs else lam,
-        grad_lr=np.array([inner_product(back.lam_next, back.g) for back in backs], float),
+        grad_lr=np.array([vdot(back.lam_next, back.g) for back in backs], float),
         adjoint_norms=np.array([*(_norm(back.lam) for back in backs), _norm(lam)]),
     )
 
@@ -240,7 +239,7 @@ def trajectory(
     return Trajectory(thetas, _inner_values(reduced, thetas))
 
 
-def _thetas(states: Iterable[State]) -> tuple[PyTree, ...]:
+def _thetas(states: Iterable[InnerState]) -> tuple[PyTree, ...]:
     """theta_0 ... theta_K; the first is a copy, for it is the caller's own."""
     first, *rest = (state.theta for state in states)
     return optree.tree_map(own, first), *rest
@@ -256,7 +255,7 @@ def _inner_values(problem: Problem, thetas: Sequence[PyTree]) -> NDArray:
 
 
 def _norm(tree: PyTree) -> float:
-    return float(np.sqrt(inner_product(tree, tree)))
+    return float(np.sqrt(vdot(tree, tree)))
 
 
 def _ratio(a: float, b: float) -> float:
@@ -267,4 +266,4 @@ def _ratio(a: float, b: float) -> float:
 
 def _cosine(x: PyTree, y: PyTree) -> float:
     sizes = _norm(x) * _norm(y)
-    return float(inner_product(x, y)) / sizes if sizes else float("nan")
+    return float(vdot(x, y)) / sizes if sizes else float("nan")

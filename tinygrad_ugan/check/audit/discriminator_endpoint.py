@@ -13,7 +13,7 @@ from tinygrad_ugan import tree
 from tinygrad_ugan.check.audit.mistakes import with_adam_of_pytorch
 from tinygrad_ugan.check.audit.trials import Trial
 from tinygrad_ugan.typing import Array, PyTree
-from tinygrad_ugan.unroll.dynamics import Ascent, State
+from tinygrad_ugan.unroll.dynamics import Ascent, InnerState
 from tinygrad_ugan.unroll.problem import Problem
 
 ENDPOINTS = (
@@ -93,7 +93,7 @@ def _places(
         yield "theta_D^1", detail, real_step(problem, trial, first, against).theta, False
     if trial.optimizer is not None:
         for detail, against in both:
-            stepped = real_step(problem, trial, State(first.theta, last.memory), against)
+            stepped = real_step(problem, trial, InnerState(first.theta, last.memory), against)
             detail = "; ".join(filter(None, ("its optimiser remembers the unrolling", detail)))
             yield "theta_D^1", detail, stepped.theta, True
     yield "theta_D^0", "it did not move", first.theta, False
@@ -106,7 +106,7 @@ def _places(
             yield "theta_D^K+1", detail, stepped.theta, state is last and bool(state.memory)
 
 
-def real_step(problem: Problem, trial: Trial, state: State, theta_g: PyTree) -> State:
+def real_step(problem: Problem, trial: Trial, state: InnerState, theta_g: PyTree) -> InnerState:
     """The discriminator's real step from a state."""
     if trial.optimizer is None:
         eta = trial.lr if trial.discriminator_lr is None else trial.discriminator_lr

@@ -18,7 +18,7 @@ from tinygrad_ugan import autodiff, gan, tree
 from tinygrad_ugan.optim import Adam, AdamState, Optimizer, apply_updates
 from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import PyTree
-from tinygrad_ugan.unroll.dynamics import Ascent, Optimized, State
+from tinygrad_ugan.unroll.dynamics import Ascent, InnerState, Optimized
 from tinygrad_ugan.unroll.game import Game
 from tinygrad_ugan.unroll.problem import Problem, explain_non_finite
 
@@ -148,7 +148,7 @@ def with_state_not_restored(problem: Problem) -> Iterator[Alteration]:
 # What they are made of.
 
 
-def last_state(problem: Problem) -> State:
+def last_state(problem: Problem) -> InnerState:
     """theta_D^K, and what the optimiser remembers there.
 
     Raises
@@ -178,7 +178,7 @@ def started_at(problem: Problem, theta: PyTree) -> Problem:
 
 def with_memory(problem: Problem, memory: PyTree) -> Problem:
     """The same with an inner optimiser that remembers something at theta_D^0."""
-    return replace(problem, state=State(problem.state.theta, memory))
+    return replace(problem, state=InnerState(problem.state.theta, memory))
 
 
 def with_adam_of_pytorch(problem: Problem) -> Problem | None:

@@ -11,8 +11,8 @@ import numpy as np
 from tinygrad_ugan import autodiff, data, gan, nn, unroll
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
+from tinygrad_ugan.tree import ravel
 from tinygrad_ugan.typing import Array, PyTree
-from tinygrad_ugan.unroll.dynamics import ravel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

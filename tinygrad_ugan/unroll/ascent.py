@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_ugan import autodiff
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import Ascent
-from tinygrad_ugan.unroll.fused import drawback, fused_ascent
+from tinygrad_ugan.unroll.fused import fused_ascent, why_not_auto
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, check_library
-
-PyTree = Any
 
 
 def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple[Any, PyTree]:
@@ -42,7 +41,7 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
     """
     rule = Ascent([])
     problem = Problem(game, theta_g, rule.start(theta_d), [batch], rule)
-    if drawback(problem) is None:
+    if why_not_auto(problem) is None:
         value, gradient, is_sound = fused_ascent(problem)
         if is_sound:
             return value, gradient
