@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_ugan as ug
-from tinygrad_ugan.autodiff.primitive import Composite, Operand, Primitive
+from tinygrad_ugan.autodiff.primitive import Composite, Primitive
+from tinygrad_ugan.autodiff.samples import Random
 
 POINTS = (-np.inf, -1.0, 0.0, 1.0, np.inf)
 PAIRS = ((0.0, 0.0), (np.inf, 0.0), (0.0, np.inf), (-np.inf, -np.inf), (np.inf, np.inf))
@@ -23,7 +24,7 @@ def of_numbers(record: Primitive | Composite) -> Callable[..., Any] | None:
     if record.kind != "elementwise" or not record.samples:
         return None
     args = record.samples[0].args
-    places = [i for i, x in enumerate(args) if isinstance(x, Operand)]
+    places = [i for i, x in enumerate(args) if isinstance(x, Random)]
     constants = [x for i, x in enumerate(args) if i not in places]
     if len(places) > 2 or any(np.ndim(x) for x in constants):
         return None

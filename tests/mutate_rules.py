@@ -20,7 +20,9 @@ import numpy as np
 from tests.autodiff.rules import test_table
 from tests.oracles import subsets
 from tinygrad_ugan import jvp, vjp
-from tinygrad_ugan.autodiff.primitive import Operand, Primitive, broadcast_like, unbroadcast
+from tinygrad_ugan.autodiff.operands import broadcast_like, unbroadcast
+from tinygrad_ugan.autodiff.primitive import Primitive
+from tinygrad_ugan.autodiff.samples import Random
 
 PRIMITIVES = [record for record in test_table.ALL if isinstance(record, Primitive)]
 
@@ -40,12 +42,7 @@ def mutants(record):
 def slips(record):
     """Triples of a description, a broken jvp and a broken vjp; None where it makes no sense."""
     places = sorted(
-        {
-            i
-            for sample in record.samples
-            for i, x in enumerate(sample.args)
-            if isinstance(x, Operand)
-        }
+        {i for sample in record.samples for i, x in enumerate(sample.args) if isinstance(x, Random)}
     )
     for i in places:
         yield f"sign of argument {i}", *scaled(record, i, -1)

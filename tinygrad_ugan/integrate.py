@@ -9,11 +9,11 @@ import numpy as np
 import optree
 from scipy import integrate
 
-from tinygrad_ugan.autodiff.call_tracing import Traced, uses_traced_value
+from tinygrad_ugan.autodiff.call_tracing import TracedCall, uses_traced_value
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.defensive_copies import kept
+from tinygrad_ugan.autodiff.defensive_copies import private_copy
 from tinygrad_ugan.autodiff.indexed_update import array
-from tinygrad_ugan.autodiff.primitive import as_array, shape_of
+from tinygrad_ugan.autodiff.operands import as_array, shape_of
 from tinygrad_ugan.autodiff.pytrees import restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.errors import ArgumentError, check_choice
@@ -89,7 +89,7 @@ def odeint(
     leaves, treedef = optree.tree_flatten((y0, t, tuple(args)))
     problem = _Problem(func, treedef, options)
     if any(isinstance(x, Tracer) for x in leaves):
-        leaves = [kept(x) for x in leaves]
+        leaves = [private_copy(x) for x in leaves]
     return problem.solve(leaves)
 
 
@@ -101,15 +101,17 @@ class _Problem:
 
     def solve(self, leaves: Sequence[Any]) -> Any:
         """The states at all times, traced as the leaves are."""
-        traced = Traced(leaves)
+        traced = TracedCall(leaves)
         if traced.level == 0:
             return self._solve_bare(leaves)
-        values, places = traced.values, traced.places
+        values, positions = traced.values, traced.positions
         out = self.solve(values)
         if traced.is_forward:
-            tangents = {i: n.tangent for i, n in zip(places, traced.nodes, strict=True)}
+            tangents = {i: n.tangent for i, n in zip(positions, traced.nodes, strict=True)}
             return traced.push(out, self._push(values, tangents, out))
-        return traced.record(out, lambda cotangents: self._pull(values, places, out, *cotangents))
+        return traced.record(
+            out, lambda cotangents: self._pull(values, positions, out, *cotangents)
+        )
 
     def _solve_bare(self, leaves: Sequence[Any]) -> Any:
         y0, t, _ = optree.tree_unflatten(self._treedef, leaves)
@@ -128,12 +130,12 @@ class _Problem:
         return array(self._func(y, now, *args))
 
     def _slope_at(
-        self, y: Any, now: Any, rest: Sequence[Any], places: Sequence[int]
+        self, y: Any, now: Any, rest: Sequence[Any], positions: Sequence[int]
     ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """The slope as a function of the state and of the leaves at `places`; and these."""
+        """The slope as a function of the state and of the leaves at `positions`; and these."""
         return restrict(
             lambda y, *rest: self._slope(y, now, rest),
-            [0, *(i - 1 for i in places)],
+            [0, *(i - 1 for i in positions)],
             (y, *rest),
             {},
         )
@@ -142,16 +144,16 @@ class _Problem:
         """The tangent of the states, the solution of the variational equation."""
         y0, t, *rest = leaves
         d = shape_of(y0)[0]
-        places = [i for i in tangents if i > 1]
+        positions = [i for i in tangents if i > 1]
         start = tangents.get(0, np.zeros(d))
         if 1 in tangents:
             start = start - self._slope(y0, t[0], rest) * tangents[1][0]
 
         def augmented(state: Any, now: Any, rest: Sequence[Any], directions: Sequence[Any]) -> Any:
-            f, primals = self._slope_at(state[:d], now, rest, places)
+            f, primals = self._slope_at(state[:d], now, rest, positions)
             return np.concatenate(jvp(f, primals, (state[d:], *directions)))
 
-        directions = [tangents[i] for i in places]
+        directions = [tangents[i] for i in positions]
         state = np.concatenate([y0, start])
         pushed = odeint(augmented, state, t, (rest, directions), **self._options)[:, d:]
         if 1 in tangents:
@@ -159,12 +161,12 @@ class _Problem:
         return pushed
 
     def _pull(
-        self, leaves: Sequence[Any], places: Sequence[int], out: Any, cotangent: Any
+        self, leaves: Sequence[Any], positions: Sequence[int], out: Any, cotangent: Any
     ) -> Sequence[Any]:
-        """The cotangents of the leaves at `places`, by the adjoint equation."""
+        """The cotangents of the leaves at `positions`, by the adjoint equation."""
         y0, t, *rest = leaves
         d = shape_of(y0)[0]
-        in_args = [i for i in places if i > 1]
+        in_args = [i for i in positions if i > 1]
 
         def augmented(state: Any, now: Any, rest: Sequence[Any]) -> Any:
             f, primals = self._slope_at(state[:d], now, rest, in_args)
@@ -179,13 +181,13 @@ class _Problem:
             back = odeint(augmented, state, t[i - 1 : i + 1][::-1], (rest,), **self._options)[1]
             adjoint, integrals = back[d : 2 * d] + cotangent[i - 1], back[2 * d :]
         found = {0: adjoint}
-        if 1 in places:
+        if 1 in positions:
             moving = np.sum(cotangent * self._slopes(out, t, rest), axis=1)
             first = -np.sum((adjoint - cotangent[0]) * self._slope(y0, t[0], rest), keepdims=True)
             found[1] = np.concatenate([first, moving[1:]])
         for i, begin, end in zip(in_args, ends[:-1], ends[1:], strict=True):
             found[i] = np.reshape(integrals[begin:end], shape_of(leaves[i]))
-        return [found[i].astype(leaves[i].dtype) for i in places]
+        return [found[i].astype(leaves[i].dtype) for i in positions]
 
     def _slopes(self, out: Any, t: Any, rest: Sequence[Any]) -> Any:
         return np.stack([self._slope(y, now, rest) for y, now in zip(out, t, strict=True)])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import as_array, shape_of
+from tinygrad_ugan.autodiff.operands import as_array, shape_of
 from tinygrad_ugan.autodiff.rules import matrix_equations
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.errors import ArgumentError

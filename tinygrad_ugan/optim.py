@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.stated import stated, states
 from tinygrad_ugan.typing import PyTree

@@ -15,7 +15,7 @@ from scipy import special as sp
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.functions import log_softmax, softmax
 from tinygrad_ugan.autodiff.functions import logsumexp as _logsumexp
-from tinygrad_ugan.autodiff.primitive import as_array, strip
+from tinygrad_ugan.autodiff.operands import as_array, untrace
 from tinygrad_ugan.autodiff.rules.axes import Axis
 from tinygrad_ugan.autodiff.rules.special.gamma_functions import polygamma as _polygamma
 from tinygrad_ugan.errors import ArgumentError
@@ -51,7 +51,7 @@ def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False) 
     if b is None:
         return _logsumexp(a, axis, keepdims)
     a, b = as_array(a), as_array(b)
-    used = np.where(strip(b) == 0, -np.inf, strip(a))
+    used = np.where(untrace(b) == 0, -np.inf, untrace(a))
     largest = np.max(used, axis=axis, keepdims=True)
     scaled = a - np.where(np.isfinite(largest), largest, 0)
     ceiling = np.finfo(np.result_type(a.dtype, b.dtype, 0.0)).max
@@ -97,7 +97,7 @@ def multigammaln(a: Any, d: int) -> Any:
         raise ArgumentError("d", d, "a whole number >= 1")
     a = as_array(a)
     if np.any(a <= 0.5 * (d - 1)):
-        raise ArgumentError("a", strip(a), f"numbers > (d - 1) / 2 = {0.5 * (d - 1)}")
+        raise ArgumentError("a", untrace(a), f"numbers > (d - 1) / 2 = {0.5 * (d - 1)}")
     logarithms = sum(sp.gammaln(a - j / 2) for j in range(int(d)))
     return logarithms + d * (d - 1) / 4 * math.log(math.pi)
 

@@ -56,9 +56,9 @@ def is_operand(x):
 
 
 def operands_in(x):
-    from tinygrad_ugan.autodiff.primitive import Operand
+    from tinygrad_ugan.autodiff.samples import Random
 
-    return [leaf for leaf in optree.tree_leaves(x) if isinstance(leaf, Operand)]
+    return [leaf for leaf in optree.tree_leaves(x) if isinstance(leaf, Random)]
 
 
 def partial_function(record, sample, arrays, chosen):

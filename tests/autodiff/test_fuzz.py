@@ -17,7 +17,7 @@ import tinygrad_ugan as ug
 from tests import jets
 from tests.jet_functions import function_of
 from tests.oracles import derivative
-from tinygrad_ugan.autodiff.primitive import Operand, sample
+from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.check.strategies.programs import Program, Step, evaluate, programs
 from tinygrad_ugan.check.strategies.samples import TABLE as ALL
 from tinygrad_ugan.check.strategies.samples import drawn
@@ -147,7 +147,7 @@ def compare(what, terms, middle, radius):
 
 def test_a_program_prints_readably():
     add = next(record for record in ALL if record.name == "add")
-    call = sample(Operand((2,)), Operand((), add.samples[0].args[0].domain))
+    call = sample(Random((2,)), Random((), add.samples[0].args[0].domain))
     program = Program(np.ones(2), (Step(add, call, (0, 0)), Step(add, call, (1, 0))))
     assert str(program).splitlines() == [
         "v0 = [1.0, 1.0]",

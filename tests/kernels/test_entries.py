@@ -190,7 +190,7 @@ def test_the_addresses_of_arrays_are_taken_in_one_place():
         "bench.contenders:_give_back",  # a call of the C library
         "bench.peak:_compiled",
         "autodiff.defensive_copies:_shared_copy",  # by which an array is known again, and no more
-        "autodiff.defensive_copies:_Loan.__init__",
+        "autodiff.defensive_copies:_PooledMemory.__init__",
         "kernels.plain:_Window.__init__",  # the other way: arrays at addresses in programs
         "kernels.program:Executable._lay_out",  # the rest is memory of our own
         "kernels.program:Executable._numbers",

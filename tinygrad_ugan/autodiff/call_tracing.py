@@ -13,13 +13,13 @@ from typing import Any
 import optree
 
 from tinygrad_ugan.autodiff.core import Tangent, Tracer
-from tinygrad_ugan.autodiff.defensive_copies import Entry
-from tinygrad_ugan.autodiff.pytrees import value_beneath, zeros_of
+from tinygrad_ugan.autodiff.defensive_copies import CopyingNode
+from tinygrad_ugan.autodiff.pytrees import value_below, zeros_of
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
 class Parts(dict):
-    """Cotangents by the places of the results that they belong to; adding two unites them."""
+    """Cotangents by the positions of the results that they belong to; adding two unites them."""
 
     def __add__(self, other: Parts) -> Parts:
         return Parts({**self, **other})
@@ -35,7 +35,7 @@ def _hand(place: int) -> Callable[[Any], Sequence[Any]]:
     return lambda cotangent: [Parts({place: cotangent})]
 
 
-class Traced:
+class TracedCall:
     """The leaves of a call's arguments, seen from the highest level among them.
 
     Attributes
@@ -44,7 +44,7 @@ class Traced:
         The highest level, 0 if nothing is traced.
     values : list
         The leaves beneath that level.
-    places : list of int
+    positions : list of int
         Where the leaves are that are traced at it.
     nodes : list of Node or Tangent
         Theirs.
@@ -58,19 +58,19 @@ class Traced:
                 highest = x
         self.level = level = 0 if highest is None else highest.level
         self.values = list(leaves)
-        self.places: list[int] = []
+        self.positions: list[int] = []
         self.nodes: list[Any] = []
         for i, x in enumerate(leaves):
             if isinstance(x, Tracer) and x.level == level:
                 self.values[i] = x.value
-                self.places.append(i)
+                self.positions.append(i)
                 self.nodes.append(x.node)
         self._tracer = Tracer if highest is None else highest.__class__
 
-    def with_own_nodes(self) -> tuple[list[Any], list[Entry]]:
+    def with_own_nodes(self) -> tuple[list[Any], list[CopyingNode]]:
         """The leaves, those at this level on nodes that nothing else knows; and these nodes."""
-        leaves, nodes = list(self.values), [Entry() for _ in self.places]
-        for i, node in zip(self.places, nodes, strict=True):
+        leaves, nodes = list(self.values), [CopyingNode() for _ in self.positions]
+        for i, node in zip(self.positions, nodes, strict=True):
             leaves[i] = self._tracer(leaves[i], self.level, node)
         return leaves, nodes
 
@@ -92,15 +92,15 @@ class Traced:
         that nothing depends on have zeros there, or None if that is `sparse`.
         """
         leaves, treedef = optree.tree_flatten(out)
-        values = [value_beneath(x, self.level) for x in leaves]
+        values = [value_below(x, self.level) for x in leaves]
 
         def pull(parts: Parts) -> Sequence[Any]:
             absent = (lambda y: None) if sparse else zeros_of
             return pullback([parts[i] if i in parts else absent(y) for i, y in enumerate(values)])
 
-        call = Entry(self.nodes, pull)
+        call = CopyingNode(self.nodes, pull)
         results = [
-            y if _is_constant(y) else self._tracer(y, self.level, Entry([call], _hand(i)))
+            y if _is_constant(y) else self._tracer(y, self.level, CopyingNode([call], _hand(i)))
             for i, y in enumerate(values)
         ]
         return optree.tree_unflatten(treedef, results)
@@ -109,7 +109,7 @@ class Traced:
         """Make `out`, a pytree of values, carry its tangents, a pytree like it."""
 
         def carry(x: Any, tangent: Any) -> Any:
-            y = value_beneath(x, self.level)
+            y = value_below(x, self.level)
             return y if _is_constant(y) else self._tracer(y, self.level, Tangent(tangent))
 
         return optree.tree_map(carry, out, tangents)

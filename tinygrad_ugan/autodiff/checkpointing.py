@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.call_tracing import Traced
+from tinygrad_ugan.autodiff.call_tracing import TracedCall
 from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer, backward, tape
-from tinygrad_ugan.autodiff.defensive_copies import kept
-from tinygrad_ugan.autodiff.primitive import strip
-from tinygrad_ugan.autodiff.pytrees import is_at, restrict
+from tinygrad_ugan.autodiff.defensive_copies import private_copy
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.pytrees import is_traced_at, restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.errors import ArgumentError
 
@@ -61,13 +61,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = optree.tree_flatten((args, kwargs))
-        places = [i for i, x in enumerate(leaves) if isinstance(x, Tracer)]
+        positions = [i for i, x in enumerate(leaves) if isinstance(x, Tracer)]
         first: list[list[tuple[Any, ...]]] = []
 
         def of_leaves(*leaves: Any) -> Any:
             args, kwargs = optree.tree_unflatten(treedef, leaves)
             out = f(*args, **kwargs)
-            first.append([_fingerprint(strip(x)) for x in optree.tree_leaves(out)])
+            first.append([_fingerprint(untrace(x)) for x in optree.tree_leaves(out)])
             if first[0] != first[-1]:
                 raise _is_no_function(name)
             del first[1:]
@@ -75,13 +75,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def forward(*leaves: Any) -> Any:
             """The first evaluation, traced as the later ones are: to the bit the same."""
-            g, primals = restrict(of_leaves, places, leaves, {})
+            g, primals = restrict(of_leaves, positions, leaves, {})
             return vjp(g, *primals)[0]
 
         name = getattr(f, "__name__", "f")
-        if not places:
+        if not positions:
             return _checkpointed(of_leaves, leaves)
-        return _checkpointed(of_leaves, [kept(x) for x in leaves], forward)
+        return _checkpointed(of_leaves, [private_copy(x) for x in leaves], forward)
 
     return wrapped
 
@@ -110,16 +110,16 @@ def _checkpointed(
 
     Where none of the leaves is traced any more, it is `first` that runs, if there is one.
     """
-    traced, since, n = Traced(leaves), Node().index, len(leaves)
+    traced, since, n = TracedCall(leaves), Node().index, len(leaves)
     if traced.level == 0:
         return _of_captured(f, leaves, (first or f)(*leaves), since)
 
     def push(*values_and_tangents: Any) -> Any:
-        g, primals = restrict(f, traced.places, values_and_tangents[:n], {})
+        g, primals = restrict(f, traced.positions, values_and_tangents[:n], {})
         return jvp(g, primals, values_and_tangents[n:])
 
     def pull(*values_and_cotangents: Any) -> Any:
-        g, primals = restrict(f, traced.places, values_and_cotangents[:n], {})
+        g, primals = restrict(f, traced.positions, values_and_cotangents[:n], {})
         cotangent = optree.tree_unflatten(out_treedef, values_and_cotangents[n:])
         return vjp(g, *primals)[1](cotangent)
 
@@ -148,8 +148,8 @@ def _of_captured(f: Callable[..., Any], leaves: Sequence[Any], out: Any, since: 
     highest = _highest(out)
     if highest is None or isinstance(highest.node, Tangent):
         return out
-    traced = Traced(leaves, highest)
-    ends = [x.node for x in optree.tree_leaves(out) if is_at(x, traced.level)]
+    traced = TracedCall(leaves, highest)
+    ends = [x.node for x in optree.tree_leaves(out) if is_traced_at(x, traced.level)]
     parents = (parent for node in tape(ends, since) for parent in node.parents)
     captured = list(dict.fromkeys(x for x in (*ends, *parents) if x.index < since))
 
@@ -159,7 +159,7 @@ def _of_captured(f: Callable[..., Any], leaves: Sequence[Any], out: Any, since: 
         again = optree.tree_leaves(f(*fresh))
         seeds: dict[Node, Any] = {}
         for x, cotangent in zip(again, cotangents, strict=True):
-            if cotangent is not None and is_at(x, traced.level):
+            if cotangent is not None and is_traced_at(x, traced.level):
                 seeds[x.node] = seeds[x.node] + cotangent if x.node in seeds else cotangent
         found = backward(tape(seeds, since), seeds)
         return [(found | seeds).get(node) for node in (*roots, *captured)]

@@ -48,7 +48,7 @@ class Tracer:
         self.node = node
 
 
-class Rule(Protocol):
+class Operation(Protocol):
     """What `bind` needs to know of a primitive; `primitive.Primitive` is one."""
 
     @property
@@ -64,7 +64,7 @@ class Rule(Protocol):
         """``vjp(traced, ans, args, params, cotangent) -> cotangents``, None where there is none."""
 
 
-def bind(primitive: Rule, args: Sequence[Any], params: dict[str, Any]) -> Any:
+def bind(primitive: Operation, args: Sequence[Any], params: dict[str, Any]) -> Any:
     """Apply a primitive, recording it at the highest level among its arguments."""
     level = 0
     for arg in args:
@@ -106,14 +106,14 @@ class Node:
 
     @staticmethod
     def record(
-        primitive: Rule,
+        primitive: Operation,
         parents: Sequence[Any],
         traced: Sequence[int],
         ans: Any,
         args: list[Any],
         params: dict[str, Any],
     ) -> Node:
-        """Put an operation on the tape; `traced` holds the places of `parents` among `args`."""
+        """Put an operation on the tape; `traced` holds the positions of `parents` among `args`."""
         return Node(parents, partial(primitive.vjp, traced, ans, args, params))
 
 
@@ -127,7 +127,7 @@ class Tangent:
 
     @staticmethod
     def record(
-        primitive: Rule,
+        primitive: Operation,
         parents: Sequence[Any],
         traced: Sequence[int],
         ans: Any,

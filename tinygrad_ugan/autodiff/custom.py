@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.call_tracing import Traced, uses_traced_value
-from tinygrad_ugan.autodiff.defensive_copies import on_copies
+from tinygrad_ugan.autodiff.call_tracing import TracedCall, uses_traced_value
+from tinygrad_ugan.autodiff.defensive_copies import isolated
 from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, elementwise, general, linear
 from tinygrad_ugan.autodiff.pytrees import match_leaves, zeros_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
@@ -82,7 +82,7 @@ class CustomFunction:
             ``bwd(residuals, cotangent) -> tuple``, for each argument a pytree like it, or None
             for zero.
         """
-        self._rule = on_copies(fwd), on_copies(bwd)
+        self._rule = isolated(fwd), isolated(bwd)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate the function."""
@@ -91,7 +91,7 @@ class CustomFunction:
             bound.apply_defaults()
             args = bound.args
         leaves, treedef = optree.tree_flatten(args)
-        traced = Traced(leaves)
+        traced = TracedCall(leaves)
         if traced.level == 0:
             return self._f(*args)
         fwd, bwd = self._rule_for(traced)
@@ -111,10 +111,10 @@ class CustomFunction:
         def pullback(cotangents: list[Any]) -> Sequence[Any]:
             pulled = bwd(residuals, optree.tree_unflatten(out_treedef, cotangents))
             flat = self._flatten_pulled(pulled, values)
-            primals = [traced.values[i] for i in traced.places]
+            primals = [traced.values[i] for i in traced.positions]
             found = [
                 zeros_of(x) if flat[i] is None else flat[i]
-                for i, x in zip(traced.places, primals, strict=True)
+                for i, x in zip(traced.positions, primals, strict=True)
             ]
             return match_leaves(
                 f"bwd of {self._name}", found, primals, optree.tree_structure(primals)
@@ -122,7 +122,7 @@ class CustomFunction:
 
         return traced.record(out, pullback)
 
-    def _rule_for(self, traced: Traced) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _rule_for(self, traced: TracedCall) -> tuple[Callable[..., Any], Callable[..., Any]]:
         if traced.is_forward:
             raise NotDifferentiableError(
                 f"{self._name} has a custom_vjp, which is a rule for reverse mode only; use grad "
@@ -185,7 +185,7 @@ def primitive(
         **params)``, the cotangent of x and that of y.
     jvp, vjp : callable
         For any other: ``jvp(traced, ans, args, params, tangents)``, the tangent of `ans`, where
-        `traced` holds the places of the differentiated arguments and `tangents` their tangents;
+        `traced` holds the positions of the differentiated arguments and `tangents` their tangents;
         and ``vjp(traced, ans, args, params, cotangent)``, the list of their cotangents.
 
     Returns
@@ -228,14 +228,14 @@ def primitive(
             out = function(*args, **params)
             return out if hasattr(out, "dtype") else np.asarray(out)[()]  # math.erf and its like
 
-        bare = on_copies(numbers)
+        bare = isolated(numbers)
         if jvp is not None and vjp is not None:
-            return general(bare, on_copies(jvp), on_copies(vjp), samples=())
+            return general(bare, isolated(jvp), isolated(vjp), samples=())
         if transpose is not None:
-            return linear(bare, on_copies(transpose), samples=())
+            return linear(bare, isolated(transpose), samples=())
         if transposes is not None:
-            left, right = map(on_copies, transposes)
+            left, right = map(isolated, transposes)
             return bilinear(bare, left, right, samples=())
-        return elementwise(bare, *map(on_copies, partials or ()))
+        return elementwise(bare, *map(isolated, partials or ()))
 
     return declare if implementation is None else declare(implementation)

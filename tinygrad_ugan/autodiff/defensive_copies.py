@@ -1,11 +1,11 @@
 """What the tape keeps belongs to the tape: nobody else can write to it.
 
-A NumPy array can be written to at any time, and a tape is read long after it was written. What an
-operation computes is the engine's own. What comes from outside is copied on its way in: the leaves
-that a transform is given (`kept`), and the constants that meet a tensor, with their indices, masks
-and parameters (`Entry`). What leaves the engine while the tape still lives is copied on its way
-out (`own`). So a function may reuse its buffers, and its derivatives are those of the numbers that
-stood in them when it used them.
+A NumPy array can be written to at any time, and a tape is read long after it was recorded. Results
+of operations belong to the engine. Everything that comes from outside is copied on its way in: the
+leaves that a transform is given (`private_copy`), and the constants that meet a tensor, with their
+indices, masks and parameters (`CopyingNode`). Whatever leaves the engine while the tape is alive is
+copied on its way out (`writable_copy`). So a function may reuse its buffers, and its derivatives
+are those of the numbers that stood in them when it used them.
 
 A large array is copied once, and the copy serves for as long as the array, compared bit by bit, has
 not changed; it is read-only, and known again wherever it comes back.
@@ -34,7 +34,7 @@ _large: WeakValueDictionary[int, np.ndarray] = WeakValueDictionary()
 """The copies of large arrays that some tape still holds, by the addresses of the originals."""
 
 
-class Entry(Node):
+class CopyingNode(Node):
     """A node of the tape that holds copies of the constants that went into its operation."""
 
     __slots__ = ()
@@ -47,7 +47,7 @@ class Entry(Node):
         ans: Any,
         args: list[Any],
         params: dict[str, Any],
-    ) -> Entry:
+    ) -> CopyingNode:
         """Put an operation on the tape, as `Node.record` does; the list `args` is changed."""
         if primitive.reads and len(parents) < len(args):
             for i, x in enumerate(args):  # in place, as this runs for every operation
@@ -56,13 +56,13 @@ class Entry(Node):
                     if i not in traced:
                         args[i] = x.copy() if x.nbytes <= SMALL else _shared_copy(x)
                 elif kind not in _IMMUTABLE:
-                    args[i] = kept(x)
+                    args[i] = private_copy(x)
         if params:
-            params = {name: kept(x) for name, x in params.items()}
-        return Entry(parents, partial(primitive.vjp, traced, ans, args, params))
+            params = {name: private_copy(x) for name, x in params.items()}
+        return CopyingNode(parents, partial(primitive.vjp, traced, ans, args, params))
 
 
-def kept(x: Any) -> Any:
+def private_copy(x: Any) -> Any:
     """A constant as nobody can change it any more; containers of arrays are copied throughout.
 
     What is not an array, nor a list, tuple, dict or slice, is a thing of its own, and stays.
@@ -75,20 +75,20 @@ def kept(x: Any) -> Any:
     if isinstance(x, np.ndarray):
         return _shared_copy(np.asarray(x)) if kind is np.memmap else x.copy()
     if kind in (list, tuple):
-        return kind(map(kept, x))
+        return kind(map(private_copy, x))
     if kind is dict:
-        return {name: kept(value) for name, value in x.items()}
+        return {name: private_copy(value) for name, value in x.items()}
     if kind is slice:
-        return slice(kept(x.start), kept(x.stop), kept(x.step))
+        return slice(private_copy(x.start), private_copy(x.stop), private_copy(x.step))
     return x
 
 
-def own(x: Any) -> Any:
+def writable_copy(x: Any) -> Any:
     """A copy of an array, which whoever gets it may write to; anything else as it is."""
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
-def unshared(arrays: Sequence[Any]) -> list[Any]:
+def unaliased(arrays: Sequence[Any]) -> list[Any]:
     """Arrays for the caller to write to: none of them read-only, a view, or there twice."""
     taken = set()
     found = []
@@ -102,15 +102,15 @@ def unshared(arrays: Sequence[Any]) -> list[Any]:
     return found
 
 
-def on_copies(f: Callable[..., Any]) -> Callable[..., Any]:
+def isolated(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the user's that the tape calls: what it is handed and what it returns is its
     own, to write to now or later.
     """
 
     @functools.wraps(f)
     def wrapped(*args: Any, **params: Any) -> Any:
-        args, params = optree.tree_map(own, (args, params))
-        return optree.tree_map(own, f(*args, **params))
+        args, params = optree.tree_map(writable_copy, (args, params))
+        return optree.tree_map(writable_copy, f(*args, **params))
 
     return wrapped
 
@@ -124,7 +124,7 @@ def _shared_copy(x: np.ndarray) -> np.ndarray:
     address = x.__array_interface__["data"][0]
     known = _large.get(address)
     if known is None or not _is_same(known, x):
-        _large[address] = known = np.asarray(_Loan(x))
+        _large[address] = known = np.asarray(_PooledMemory(x))
     return known
 
 
@@ -136,7 +136,7 @@ def _is_copy(x: np.ndarray) -> bool:
     base: Any = x
     while isinstance(base, np.ndarray):
         base = base.base
-    return type(base) is _Loan
+    return type(base) is _PooledMemory
 
 
 def _is_same(copy: np.ndarray, x: np.ndarray) -> bool:
@@ -150,7 +150,7 @@ def _is_same(copy: np.ndarray, x: np.ndarray) -> bool:
     )
 
 
-class _Loan:
+class _PooledMemory:
     """The base of a copy: memory that is used again when the last array in it is gone.
 
     Asking the system for memory takes several times as long as copying into what is there.

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, as_array, general, sample, shape_of, strip
-from tinygrad_ugan.autodiff.rules.axes import Axis, keep, spread
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import general
+from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes, unreduce
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 
 def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -102,8 +104,8 @@ def _bare_logsumexp(a: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _shares(ans: Any, a: Any, axis: Axis) -> Any:
     """The derivative of logsumexp: softmax, but 0 for a sum of zeros; its limit at one infinity."""
-    total = keep(strip(ans), shape_of(a), axis)
-    empty, full = total == -np.inf, strip(a) == np.inf
+    total = restore_axes(untrace(ans), shape_of(a), axis)
+    empty, full = total == -np.inf, untrace(a) == np.inf
     if np.any(full):
         several = np.sum(full, axis=axis, keepdims=True) > 1
         a = np.where(full, np.where(several, np.nan, np.finfo(a.dtype).max), a)
@@ -123,7 +125,7 @@ def _logsumexp_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
 ) -> Sequence[Any]:
     a, axis, keepdims = args
-    return [spread(cotangent, a, axis, keepdims) * _shares(ans, a, axis)]
+    return [unreduce(cotangent, a, axis, keepdims) * _shares(ans, a, axis)]
 
 
 def _bare_softmax(a: Any, axis: Axis) -> Any:
@@ -137,7 +139,7 @@ def _bare_softmax(a: Any, axis: Axis) -> Any:
 
 def _dominant(p: Any) -> Any:
     """Where a share is more than half; there is at most one."""
-    return strip(p) > 0.5
+    return untrace(p) > 0.5
 
 
 def _without_mean(t: Any, p: Any, axis: Axis) -> Any:
@@ -180,15 +182,15 @@ def _log_softmax_vjp(
     return [np.where(dominant, -rest, back)]
 
 
-_CALLS = [(Operand((2, 3)), None), (Operand((2, 3)), -1), (Operand((2, 3, 2)), (0, -1))]
-_SAMPLES = [*(sample(*call) for call in _CALLS), sample(Operand(()), None)]
+_CALLS = [(Random((2, 3)), None), (Random((2, 3)), -1), (Random((2, 3, 2)), (0, -1))]
+_SAMPLES = [*(sample(*call) for call in _CALLS), sample(Random(()), None)]
 _SUMS = [sample(*call, keepdims) for call in _CALLS for keepdims in (False, True)]
 
 _logsumexp = general(
     _bare_logsumexp,
     _logsumexp_jvp,
     _logsumexp_vjp,
-    [*_SUMS, sample(Operand(()), None, False)],
+    [*_SUMS, sample(Random(()), None, False)],
     convention="0 where all of the summands are exp(-inf), NaN where several are exp(inf)",
 )
 _softmax = general(_bare_softmax, _softmax_jvp, _softmax_vjp, _SAMPLES)

@@ -9,8 +9,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.operands import refused
-from tinygrad_ugan.autodiff.primitive import match_dtype, shape_of, strip
+from tinygrad_ugan.autodiff.operands import match_dtype, shape_of, unsupported_operand, untrace
 from tinygrad_ugan.autodiff.rules.indexing import index_set, scatter_add
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
@@ -47,7 +46,7 @@ def array(object: Any, dtype: Any = None) -> Any:  # noqa: A002
     array([0., 1.])
     """
     if dtype is None:
-        kinds = {getattr(x, "dtype", type(x)): strip(x) for x in optree.tree_leaves(object)}
+        kinds = {getattr(x, "dtype", type(x)): untrace(x) for x in optree.tree_leaves(object)}
         dtype = np.result_type(*kinds.values()) if kinds else float
     dtype = np.dtype(dtype)
     return _stacked(object, dtype) if _holds_tensor(object) else np.array(object, dtype)
@@ -70,7 +69,7 @@ def _stacked(x: Any, dtype: np.dtype) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AtIndex:
     """Elements of an array that may be replaced, see `at`."""
 
     array: Any
@@ -89,17 +88,17 @@ class Place:
         """Give the values the shape and dtype of what they are to replace."""
         dtype = self.array.dtype
         if dtype.kind == "c" and isinstance(values, Tracer):
-            raise refused(self.array)
+            raise unsupported_operand(self.array)
         if not isinstance(values, Tracer):
             values = np.asarray(values)
             if values.dtype.kind == "c" != dtype.kind:
-                raise refused(values)
+                raise unsupported_operand(values)
             values = values.astype(dtype)
         elif dtype.kind != "f":
             raise ArgumentTypeError(
                 "x", f"dtype {dtype}", "a floating-point array", "convert it with x.astype(float)"
             )
-        shape = shape_of(strip(self.array)[self.key])
+        shape = shape_of(untrace(self.array)[self.key])
         if shape_of(values) != shape:
             values = np.broadcast_to(values, shape)
         return match_dtype(values, self.array)
@@ -111,8 +110,8 @@ class At:
 
     array: Any
 
-    def __getitem__(self, key: Any) -> Place:
-        return Place(self.array, key)
+    def __getitem__(self, key: Any) -> AtIndex:
+        return AtIndex(self.array, key)
 
 
 def at(x: Any) -> At:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.primitive import shape_of
-from tinygrad_ugan.autodiff.pytrees import restrict, value_beneath, zeros_of
+from tinygrad_ugan.autodiff.operands import shape_of
+from tinygrad_ugan.autodiff.pytrees import restrict, value_below, zeros_of
 from tinygrad_ugan.autodiff.transforms import grad, jvp, vjp
 from tinygrad_ugan.errors import check_choice
 
@@ -47,12 +47,12 @@ def jacobian(
     """
     check_choice("mode", mode, ("reverse", "forward"))
     single = isinstance(argnums, int)
-    places = [argnums] if isinstance(argnums, int) else list(argnums)
+    positions = [argnums] if isinstance(argnums, int) else list(argnums)
     matrix = _jacobian_reverse if mode == "reverse" else _jacobian_forward
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        of_chosen, chosen = restrict(f, places, args, kwargs)
+        of_chosen, chosen = restrict(f, positions, args, kwargs)
         blocks, out_treedef = matrix(of_chosen, chosen)
         chosen_treedef = optree.tree_structure(chosen)
         rows = [optree.tree_unflatten(chosen_treedef, row) for row in blocks]
@@ -85,9 +85,9 @@ def _jacobian_reverse(f: Callable[..., Any], primals: tuple) -> tuple[list[list[
 def _jacobian_forward(f: Callable[..., Any], primals: tuple) -> tuple[list[list[Any]], Any]:
     """Jacobian blocks [output leaf][input leaf], column by column."""
     leaves, treedef = optree.tree_flatten(primals)
-    inputs = [value_beneath(x, level=0) for x in leaves]
+    inputs = [value_below(x, level=0) for x in leaves]
     outputs, out_treedef = optree.tree_flatten(f(*primals))
-    outputs = [value_beneath(y, level=0) for y in outputs]
+    outputs = [value_below(y, level=0) for y in outputs]
     blocks: list[list[Any]] = [[] for _ in outputs]
     for j, x in enumerate(inputs):
         columns = []

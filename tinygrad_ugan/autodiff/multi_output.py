@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_ugan.autodiff.call_tracing import Traced
+from tinygrad_ugan.autodiff.call_tracing import TracedCall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,15 +32,17 @@ class JointPrimitive:
 
     def __call__(self, *args: Any, **params: Any) -> tuple[Any, ...]:
         """Apply the operation to arrays and tensors; by keyword come constants only."""
-        traced = Traced(args)
+        traced = TracedCall(args)
         if traced.level == 0:
             return self.implementation(*args, **params)
         ans = self(*traced.values, **params)
         if traced.is_forward:
             tangents = [node.tangent for node in traced.nodes]
-            return traced.push(ans, self.jvp(traced.places, ans, traced.values, params, tangents))
+            return traced.push(
+                ans, self.jvp(traced.positions, ans, traced.values, params, tangents)
+            )
 
         def pullback(cotangents: list[Any]) -> Sequence[Any]:
-            return self.vjp(traced.places, ans, traced.values, params, cotangents)
+            return self.vjp(traced.positions, ans, traced.values, params, cotangents)
 
         return traced.record(ans, pullback, sparse=True)

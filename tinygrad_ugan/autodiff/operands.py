@@ -31,22 +31,22 @@ def is_plain(x: Any) -> bool:
     )
 
 
-def made_plain(x: Any) -> Any:
+def as_plain(x: Any) -> Any:
     """The plain array that `x` stands for, where there is no doubt; all else is refused."""
     if isinstance(x, list | tuple | np.memmap):
         x = np.asarray(x)
     if is_plain(x) or isinstance(x, int | float):  # such as a member of an IntEnum
         return x
-    raise refused(x)
+    raise unsupported_operand(x)
 
 
-def knows_better(x: Any) -> bool:
+def defers_to(x: Any) -> bool:
     """Whether an operator is left to `x`: an object that is neither array, number nor text."""
     array_like = hasattr(x, "dtype") or hasattr(x, "__array__")
     return not (array_like or isinstance(x, Number | str | bytes | list | tuple))
 
 
-def refused(x: Any) -> NotDifferentiableError:
+def unsupported_operand(x: Any) -> NotDifferentiableError:
     """The error for what can be no operand, and no result, of a differentiable operation."""
     dtype = getattr(x, "dtype", None)
     if isinstance(x, complex) or getattr(dtype, "kind", "") == "c":
@@ -60,10 +60,10 @@ def refused(x: Any) -> NotDifferentiableError:
             f"a value of dtype {dtype} cannot be part of a differentiable operation; use real "
             "floating-point numbers, such as a.astype(float)"
         )
-    return foreign(type(x))
+    return unsupported_type(type(x))
 
 
-def foreign(kind: type) -> NotDifferentiableError:
+def unsupported_type(kind: type) -> NotDifferentiableError:
     """The error for an object of a class that the rules do not know."""
     module = kind.__module__.partition(".")[0]
     name = kind.__qualname__ if module == "builtins" else f"{module} {kind.__qualname__}"
@@ -72,3 +72,62 @@ def foreign(kind: type) -> NotDifferentiableError:
         "array or number: np.asarray(a) (of pandas a.to_numpy(), of a masked array "
         "a.filled(value), of a sparse matrix a.toarray()), or float(q) of a number"
     )
+
+
+def untrace(x: Any) -> Any:
+    """The bare value beneath all levels."""
+    while isinstance(x, Tracer):
+        x = x.value
+    return x
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of an array, a tensor or a Python number."""
+    return getattr(x, "shape", ())
+
+
+def as_array(x: Any) -> Any:
+    """An array of whatever is not a tensor, if it is one of real numbers."""
+    return x if isinstance(x, Tracer) else as_operand(np.asarray(x))
+
+
+def as_operand(x: Any) -> Any:
+    """Turn a list or tuple of numbers into an array, as NumPy does; refuse what is no operand."""
+    return x if isinstance(x, Tracer) or is_plain(x) else as_plain(x)
+
+
+def match_dtype(derivative: Any, x: Any) -> Any:
+    """Cast a derivative to the dtype of `x`, where operands of two dtypes were mixed."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or derivative.dtype == dtype:
+        return derivative
+    return derivative.astype(dtype)
+
+
+def in_common_dtype(result: Any, *operands: Any) -> Any:
+    """A result in the dtype that its operands have in common; Python's numbers are weak."""
+    return np.asarray(result, np.result_type(*operands))[()]
+
+
+def double(constant: Any) -> Any:
+    """A constant as float64, so that sums and products of constants are not rounded to float32."""
+    return np.asarray(constant, float)[()]
+
+
+def unbroadcast(cotangent: Any, x: Any) -> Any:
+    """Undo broadcasting: sum `cotangent` over the axes along which `x` was repeated."""
+    shape, given = x.shape, cotangent.shape
+    if given != shape:
+        extra = len(given) - len(shape)
+        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != given[i + extra]]
+        cotangent = cotangent.sum((*range(extra), *repeated), keepdims=not extra)
+        if extra and repeated:
+            cotangent = cotangent.reshape(shape)
+    return cotangent if cotangent.dtype == x.dtype else cotangent.astype(x.dtype)
+
+
+def broadcast_like(tangent: Any, ans: Any) -> Any:
+    """Give a tangent the shape and dtype of the value it belongs to."""
+    if tangent.shape != ans.shape:
+        tangent = np.broadcast_to(tangent, ans.shape)
+    return tangent if tangent.dtype == ans.dtype else tangent.astype(ans.dtype)

@@ -20,7 +20,6 @@ its own higher-order rule.
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,54 +28,17 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer, bind
-from tinygrad_ugan.autodiff.operands import is_plain, made_plain, refused
-from tinygrad_ugan.autodiff.signatures import Arguments
+from tinygrad_ugan.autodiff.operands import (
+    broadcast_like,
+    is_plain,
+    match_dtype,
+    unbroadcast,
+    unsupported_operand,
+    untrace,
+)
+from tinygrad_ugan.autodiff.samples import REAL, Domain, SampleCall, broadcasting_samples
+from tinygrad_ugan.autodiff.signatures import Signature
 from tinygrad_ugan.errors import NotDifferentiableError
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """An open interval on which a function is smooth; samples are drawn from within it."""
-
-    low: float
-    high: float
-
-
-#: The samples of functions that are smooth everywhere stay where float64 differences are accurate.
-REAL = Domain(-3.0, 3.0)
-POSITIVE = Domain(0.2, 3.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """Stands for a random array in a sample call, drawn from `domain`.
-
-    Where a function wants more than numbers of an interval, such as a symmetric matrix,
-    `structure` makes it from the array that was drawn; it is part of what is differentiated, so
-    that no perturbation leaves the structure.
-    """
-
-    shape: tuple[int, ...]
-    domain: Domain = REAL
-    structure: Callable[[Any], Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One example call of a primitive: `Operand` in place of the arrays to differentiate.
-
-    Where a result is not unique, such as an eigenvector with its free sign, `invariant` maps it to
-    what is.
-    """
-
-    args: tuple[Any, ...]
-    params: dict[str, Any] = field(default_factory=dict)
-    invariant: Callable[[Any], Any] | None = None
-
-
-def sample(*args: Any, **params: Any) -> Sample:
-    """Write a `Sample` like the call itself: ``sample(Operand((3, 4)), axis=0)``."""
-    return Sample(args, params)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +56,7 @@ class Primitive:
     implementation : callable
         What runs on bare arrays.
     jvp : callable
-        ``jvp(traced, ans, args, params, tangents) -> tangent of ans``; `traced` holds the places
+        ``jvp(traced, ans, args, params, tangents) -> tangent of ans``; `traced` holds the positions
         of the differentiated arguments and `tangents` their tangents.
     vjp : callable
         ``vjp(traced, ans, args, params, cotangent) -> cotangents`` of the traced arguments, None
@@ -103,7 +65,7 @@ class Primitive:
         Calls inside the domain of smoothness; the test-suite checks the rule on each.
     convention : str
         What is returned at points where the function has no derivative.
-    arguments : Arguments
+    signature : Signature
         The arguments of `function` that the rule understands.
     constants : tuple of (int, str)
         Place and name of the arguments in which no derivative is known: a tensor is refused there.
@@ -117,9 +79,9 @@ class Primitive:
     implementation: Callable[..., Any]
     jvp: Callable[..., Any]
     vjp: Callable[..., Sequence[Any]]
-    samples: tuple[Sample, ...]
+    samples: tuple[SampleCall, ...]
     convention: str = ""
-    arguments: Arguments = field(default_factory=Arguments)
+    signature: Signature = field(default_factory=Signature)
     constants: tuple[tuple[int, str], ...] = ()
     reads: bool = True
 
@@ -155,9 +117,9 @@ class Composite:
     name: str
     function: Callable[..., Any]
     implementation: Callable[..., Any]
-    samples: tuple[Sample, ...]
+    samples: tuple[SampleCall, ...]
     convention: str = ""
-    arguments: Arguments = field(default_factory=Arguments)
+    signature: Signature = field(default_factory=Signature)
     rounds_differently: bool = False
     kind: str = "composite"
 
@@ -166,14 +128,14 @@ class Composite:
         results = self.implementation(*args, **params)
         if not self.rounds_differently:
             return results
-        args, params = optree.tree_map(strip, (args, params))
+        args, params = optree.tree_map(untrace, (args, params))
         return optree.tree_map(_with_value, results, self.function(*args, **params))
 
 
 def composite(
     function: Callable[..., Any],
     implementation: Callable[..., Any],
-    samples: Sequence[Sample],
+    samples: Sequence[SampleCall],
     convention: str = "",
     *,
     rounds_differently: bool = False,
@@ -190,7 +152,7 @@ def composite(
         implementation=implementation,
         samples=tuple(samples),
         convention=convention,
-        arguments=Arguments.of(implementation),
+        signature=Signature.of(implementation),
         rounds_differently=rounds_differently,
     )
 
@@ -200,7 +162,7 @@ def elementwise(
     *partials: Callable[..., Any] | int | None,
     implementation: Callable[..., Any] | None = None,
     domain: Domain | Sequence[Domain] = REAL,
-    samples: Sequence[Sample] | None = None,
+    samples: Sequence[SampleCall] | None = None,
     convention: str = "",
 ) -> Primitive:
     """Declare a function applied element by element, with broadcasting.
@@ -245,9 +207,9 @@ def elementwise(
         implementation=implementation or function,
         jvp=jvp,
         vjp=vjp,
-        samples=_broadcasting_samples(domains) if samples is None else tuple(samples),
+        samples=broadcasting_samples(domains) if samples is None else tuple(samples),
         convention=convention,
-        arguments=Arguments(len(partials), len(partials), frozenset()),
+        signature=Signature(len(partials), len(partials), frozenset()),
         constants=_constants(partials),
         reads=not all(isinstance(partial, int) for partial in partials),
     )
@@ -256,7 +218,7 @@ def elementwise(
 def linear(
     function: Callable[..., Any],
     transpose: Callable[..., Any],
-    samples: Sequence[Sample],
+    samples: Sequence[SampleCall],
     implementation: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Declare a function that is linear in its first argument; the others are parameters.
@@ -303,7 +265,7 @@ def linear(
         jvp=jvp,
         vjp=vjp,
         samples=tuple(samples),
-        arguments=Arguments.of(transpose, skip=1),
+        signature=Signature.of(transpose, skip=1),
     )
     return primitive
 
@@ -312,7 +274,7 @@ def bilinear(
     function: Callable[..., Any],
     transpose_left: Callable[..., Any],
     transpose_right: Callable[..., Any],
-    samples: Sequence[Sample],
+    samples: Sequence[SampleCall],
 ) -> Primitive:
     """Declare a function that is linear in each of its two arguments.
 
@@ -344,7 +306,7 @@ def bilinear(
         jvp=jvp,
         vjp=vjp,
         samples=tuple(samples),
-        arguments=Arguments.of(transpose_left, skip=1),
+        signature=Signature.of(transpose_left, skip=1),
     )
     return primitive
 
@@ -353,7 +315,7 @@ def general(
     function: Callable[..., Any],
     jvp: Callable[..., Any],
     vjp: Callable[..., Sequence[Any]],
-    samples: Sequence[Sample],
+    samples: Sequence[SampleCall],
     convention: str = "",
     signature: Callable[..., Any] | None = None,
 ) -> Primitive:
@@ -371,67 +333,8 @@ def general(
         vjp=vjp,
         samples=tuple(samples),
         convention=convention,
-        arguments=Arguments.of(signature or function),
+        signature=Signature.of(signature or function),
     )
-
-
-def unbroadcast(cotangent: Any, x: Any) -> Any:
-    """Undo broadcasting: sum `cotangent` over the axes along which `x` was repeated."""
-    shape, given = x.shape, cotangent.shape
-    if given != shape:
-        extra = len(given) - len(shape)
-        repeated = [i + extra for i, n in enumerate(shape) if n == 1 != given[i + extra]]
-        cotangent = cotangent.sum((*range(extra), *repeated), keepdims=not extra)
-        if extra and repeated:
-            cotangent = cotangent.reshape(shape)
-    return cotangent if cotangent.dtype == x.dtype else cotangent.astype(x.dtype)
-
-
-def broadcast_like(tangent: Any, ans: Any) -> Any:
-    """Give a tangent the shape and dtype of the value it belongs to."""
-    if tangent.shape != ans.shape:
-        tangent = np.broadcast_to(tangent, ans.shape)
-    return tangent if tangent.dtype == ans.dtype else tangent.astype(ans.dtype)
-
-
-def match_dtype(derivative: Any, x: Any) -> Any:
-    """Cast a derivative to the dtype of `x`, where operands of two dtypes were mixed."""
-    dtype = getattr(x, "dtype", None)
-    if dtype is None or derivative.dtype == dtype:
-        return derivative
-    return derivative.astype(dtype)
-
-
-def in_common_dtype(result: Any, *operands: Any) -> Any:
-    """A result in the dtype that its operands have in common; Python's numbers are weak."""
-    return np.asarray(result, np.result_type(*operands))[()]
-
-
-def double(constant: Any) -> Any:
-    """A constant as float64, so that sums and products of constants are not rounded to float32."""
-    return np.asarray(constant, float)[()]
-
-
-def shape_of(x: Any) -> tuple[int, ...]:
-    """The shape of an array, a tensor or a Python number."""
-    return getattr(x, "shape", ())
-
-
-def as_array(x: Any) -> Any:
-    """An array of whatever is not a tensor, if it is one of real numbers."""
-    return x if isinstance(x, Tracer) else as_operand(np.asarray(x))
-
-
-def as_operand(x: Any) -> Any:
-    """Turn a list or tuple of numbers into an array, as NumPy does; refuse what is no operand."""
-    return x if isinstance(x, Tracer) or is_plain(x) else made_plain(x)
-
-
-def strip(x: Any) -> Any:
-    """The bare value beneath all levels."""
-    while isinstance(x, Tracer):
-        x = x.value
-    return x
 
 
 def _with_value(x: Any, value: Any) -> Any:
@@ -439,7 +342,7 @@ def _with_value(x: Any, value: Any) -> Any:
     if isinstance(x, Tracer):
         return x.__class__(_with_value(x.value, value), x.level, x.node)
     if not is_plain(x):  # a container, which could hold a tensor
-        raise refused(x)
+        raise unsupported_operand(x)
     return match_dtype(value, x) if value.dtype.kind == x.dtype.kind == "f" else value
 
 
@@ -449,11 +352,11 @@ def _name(function: Callable[..., Any]) -> str:
 
 def _constants(partials: Sequence[Any]) -> tuple[tuple[int, str], ...]:
     """Place and name of the arguments without a partial derivative; the others' tell the names."""
-    places = [i for i, partial in enumerate(partials) if partial is None]
-    if not places:
+    positions = [i for i, partial in enumerate(partials) if partial is None]
+    if not positions:
         return ()
     _, *names = inspect.signature(next(filter(callable, partials))).parameters
-    return tuple((i, names[i]) for i in places)
+    return tuple((i, names[i]) for i in positions)
 
 
 def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
@@ -465,30 +368,3 @@ def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
     if partial == -1:
         return lambda derivative, ans, args: -derivative
     return lambda derivative, ans, args: derivative * partial(ans, *args)
-
-
-def samples_with(*rows: tuple[Any, ...], domain: Domain = REAL) -> tuple[Sample, ...]:
-    """Sample calls of which all arguments but the last are constants, a row of them each.
-
-    The constants are float32, so that they leave the operand its own dtype: some of SciPy's
-    functions take Python's numbers for float64.
-    """
-    shapes = itertools.cycle([(3,), (), (2, 1)])
-    return tuple(
-        Sample((*map(np.float32, row), Operand(shape, domain)))
-        for row, shape in zip(rows, shapes, strict=False)
-    )
-
-
-def _broadcasting_samples(domains: Sequence[Domain]) -> tuple[Sample, ...]:
-    """Calls whose operands broadcast against each other in every way that NumPy knows."""
-    shapes: list[list[tuple[int, ...]]] = [
-        [(), (), ()],
-        [(3,), (3,), (3,)],
-        [(2, 3), (3,), (2, 1)],
-        [(), (4,), (1,)],
-        [(2, 1, 3), (4, 1), (1, 1, 1)],
-    ]
-    return tuple(
-        Sample(tuple(Operand(s, d) for s, d in zip(row, domains, strict=False))) for row in shapes
-    )

@@ -10,31 +10,36 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.operands import foreign, is_plain, refused
-from tinygrad_ugan.autodiff.primitive import as_operand, shape_of
+from tinygrad_ugan.autodiff.operands import (
+    as_operand,
+    is_plain,
+    shape_of,
+    unsupported_operand,
+    unsupported_type,
+)
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 
-def is_at(x: Any, level: int) -> bool:
+def is_traced_at(x: Any, level: int) -> bool:
     """Whether `x` is traced at this very level."""
     return isinstance(x, Tracer) and x.level == level
 
 
-def value_beneath(x: Any, level: int) -> Any:
+def value_below(x: Any, level: int) -> Any:
     """The value of an output beneath `level`; Python numbers become NumPy scalars.
 
     What could hold tensors out of sight, an array of objects or of another library, is refused.
     """
-    if is_at(x, level):
+    if is_traced_at(x, level):
         return x.value
     if isinstance(x, Tracer):
         return x
     if not isinstance(x, np.ndarray | np.generic):
         if hasattr(x, "dtype") or hasattr(x, "__array__"):
-            raise foreign(type(x))
+            raise unsupported_type(type(x))
         x = np.asarray(x)[()]
     if x.dtype.kind == "O":
-        raise refused(x)
+        raise unsupported_operand(x)
     return x
 
 
@@ -96,19 +101,19 @@ def zeros_of(x: Any) -> Any:
 
 
 def restrict(
-    f: Callable[..., Any], places: Sequence[int], args: tuple, kwargs: dict[str, Any]
+    f: Callable[..., Any], positions: Sequence[int], args: tuple, kwargs: dict[str, Any]
 ) -> tuple[Callable[..., Any], tuple]:
-    """`f` as a function of the arguments at `places` alone, and these arguments."""
-    for i in places:
+    """`f` as a function of the arguments at `positions` alone, and these arguments."""
+    for i in positions:
         if not -len(args) <= i < len(args):
             raise ArgumentError("argnums", i, f"one of the {len(args)} positional arguments")
-    if len({i % len(args) for i in places}) < len(places):
-        raise ArgumentError("argnums", tuple(places), "different arguments, each named once")
+    if len({i % len(args) for i in positions}) < len(positions):
+        raise ArgumentError("argnums", tuple(positions), "different arguments, each named once")
 
     def of_chosen(*chosen: Any) -> Any:
         full = list(args)
-        for i, x in zip(places, chosen, strict=True):
+        for i, x in zip(positions, chosen, strict=True):
             full[i] = x
         return f(*full, **kwargs)
 
-    return of_chosen, tuple(args[i] for i in places)
+    return of_chosen, tuple(args[i] for i in positions)

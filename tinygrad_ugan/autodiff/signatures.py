@@ -20,7 +20,7 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 
 
 @dataclass(frozen=True, slots=True)
-class Arguments:
+class Signature:
     """So many arguments by position, and those of these names by keyword (None: any).
 
     The required ones must come by position: a primitive looks for tensors there and nowhere else.
@@ -28,17 +28,17 @@ class Arguments:
 
     Examples
     --------
-    >>> arguments = Arguments.of(lambda a, axis=None, out=None, *, keepdims=False: a)
-    >>> arguments.required, arguments.places, sorted(arguments.keywords)
+    >>> signature = Signature.of(lambda a, axis=None, out=None, *, keepdims=False: a)
+    >>> signature.required, signature.positional, sorted(signature.keywords)
     (1, 2, ['a', 'axis', 'keepdims'])
     """
 
     required: int = 0
-    places: float = math.inf
+    positional: float = math.inf
     keywords: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, function: Callable[..., Any], skip: int = 0) -> Arguments:
+    def of(cls, function: Callable[..., Any], skip: int = 0) -> Signature:
         """Those of a Python function, without the first `skip`; any of a function written in C."""
         try:
             parameters = [*inspect.signature(function).parameters.values()][skip:]
@@ -49,19 +49,21 @@ class Arguments:
         before_out = itertools.takewhile(lambda p: p.name != "out", positional)
         return cls(
             required=sum(p.default is inspect.Parameter.empty for p in positional),
-            places=math.inf if inspect.Parameter.VAR_POSITIONAL in kinds else len([*before_out]),
+            positional=math.inf
+            if inspect.Parameter.VAR_POSITIONAL in kinds
+            else len([*before_out]),
             keywords=None
             if inspect.Parameter.VAR_KEYWORD in kinds
             else frozenset(p.name for p in parameters if p.kind in _NAMED) - {"out"},
         )
 
-    def admit(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    def accepts(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         """Whether a call can be passed on as it is."""
-        return self.required <= len(args) <= self.places and (
+        return self.required <= len(args) <= self.positional and (
             not kwargs or self.keywords is None or kwargs.keys() <= self.keywords
         )
 
-    def rearrange(
+    def normalized(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Spell a call of `function` so that it is admitted: defaults left out, options by name.

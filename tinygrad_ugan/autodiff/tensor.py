@@ -16,8 +16,15 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer, bind
-from tinygrad_ugan.autodiff.operands import foreign, is_plain, knows_better, made_plain, refused
-from tinygrad_ugan.autodiff.primitive import as_operand, strip
+from tinygrad_ugan.autodiff.operands import (
+    as_operand,
+    as_plain,
+    defers_to,
+    is_plain,
+    unsupported_operand,
+    unsupported_type,
+    untrace,
+)
 from tinygrad_ugan.autodiff.rules import CONSTANTS, IN_PLACE, TABLE, find
 from tinygrad_ugan.autodiff.rules.indexing import getitem
 from tinygrad_ugan.autodiff.rules.shape import astype
@@ -32,9 +39,9 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
     def method(self: Tensor, other: Any) -> Any:
         if not is_plain(other):
-            if knows_better(other):
+            if defers_to(other):
                 return NotImplemented
-            other = made_plain(other)
+            other = as_plain(other)
         return bind(primitive, (self, other), {})
 
     return method
@@ -45,9 +52,9 @@ def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
     def method(self: Tensor, other: Any) -> Any:
         if not is_plain(other):
-            if knows_better(other):
+            if defers_to(other):
                 return NotImplemented
-            other = made_plain(other)
+            other = as_plain(other)
         return bind(primitive, (other, self), {})
 
     return method
@@ -55,14 +62,14 @@ def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 def _constant(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     def method(self: Tensor, other: Any) -> Any:
-        return function(strip(self), strip(other))
+        return function(untrace(self), untrace(other))
 
     return method
 
 
 def _reflected_constant(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     def method(self: Tensor, other: Any) -> Any:
-        return function(strip(other), strip(self))
+        return function(untrace(other), untrace(self))
 
     return method
 
@@ -94,9 +101,9 @@ class Tensor(Tracer):
         kind = type(value)  # this runs for every operation: two look-ups in sets
         if kind is _ARRAY:
             if value.dtype not in _FLOATS and value.dtype.kind != "f":
-                raise refused(value)
+                raise unsupported_operand(value)
         elif kind not in _HELD:
-            raise refused(value)
+            raise unsupported_operand(value)
         self.value = value
         self.level = level
         self.node = node
@@ -117,7 +124,7 @@ class Tensor(Tracer):
         if kwargs.get("out") is not None:
             refuse_keywords(ufunc, ["out"])
         if ufunc in CONSTANTS:
-            return ufunc(*map(strip, inputs), **kwargs)
+            return ufunc(*map(untrace, inputs), **kwargs)
         if record is not None:
             refuse_keywords(ufunc, kwargs)
         raise _no_rule(ufunc)
@@ -126,7 +133,7 @@ class Tensor(Tracer):
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
         if len(types) > 1 and not _ARRAYS.issuperset(types):
-            raise foreign(next(kind for kind in types if kind not in _ARRAYS))
+            raise unsupported_type(next(kind for kind in types if kind not in _ARRAYS))
         return _call(function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -300,7 +307,7 @@ class Tensor(Tracer):
         """Cast to another floating dtype; a cast to integers or booleans is a constant."""
         dtype = np.dtype(dtype)
         if dtype.kind in "iub":
-            return strip(self).astype(dtype)
+            return untrace(self).astype(dtype)
         return astype(self, dtype)
 
     def __getitem__(self, key: Any) -> Any:
@@ -344,11 +351,11 @@ def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
         refuse_keywords(function, ["out"])
     record = TABLE.get(function)
     if record is not None:
-        if not record.arguments.admit(args, kwargs):
-            args, kwargs = record.arguments.rearrange(function, args, kwargs)
+        if not record.signature.accepts(args, kwargs):
+            args, kwargs = record.signature.normalized(function, args, kwargs)
         return record(*args, **kwargs)
     if function in CONSTANTS:
-        args, kwargs = optree.tree_map(strip, (tuple(args), kwargs))
+        args, kwargs = optree.tree_map(untrace, (tuple(args), kwargs))
         return function(*args, **kwargs)
     if function in IN_PLACE:
         raise _in_place(full_name(function), IN_PLACE[function])

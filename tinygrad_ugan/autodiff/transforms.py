@@ -15,14 +15,19 @@ from typing import Any
 import optree
 
 from tinygrad_ugan.autodiff.core import Node, Tangent, backward, new_level, tape
-from tinygrad_ugan.autodiff.defensive_copies import Entry, kept, own, unshared
-from tinygrad_ugan.autodiff.primitive import shape_of, strip
+from tinygrad_ugan.autodiff.defensive_copies import (
+    CopyingNode,
+    private_copy,
+    unaliased,
+    writable_copy,
+)
+from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.autodiff.pytrees import (
     flatten_floating,
-    is_at,
+    is_traced_at,
     match_leaves,
     restrict,
-    value_beneath,
+    value_below,
     zeros_of,
 )
 from tinygrad_ugan.autodiff.tensor import Tensor
@@ -64,7 +69,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     [0.0, 2.0]
     """
     out, pullback, _ = _vjp(f, primals, [f"primals[{i}]" for i in range(len(primals))])
-    return optree.tree_map(own, out), pullback
+    return optree.tree_map(writable_copy, out), pullback
 
 
 def _vjp(
@@ -72,21 +77,23 @@ def _vjp(
 ) -> tuple[Any, Callable[[Any], tuple[Any, ...]], Any]:
     leaves, treedef = flatten_floating(primals, names)
     level = new_level()
-    inputs = [Entry() for _ in leaves]
-    traced = [Tensor(kept(x), level, node) for x, node in zip(leaves, inputs, strict=True)]
+    inputs = [CopyingNode() for _ in leaves]
+    traced = [Tensor(private_copy(x), level, node) for x, node in zip(leaves, inputs, strict=True)]
     out = _run(f, optree.tree_unflatten(treedef, traced))
     aux = None
     if has_aux:
         out, aux = _split_aux(out)
-        aux = optree.tree_map(lambda x: unshared([x.value])[0] if is_at(x, level) else x, aux)
+        aux = optree.tree_map(
+            lambda x: unaliased([x.value])[0] if is_traced_at(x, level) else x, aux
+        )
 
     outputs, out_treedef = optree.tree_flatten(out)
-    nodes = [x.node if is_at(x, level) else None for x in outputs]
-    values = [value_beneath(x, level) for x in outputs]
+    nodes = [x.node if is_traced_at(x, level) else None for x in outputs]
+    values = [value_below(x, level) for x in outputs]
     order = tape(node for node in nodes if node is not None)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        seeds = [kept(x) for x in match_leaves("cotangent", cotangent, values, out_treedef)]
+        seeds = [private_copy(x) for x in match_leaves("cotangent", cotangent, values, out_treedef)]
         cotangents: dict[Node, Any] = {}
         for node, seed in zip(nodes, seeds, strict=True):
             if node is not None:
@@ -94,7 +101,7 @@ def _vjp(
         gradients = backward(order, cotangents)
         found = [gradients.get(node) for node in inputs]
         full = [zeros_of(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
-        return optree.tree_unflatten(treedef, unshared(full))
+        return optree.tree_unflatten(treedef, unaliased(full))
 
     return optree.tree_unflatten(out_treedef, values), pullback, aux
 
@@ -146,16 +153,17 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     directions = match_leaves("tangents", tuple(tangents), leaves, treedef)
     level = new_level()
     traced = [
-        Tensor(kept(x), level, Tangent(kept(t))) for x, t in zip(leaves, directions, strict=True)
+        Tensor(private_copy(x), level, Tangent(private_copy(t)))
+        for x, t in zip(leaves, directions, strict=True)
     ]
     out = _run(f, optree.tree_unflatten(treedef, traced))
     outputs, out_treedef = optree.tree_flatten(out)
-    values = [value_beneath(x, level) for x in outputs]
+    values = [value_below(x, level) for x in outputs]
     pushed = [
-        x.node.tangent if is_at(x, level) else zeros_of(y)
+        x.node.tangent if is_traced_at(x, level) else zeros_of(y)
         for x, y in zip(outputs, values, strict=True)
     ]
-    found = unshared([*values, *pushed])
+    found = unaliased([*values, *pushed])
     unflatten = functools.partial(optree.tree_unflatten, out_treedef)
     return unflatten(found[: len(values)]), unflatten(found[len(values) :])
 
@@ -201,11 +209,11 @@ def _with_value(
     f: Callable[..., Any], argnums: int | Sequence[int], has_aux: bool
 ) -> Callable[..., Any]:
     single = isinstance(argnums, int)
-    places = [argnums] if isinstance(argnums, int) else list(argnums)
-    names = [f"argument {i}" for i in places]
+    positions = [argnums] if isinstance(argnums, int) else list(argnums)
+    names = [f"argument {i}" for i in positions]
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        of_chosen, chosen = restrict(f, places, args, kwargs)
+        of_chosen, chosen = restrict(f, positions, args, kwargs)
         value, pullback, aux = _vjp(of_chosen, chosen, names, has_aux)
         gradients = pullback(_unit(value, getattr(f, "__name__", "f")))
         gradient = gradients[0] if single else gradients
@@ -270,7 +278,7 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x))(3.0).item()
     3.0
     """
-    return optree.tree_map(lambda x: own(strip(x)) if isinstance(x, Tensor) else x, x)
+    return optree.tree_map(lambda x: writable_copy(untrace(x)) if isinstance(x, Tensor) else x, x)
 
 
 def _unit(value: Any, name: str) -> Any:

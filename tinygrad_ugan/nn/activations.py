@@ -8,8 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import POSITIVE, elementwise, strip
-from tinygrad_ugan.autodiff.rules.stable_derivatives import logistic_rest, logistic_slope, successor
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.primitive import elementwise
+from tinygrad_ugan.autodiff.rules.stable_derivatives import (
+    expm1_plus_one,
+    logistic_complement,
+    logistic_slope,
+)
+from tinygrad_ugan.autodiff.samples import POSITIVE
 
 LEAKY_SLOPE = 0.01
 """Slope of the leaky ReLU below zero, as in JAX and PyTorch."""
@@ -40,11 +46,11 @@ def _log_sigmoid(x: Any) -> Any:
 relu = elementwise(_relu, lambda ans, x: x > 0, domain=POSITIVE, convention="0 at 0")
 leaky_relu = elementwise(_leaky_relu, lambda ans, x: np.where(x > 0, x.dtype.type(1), LEAKY_SLOPE),
                          domain=POSITIVE, convention="0.01 at 0")
-elu = elementwise(_elu, lambda ans, x: np.where(x > 0, 1, successor(ans, strip(x))),
+elu = elementwise(_elu, lambda ans, x: np.where(x > 0, 1, expm1_plus_one(ans, untrace(x))),
                   domain=POSITIVE,
                   convention="the first derivative is continuous; the second at 0 is 1")
-sigmoid = elementwise(_sigmoid, lambda ans, x: logistic_slope(strip(ans), x))
-log_sigmoid = elementwise(_log_sigmoid, lambda ans, x: logistic_rest(strip(ans), x))
+sigmoid = elementwise(_sigmoid, lambda ans, x: logistic_slope(untrace(ans), x))
+log_sigmoid = elementwise(_log_sigmoid, lambda ans, x: logistic_complement(untrace(ans), x))
 # fmt: on
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan.autodiff.primitive import Operand, Primitive, linear, sample, shape_of, strip
+from tinygrad_ugan.autodiff.operands import shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import Primitive, linear
+from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
 from tinygrad_ugan.nn.validation import check_rows, check_width
@@ -34,7 +36,7 @@ def closeness(M: Any) -> Any:
     array([[5., 5., 5., 5., 5.]])
     """
     points = np.moveaxis(M, 0, 2).swapaxes(0, 1)
-    distances = signed_differences(points, strip(points))
+    distances = signed_differences(points, untrace(points))
     return np.sum(np.exp(-distances), axis=2).T
 
 
@@ -59,12 +61,12 @@ _POINTS = np.cos(np.arange(12.0)).reshape(2, 2, 3)
 signed_differences: Primitive = linear(
     _signed_differences,
     lambda g, v, p: signed_sums(g, p),
-    samples=[sample(Operand((2, 2, 3)), _POINTS)],
+    samples=[sample(Random((2, 2, 3)), _POINTS)],
 )
 signed_sums: Primitive = linear(
     _signed_sums,
     lambda v, g, p: signed_differences(v, p),
-    samples=[sample(Operand((2, 3, 3)), _POINTS)],
+    samples=[sample(Random((2, 3, 3)), _POINTS)],
 )
 PRIMITIVES = (signed_differences, signed_sums)
 

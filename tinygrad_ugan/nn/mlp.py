@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice, kind_of
 from tinygrad_ugan.nn import network_primitive
 from tinygrad_ugan.nn.activations import ACTIVATIONS

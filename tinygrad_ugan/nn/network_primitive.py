@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.multi_output import JointPrimitive
-from tinygrad_ugan.autodiff.primitive import Primitive, strip
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.primitive import Primitive
 from tinygrad_ugan.autodiff.pytrees import zeros_of
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.kernels.pass_mask import Which
@@ -75,7 +76,7 @@ _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _is_worth_it(net: MLP, x: Any, theta: Sequence[Any]) -> bool:
-    bare = [strip(a) for a in (x, *theta)]
+    bare = [untrace(a) for a in (x, *theta)]
     if not all(type(a) is np.ndarray for a in bare):
         return False
     dtype = bare[0].dtype

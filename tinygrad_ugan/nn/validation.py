@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special as sp
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import as_array, shape_of, strip
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError
 from tinygrad_ugan.linalg import solve_triangular
 from tinygrad_ugan.stats.univariate import LOG_ROOT_2PI
@@ -122,15 +122,15 @@ class Dirichlet:
         """
         x, alpha = as_array(x), as_array(alpha)
         if len(shape_of(alpha)) != 1 or np.any(alpha <= 0):
-            raise ArgumentError("alpha", strip(alpha), "a vector of positive numbers")
+            raise ArgumentError("alpha", untrace(alpha), "a vector of positive numbers")
         k = shape_of(alpha)[0]
         if not shape_of(x) or shape_of(x)[0] not in (k - 1, k):
             raise ArgumentError("x", f"shape {shape_of(x)}", f"{k} or {k - 1} coordinates first")
         if shape_of(x)[0] == k - 1:
             x = np.concatenate([x, 1 - np.sum(x, axis=0, keepdims=True)])
-        off = np.abs(np.sum(strip(x), axis=0) - 1)
+        off = np.abs(np.sum(untrace(x), axis=0) - 1)
         if np.any(off > _SIMPLEX_TOLERANCE) or np.any(x < 0):
-            raise ArgumentError("x", strip(x), "numbers >= 0 with the sum 1 along the first axis")
+            raise ArgumentError("x", untrace(x), "numbers >= 0 with the sum 1 along the first axis")
         normalisation = sp.gammaln(np.sum(alpha)) - np.sum(sp.gammaln(alpha))
         powers = sp.xlogy((alpha - 1).reshape((-1, *(1,) * (len(shape_of(x)) - 1))), x)
         return normalisation + np.sum(powers, axis=0)
@@ -184,7 +184,7 @@ def _singular_log_density(deviation: Any, cov: Any) -> Any:
     scaled = deviation @ (vectors[:, kept] / np.sqrt(values[kept]))
     logarithms = np.sum(np.log(values[kept])) / 2
     result = -np.sum(kept) * LOG_ROOT_2PI - logarithms - np.sum(scaled * scaled, axis=-1) / 2
-    outside = np.linalg.norm(strip(deviation) @ vectors[:, ~kept], axis=-1) >= smallest
+    outside = np.linalg.norm(untrace(deviation) @ vectors[:, ~kept], axis=-1) >= smallest
     return np.where(outside, -np.inf, result)
 
 

@@ -30,7 +30,7 @@ import numpy as np
 from scipy import special as sp
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import as_array
+from tinygrad_ugan.autodiff.operands import as_array
 from tinygrad_ugan.errors import NotDifferentiableError
 
 Function = Callable[..., Any]

@@ -14,7 +14,7 @@ import optree
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.autodiff import Tensor
 from tinygrad_ugan.autodiff.core import new_level
-from tinygrad_ugan.autodiff.defensive_copies import Entry
+from tinygrad_ugan.autodiff.defensive_copies import CopyingNode
 from tinygrad_ugan.autodiff.primitive import linear
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from tinygrad_ugan.nn.validation import check_array
@@ -79,7 +79,7 @@ class Problem:
 
     def _check_dependence(self, k: int, theta_g: PyTree, theta: PyTree) -> None:
         level = new_level()
-        traced = optree.tree_map(lambda x: Tensor(x, level, Entry()), theta)
+        traced = optree.tree_map(lambda x: Tensor(x, level, CopyingNode()), theta)
         out = self.game.inner(theta_g, traced, self.batches[k])
         if not (isinstance(out, Tensor) and out.level == level):
             raise ArgumentError("game.inner", "one that does not", "an objective that uses theta_d")

@@ -11,7 +11,7 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.autodiff.defensive_copies import own
+from tinygrad_ugan.autodiff.defensive_copies import writable_copy
 from tinygrad_ugan.tree import add, is_finite, vdot
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
@@ -242,7 +242,7 @@ def trajectory(
 def _thetas(states: Iterable[InnerState]) -> tuple[PyTree, ...]:
     """theta_0 ... theta_K; the first is a copy, for it is the caller's own."""
     first, *rest = (state.theta for state in states)
-    return optree.tree_map(own, first), *rest
+    return optree.tree_map(writable_copy, first), *rest
 
 
 def _inner_values(problem: Problem, thetas: Sequence[PyTree]) -> NDArray:

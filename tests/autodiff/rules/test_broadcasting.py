@@ -8,7 +8,7 @@ from hypothesis import find, given
 from tests.autodiff.checks import check_modes, check_single_precision
 from tests.autodiff.rules.test_table import ALL, CASTS, realise
 from tests.oracles import subsets
-from tinygrad_ugan.autodiff.primitive import Operand, sample
+from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.check.strategies.programs import reshaped
 from tinygrad_ugan.check.strategies.samples import broadcasts
 
@@ -43,5 +43,5 @@ SHAPES = {
 
 @pytest.mark.parametrize("what", SHAPES)
 def test_shapes_of_every_kind_are_drawn(what):
-    strategy = reshaped(sample(Operand(()), Operand(())), **LIMITS)
+    strategy = reshaped(sample(Random(()), Random(())), **LIMITS)
     find(strategy, lambda call: SHAPES[what](*(x.shape for x in call.args)))

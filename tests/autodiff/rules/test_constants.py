@@ -9,8 +9,9 @@ import pytest
 import tinygrad_ugan as ug
 from tests.autodiff.rules.test_values import function_of
 from tests.oracles import directional_derivative
-from tinygrad_ugan.autodiff.primitive import Operand, strip
+from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.rules import CONSTANTS
+from tinygrad_ugan.autodiff.samples import Random
 from tinygrad_ugan.check.strategies.samples import TABLE, joined
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -158,7 +159,7 @@ def numbers_of(sample):
 
 def with_operands_drawn(leaves, rng):
     def draw(x):
-        if not isinstance(x, Operand):
+        if not isinstance(x, Random):
             return x
         array = rng.uniform(x.domain.low, x.domain.high, x.shape)[()]
         return array if x.structure is None else x.structure(array)
@@ -178,7 +179,7 @@ CASES = [
 def test_a_number_that_the_samples_hold_constant_is_differentiated_too_or_refused(record, sample):
     leaves, treedef, places = numbers_of(sample)
     base = with_operands_drawn(leaves, np.random.default_rng(3))
-    traced = [i for i, x in enumerate(leaves) if isinstance(x, Operand)]
+    traced = [i for i, x in enumerate(leaves) if isinstance(x, Random)]
     function = function_of(record)
 
     def f(*values, places=()):
@@ -217,7 +218,7 @@ def test_unique_differentiates_its_values():
 
     seen = []
     ug.grad(lambda x: np.sum(seen.append(np.unique(x, True, True, True)) or seen[0][0]))(x)
-    check_same([strip(y) for y in seen[0]], np.unique(x, True, True, True))
+    check_same([untrace(y) for y in seen[0]], np.unique(x, True, True, True))
     rows = np.array([[1.0, 2.0], [0.0, 5.0], [1.0, 2.0]])
     gradient = ug.grad(lambda x: np.sum(np.unique(x, axis=0)[0] * [3.0, 4.0]))(rows)
     assert gradient.tolist() == [[0, 0], [3, 4], [0, 0]]

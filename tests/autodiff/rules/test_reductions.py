@@ -120,7 +120,7 @@ def test_positional_and_named_arguments_say_the_same(positional, named):
 @pytest.mark.parametrize("name", DIFFERENTIATED.split())
 def test_every_argument_that_has_no_rule_is_refused_by_name_at_the_call(name):
     function = getattr(np, name)
-    known = TABLE[function].arguments.keywords
+    known = TABLE[function].signature.keywords
     values = {"where": X > 0, "weights": np.abs(X), "out": np.zeros(()), "method": "nearest"}
     unknown = [p for p in inspect.signature(function).parameters if p not in known]
     assert unknown

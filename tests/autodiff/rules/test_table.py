@@ -10,7 +10,7 @@ import pytest
 from tests.autodiff.checks import check_modes
 from tests.oracles import normal_like, subsets
 from tinygrad_ugan import jvp, vjp
-from tinygrad_ugan.autodiff.primitive import Operand
+from tinygrad_ugan.autodiff.samples import Random
 from tinygrad_ugan.check.strategies.samples import TABLE as ALL
 from tinygrad_ugan.check.strategies.samples import call, drawn, joined, operands
 from tinygrad_ugan.nn import activations
@@ -114,7 +114,7 @@ def mirrored(sample):
     """The sample with its operands right of zero moved to its left."""
 
     def mirror(x):
-        if not isinstance(x, Operand) or x.domain.low <= 0:
+        if not isinstance(x, Random) or x.domain.low <= 0:
             return x
         return replace(x, domain=replace(x.domain, low=-x.domain.high, high=-x.domain.low))
 

@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tests.autodiff.rules.test_table import CASES
-from tinygrad_ugan.autodiff.primitive import strip
+from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.rules import TABLE
 from tinygrad_ugan.check.strategies.samples import call, drawn, operands, with_shapes
 
@@ -32,7 +32,7 @@ def function_of(record):
 
 
 def leaves(result):
-    return [as_real(np.asarray(strip(x))) for x in optree.tree_leaves(result)]
+    return [as_real(np.asarray(untrace(x))) for x in optree.tree_leaves(result)]
 
 
 def as_real(x):

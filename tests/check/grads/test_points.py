@@ -12,7 +12,8 @@ import pytest
 
 import tinygrad_ugan as ug
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import Primitive, strip
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.primitive import Primitive
 from tinygrad_ugan.check import GradCheckError, check_grads
 from tinygrad_ugan.check.strategies.samples import TABLE, call, drawn, joined
 
@@ -22,7 +23,7 @@ SIZE = 1e-6
 
 def bare(args):
     """The arrays beneath all levels."""
-    return [strip(x) for x in args if hasattr(strip(x), "dtype")]
+    return [untrace(x) for x in args if hasattr(untrace(x), "dtype")]
 
 
 def is_nested(args):
@@ -95,24 +96,24 @@ def derivative_along(f, direction):
 
 
 def is_zero(*args):
-    return any(np.any(strip(x) == 0) for x in args)
+    return any(np.any(untrace(x) == 0) for x in args)
 
 
 def has_ties(*args):
-    values = np.sort(np.concatenate([np.ravel(strip(x)) for x in args]))
+    values = np.sort(np.concatenate([np.ravel(untrace(x)) for x in args]))
     return bool(np.any(np.diff(values) == 0))
 
 
 def is_whole(*args):
-    return any(np.any(strip(x) % 1 == 0) for x in args)
+    return any(np.any(untrace(x) % 1 == 0) for x in args)
 
 
 def has_equal_eigenvalues(x):
-    return bool(np.any(np.diff(np.linalg.eigvalsh(strip(x))) < 1e-12))
+    return bool(np.any(np.diff(np.linalg.eigvalsh(untrace(x))) < 1e-12))
 
 
 def is_far(*args):
-    return any(np.any(np.abs(strip(x)) >= 1e99) for x in args)
+    return any(np.any(np.abs(untrace(x)) >= 1e99) for x in args)
 
 
 def product(error):
@@ -283,7 +284,7 @@ def test_a_kink_at_zero(point):
     with pytest.raises(GradCheckError, match=r"derivative of order 1 looks non-smooth.*jumps"):
         check_grads(flat, point, order=2)
     relu = ug.primitive(
-        lambda x: np.maximum(x, 0), partials=[lambda ans, x: np.asarray(strip(x) > 0, float)]
+        lambda x: np.maximum(x, 0), partials=[lambda ans, x: np.asarray(untrace(x) > 0, float)]
     )
     with pytest.raises(GradCheckError, match="f looks non-smooth here, it has a kink"):
         check_grads(relu, point, order=1)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, as_operand, composite, sample, shape_of
-from tinygrad_ugan.autodiff.rules.axes import Axis, keep
+from tinygrad_ugan.autodiff.operands import as_operand, shape_of
+from tinygrad_ugan.autodiff.primitive import composite
+from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes
 from tinygrad_ugan.autodiff.rules.derived import derived
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 
 def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
@@ -26,7 +28,7 @@ def _vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: A
         x = np.reshape(x, (merged, *shape_of(x)[len(axes) :]))
         axes = 0
     norm = np.linalg.norm(x, ord, axes)
-    return keep(norm, shape, axis) if keepdims else norm
+    return restore_axes(norm, shape, axis) if keepdims else norm
 
 
 def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
@@ -67,13 +69,13 @@ def _vecmat(x1: Any, x2: Any) -> Any:
     return np.squeeze(np.matmul(np.expand_dims(x1, -2), x2), -2)
 
 
-_V, _M, _A = Operand((3,)), Operand((3, 4)), Operand((2, 3, 4))
+_V, _M, _A = Random((3,)), Random((3, 4)), Random((2, 3, 4))
 _SAMPLES = [sample(_V), sample(_A, axis=1), sample(_M, axis=-1, include_initial=True)]
 
 # NumPy has had these since 2.2.
 _SINCE_2_2 = {
-    "matvec": (_matvec, [sample(_M, Operand((4,))), sample(_A, Operand((2, 4)))]),
-    "vecmat": (_vecmat, [sample(_V, _M), sample(Operand((2, 3)), _A)]),
+    "matvec": (_matvec, [sample(_M, Random((4,))), sample(_A, Random((2, 4)))]),
+    "vecmat": (_vecmat, [sample(_V, _M), sample(Random((2, 3)), _A)]),
 }
 
 RULES = (
@@ -92,11 +94,11 @@ RULES = (
     composite(
         np.linalg.vecdot,
         _vecdot,
-        [sample(_A, _M), sample(_A, Operand((3, 1)), axis=-2)],
+        [sample(_A, _M), sample(_A, Random((3, 1)), axis=-2)],
         rounds_differently=True,
     ),
-    composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2), [sample(_A, Operand((4, 2)))]),
-    composite(np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), [sample(_V, Operand((2,)))]),
+    composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2), [sample(_A, Random((4, 2)))]),
+    composite(np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), [sample(_V, Random((2,)))]),
     composite(
         np.linalg.cross,
         lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis),

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_ugan.autodiff.primitive import shape_of
+from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.autodiff.rules.shape import broadcast_to
 
 Axis = int | tuple[int, ...] | None
 
 
-def count(shape: tuple[int, ...], axis: Axis) -> int:
+def reduced_size(shape: tuple[int, ...], axis: Axis) -> int:
     """How many elements of an array of `shape` are reduced to one."""
     if axis is None:
         return math.prod(shape)
     return math.prod(shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
 
 
-def keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+def restore_axes(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     """Give back the reduced axes of an array of `shape` as axes of length 1."""
     if axis is None:
         return reduced.reshape((1,) * len(shape))
@@ -29,15 +29,15 @@ def keep(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
-def spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def unreduce(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Repeat a reduction's cotangent over what was reduced."""
     shape = shape_of(x)
     if axis is not None and not keepdims:
-        g = keep(g, shape, axis)
+        g = restore_axes(g, shape, axis)
     return broadcast_to(g, shape)
 
 
-def rows(x: Any, axis: Axis) -> Any:
+def merge_axes(x: Any, axis: Axis) -> Any:
     """The array with the axes to be reduced merged into one, which comes last."""
     shape = shape_of(x)
     reduced = normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))

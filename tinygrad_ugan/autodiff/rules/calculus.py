@@ -6,21 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Domain,
-    Operand,
-    as_operand,
-    bilinear,
-    composite,
-    match_dtype,
-    sample,
-    shape_of,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import as_operand, match_dtype, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import bilinear, composite
+from tinygrad_ugan.autodiff.samples import Domain, Random, sample
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError, check_choice
 
-_V = Operand((5,))
-_A = Operand((2, 4, 5))
+_V = Random((5,))
+_A = Random((2, 4, 5))
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
@@ -120,9 +112,9 @@ def _convolve_right(g: Any, a: Any, v: Any, mode: str = "full") -> Any:
 
 
 _CONVOLVE_SAMPLES = [
-    *(sample(_V, Operand((3,)), mode=mode) for mode in ("full", "same", "valid")),
-    *(sample(Operand((2,)), _V, mode=mode) for mode in ("full", "same", "valid")),
-    sample(Operand((1,)), Operand((1,))),
+    *(sample(_V, Random((3,)), mode=mode) for mode in ("full", "same", "valid")),
+    *(sample(Random((2,)), _V, mode=mode) for mode in ("full", "same", "valid")),
+    sample(Random((1,)), Random((1,))),
 ]
 convolve = bilinear(_convolve, _convolve_left, _convolve_right, _CONVOLVE_SAMPLES)
 
@@ -148,13 +140,13 @@ def _interp(
 
 
 def _on_lines(x: Any, xp: Any, fp: Any) -> Any:
-    i = np.searchsorted(strip(xp)[1:-1], strip(x), "right")
+    i = np.searchsorted(untrace(xp)[1:-1], untrace(x), "right")
     slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
     return fp[i] + slope * (x - xp[i])
 
 
 _UNEVEN = np.array([0.0, 1.0, 2.5, 3.0, 4.0])
-_POINTS = Operand((5,), structure=lambda x: x / 20 + np.arange(5, dtype=x.dtype))
+_POINTS = Random((5,), structure=lambda x: x / 20 + np.arange(5, dtype=x.dtype))
 _FIRST_PIECE, _THIRD_PIECE = Domain(0.3, 0.7), Domain(2.3, 2.7)
 _LEFT, _RIGHT = Domain(-2.0, -1.0), Domain(5.0, 6.0)
 
@@ -164,14 +156,14 @@ RULES = (
         _diff,
         [
             *(sample(_V), sample(_A, 2), sample(_A, axis=1), sample(_A, 3, 0), sample(_V, 0)),
-            *(sample(_V, 1, -1, Operand(())), sample(_A, 1, -2, Operand((2, 1, 5)), Operand(()))),
+            *(sample(_V, 1, -1, Random(())), sample(_A, 1, -2, Random((2, 1, 5)), Random(()))),
         ],
     ),
     composite(
         np.gradient,
         _gradient,
         [
-            *(sample(_V), sample(_V, 0.5), sample(Operand((3, 4)))),
+            *(sample(_V), sample(_V, 0.5), sample(Random((3, 4)))),
             *(
                 sample(_V, _UNEVEN),
                 sample(_V, _UNEVEN, edge_order=2),
@@ -187,19 +179,19 @@ RULES = (
         _trapezoid,
         [
             *(sample(_V), sample(_A, dx=0.5, axis=1), sample(_A, _V), sample(_A, _A, axis=0)),
-            sample(_A, Operand((4,)), axis=-2),
+            sample(_A, Random((4,)), axis=-2),
         ],
     ),
     convolve,
-    composite(np.convolve, _convolve_arrays, [*_CONVOLVE_SAMPLES, sample(Operand(()), _V)]),
+    composite(np.convolve, _convolve_arrays, [*_CONVOLVE_SAMPLES, sample(Random(()), _V)]),
     composite(
         np.interp,
         _interp,
         [
-            sample(Operand((3,), _FIRST_PIECE), _POINTS, _V),
-            sample(Operand((2, 2), _THIRD_PIECE), _POINTS, _V),
-            sample(Operand((), _LEFT), _POINTS, _V),
-            sample(Operand((2,), _RIGHT), _POINTS, _V, right=-1.0),
+            sample(Random((3,), _FIRST_PIECE), _POINTS, _V),
+            sample(Random((2, 2), _THIRD_PIECE), _POINTS, _V),
+            sample(Random((), _LEFT), _POINTS, _V),
+            sample(Random((2,), _RIGHT), _POINTS, _V, right=-1.0),
         ],
         convention="at a point of xp the slope is that of the line on its right, at the last point "
         "that of the line on its left",

@@ -8,20 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Domain,
-    Operand,
-    broadcast_like,
-    composite,
-    elementwise,
-    general,
-    match_dtype,
-    sample,
-    strip,
-    unbroadcast,
-)
+from tinygrad_ugan.autodiff.operands import broadcast_like, match_dtype, unbroadcast, untrace
+from tinygrad_ugan.autodiff.primitive import composite, elementwise, general
 from tinygrad_ugan.autodiff.rules.stable_derivatives import sign
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
 
 
 def _shared(chosen: Any, tied: Any) -> Any:
@@ -50,9 +40,9 @@ _SIGNS = (
     elementwise(np.copysign, lambda ans, x, y: sign(x) * np.copysign(1, y), 0,
                 domain=(POSITIVE, Domain(-3.0, -0.2)), convention="0 at x = 0, and then NaN"),
     elementwise(np.heaviside, 0, lambda ans, x, y: x == 0,
-                samples=[sample(Operand((2, 3), POSITIVE), Operand((3,), POSITIVE)),
-                         sample(_AT_STEP, Operand((3,), POSITIVE)),
-                         sample(_AT_STEP, Operand((2, 1), POSITIVE))],
+                samples=[sample(Random((2, 3), POSITIVE), Random((3,), POSITIVE)),
+                         sample(_AT_STEP, Random((3,), POSITIVE)),
+                         sample(_AT_STEP, Random((2, 1), POSITIVE))],
                 convention="the derivative in x is 0 at the step"),
 )
 # fmt: on
@@ -81,16 +71,16 @@ def _where_vjp(
 
 _MASK = np.array([True, False, True])
 _WHERE = [
-    sample(_MASK, Operand((3,)), Operand((3,))),
-    sample(_MASK, Operand((2, 3)), Operand(())),
-    sample(_MASK[:, None], Operand(()), Operand((1, 2))),
+    sample(_MASK, Random((3,)), Random((3,))),
+    sample(_MASK, Random((2, 3)), Random(())),
+    sample(_MASK[:, None], Random(()), Random((1, 2))),
 ]
 where = general(_where, _where_jvp, _where_vjp, _WHERE)
 
 
 def _where_of_any(condition: Any, *choices: Any) -> Any:
     """The condition is a constant; alone, it asks for the places where it holds."""
-    return where(strip(condition), *choices) if choices else np.where(strip(condition))
+    return where(untrace(condition), *choices) if choices else np.where(untrace(condition))
 
 
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
@@ -111,7 +101,9 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     given = ((np.isnan, nan), (np.isposinf, posinf), (np.isneginf, neginf))
-    finite = np.nan_to_num(strip(x), nan=strip(nan), posinf=strip(posinf), neginf=strip(neginf))
+    finite = np.nan_to_num(
+        untrace(x), nan=untrace(nan), posinf=untrace(posinf), neginf=untrace(neginf)
+    )
     result = np.where(np.isfinite(x), x, finite)
     for is_such, value in given:
         if isinstance(value, Tracer):
@@ -127,23 +119,23 @@ _COMPOSITES = (
         np.select,
         _select,
         [
-            sample([_MASK, ~_MASK], [Operand((3,)), Operand((2, 3))]),
-            sample([_MASK, _MASK[::-1]], [Operand(()), Operand((3,))], Operand((2, 1))),
+            sample([_MASK, ~_MASK], [Random((3,)), Random((2, 3))]),
+            sample([_MASK, _MASK[::-1]], [Random(()), Random((3,))], Random((2, 1))),
         ],
     ),
     composite(
         np.clip,
         _clip,
         [
-            sample(Operand((2, 3), Domain(-0.9, 0.9)), -1, 1),
-            sample(Operand((2, 3), _RIGHT), None, 1.0),
-            sample(Operand((), _RIGHT), Operand((2, 1), _LEFT), Operand((3,), Domain(-0.5, 0.5))),
-            sample(Operand((3,), _LEFT), Operand((3,), Domain(-0.5, 0.5)), None),
+            sample(Random((2, 3), Domain(-0.9, 0.9)), -1, 1),
+            sample(Random((2, 3), _RIGHT), None, 1.0),
+            sample(Random((), _RIGHT), Random((2, 1), _LEFT), Random((3,), Domain(-0.5, 0.5))),
+            sample(Random((3,), _LEFT), Random((3,), Domain(-0.5, 0.5)), None),
         ],
         convention="an element at a bound shares the cotangent evenly with the bound",
         rounds_differently=True,  # of equal zeros, which sign is kept
     ),
-    composite(np.nan_to_num, _nan_to_num, [sample(Operand((2, 3))), sample(Operand(()), nan=1.0)]),
+    composite(np.nan_to_num, _nan_to_num, [sample(Random((2, 3))), sample(Random(()), nan=1.0)]),
 )
 
 RULES = (*_EXTREMES, *_SIGNS, where, *_COMPOSITES)

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, Primitive, composite, linear, sample, shape_of
-from tinygrad_ugan.autodiff.rules.axes import Axis, cast, keep, rows
+from tinygrad_ugan.autodiff.operands import shape_of
+from tinygrad_ugan.autodiff.primitive import Primitive, composite, linear
+from tinygrad_ugan.autodiff.rules.axes import Axis, cast, merge_axes, restore_axes
 from tinygrad_ugan.autodiff.rules.masked_reductions import masked_prod
 from tinygrad_ugan.autodiff.rules.reductions import MASKED, SAMPLES, STARTED
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 
 def _running_sum(x: Any, axis: int) -> Any:
@@ -23,7 +25,7 @@ def _reversed(x: Any, axis: int) -> Any:
 running_sum: Primitive = linear(
     _running_sum,
     lambda g, x, axis: _reversed(running_sum(_reversed(g, axis), axis), axis),
-    [sample(Operand((3, 4)), 0), sample(Operand((3, 4)), -1)],
+    [sample(Random((3, 4)), 0), sample(Random((3, 4)), -1)],
 )
 
 
@@ -64,22 +66,22 @@ def _prod(
         initial = 1 if initial is None else initial
         return masked_prod(a, axis, dtype, keepdims=keepdims, initial=initial, where=where)
     a = cast(a, dtype)
-    factors = rows(a, axis)
+    factors = merge_axes(a, axis)
     if shape_of(factors)[-1] == 0:
         factors = np.ones((*shape_of(factors)[:-1], 1), a.dtype)
     while (n := shape_of(factors)[-1]) > 1:
         pairs = factors[..., : n // 2] * factors[..., n // 2 : n - n % 2]
         factors = np.concatenate([pairs, factors[..., -1:]], axis=-1) if n % 2 else pairs
     product = factors[..., 0]
-    return keep(product, shape_of(a), axis) if keepdims else product
+    return restore_axes(product, shape_of(a), axis) if keepdims else product
 
 
 _RUNNING = [
-    sample(Operand((2, 3))),
-    sample(Operand((3, 5)), 1),
-    sample(Operand((4, 2)), axis=-2),
-    sample(Operand((2, 3)), 0, dtype=None),
-    sample(Operand(())),
+    sample(Random((2, 3))),
+    sample(Random((3, 5)), 1),
+    sample(Random((4, 2)), axis=-2),
+    sample(Random((2, 3)), 0, dtype=None),
+    sample(Random(())),
 ]
 
 RULES = (
@@ -89,7 +91,7 @@ RULES = (
     composite(
         np.prod,
         _prod,
-        [*SAMPLES, *MASKED, *STARTED, sample(Operand((5,)), dtype=None)],
+        [*SAMPLES, *MASKED, *STARTED, sample(Random((5,)), dtype=None)],
         rounds_differently=True,
     ),
 )

@@ -16,17 +16,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.multi_output import JointPrimitive
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    Sample,
-    composite,
-    general,
-    sample,
-    shape_of,
-    strip,
-)
-from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.operands import shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import composite, general
+from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
 from tinygrad_ugan.errors import NotDifferentiableError, check_choice
 
 EighResult = type(np.linalg.eigh(np.eye(1)))
@@ -62,14 +56,14 @@ def _folded(g: Any, upper: bool) -> Any:
 
 def _rounding(x: Any) -> Any:
     """How far the values of a decomposition are off by rounding, kept as a last axis."""
-    bare = np.abs(strip(x))
+    bare = np.abs(untrace(x))
     unit = 8 * np.finfo(bare.dtype).eps * bare.shape[-1]
     return unit * np.max(bare, axis=-1, keepdims=True, initial=0)
 
 
 def _inverse_or_nan(x: Any, least: Any) -> Any:
     """``1 / x``, and NaN where x is no larger than rounding leaves of 0."""
-    return 1 / np.where(np.abs(strip(x)) <= least, np.nan, x)
+    return 1 / np.where(np.abs(untrace(x)) <= least, np.nan, x)
 
 
 def inverse_gaps(w: Any) -> Any:
@@ -151,7 +145,7 @@ def _svd_gaps(s: Any) -> tuple[Any, Any, Any]:
     rows, columns = s[..., None, :], s[..., :, None]
     diagonal = np.eye(shape_of(s)[-1], dtype=bool)
     return (
-        inverse_gaps(s) / np.where(diagonal | (strip(rows + columns) == 0), 1, rows + columns),
+        inverse_gaps(s) / np.where(diagonal | (untrace(rows + columns) == 0), 1, rows + columns),
         rows,
         columns,
     )
@@ -263,7 +257,7 @@ def _qr_vjp(
 
 def _full_rank(r: Any) -> Any:
     """The triangular factor, or NaN where it is singular."""
-    diagonal = _diagonal(strip(r))
+    diagonal = _diagonal(untrace(r))
     singular = np.any(np.abs(diagonal) <= _rounding(diagonal), axis=-1)
     return np.where(singular[..., None, None], np.nan, r)
 
@@ -293,10 +287,12 @@ def _fix_singular_vectors(result: Any) -> Any:
     return u * signs[..., None, :], s, signs[..., :, None] * vT
 
 
-_TALL = Operand((4, 3), structure=spread)
-_SQUARE = Operand((3, 3), structure=spread)  # one triangle is read: nothing makes it symmetric
-_STACK = Operand((2, 3, 3), structure=spread)
-_WIDE = Operand((2, 4), structure=spread)
+_TALL = Random((4, 3), structure=well_conditioned)
+_SQUARE = Random(
+    (3, 3), structure=well_conditioned
+)  # one triangle is read: nothing makes it symmetric
+_STACK = Random((2, 3, 3), structure=well_conditioned)
+_WIDE = Random((2, 4), structure=well_conditioned)
 _TRIANGLE = "the derivative is 0 in the elements of the triangle that is not read"
 _EQUAL = "NaN for the vectors of equal"
 _VALUES = "of equal values, those along the vectors that NumPy finds"
@@ -320,8 +316,8 @@ RULES = (
         np.linalg.eigh,
         _eigh,
         [
-            Sample((_SQUARE,), {}, _fix_eigenvectors),
-            Sample((_STACK, "U"), {}, _fix_eigenvectors),
+            SampleCall((_SQUARE,), {}, _fix_eigenvectors),
+            SampleCall((_STACK, "U"), {}, _fix_eigenvectors),
         ],
         convention=f"{_TRIANGLE}; {_EQUAL} eigenvalues; {_VALUES}",
     ),
@@ -338,8 +334,8 @@ RULES = (
         _svd,
         [
             *(sample(x, compute_uv=False) for x in (_TALL, _STACK, _WIDE)),
-            *(Sample((x, False), {}, _fix_singular_vectors) for x in (_TALL, _STACK, _WIDE)),
-            Sample((_STACK,), {}, _fix_singular_vectors),
+            *(SampleCall((x, False), {}, _fix_singular_vectors) for x in (_TALL, _STACK, _WIDE)),
+            SampleCall((_STACK,), {}, _fix_singular_vectors),
         ],
         convention=f"{_EQUAL} singular values, and for those of 0 beyond a square; {_VALUES}; at a "
         "value of 0, u @ da @ v, as if it could become negative",

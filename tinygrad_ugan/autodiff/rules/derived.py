@@ -14,16 +14,11 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.primitive import (
-    Composite,
-    Sample,
-    broadcast_like,
-    general,
-    match_dtype,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import broadcast_like, match_dtype, untrace
+from tinygrad_ugan.autodiff.primitive import Composite, general
 from tinygrad_ugan.autodiff.pytrees import restrict
-from tinygrad_ugan.autodiff.signatures import Arguments, full_name
+from tinygrad_ugan.autodiff.samples import SampleCall
+from tinygrad_ugan.autodiff.signatures import Signature, full_name
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -48,7 +43,7 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
         arguments = signature.bind(*args, **params).arguments
         spelt = [arguments.pop(name) for name in required], arguments
         if not _is_floating(function, arguments.get("dtype")):
-            bare, options = optree.tree_map(strip, spelt)
+            bare, options = optree.tree_map(untrace, spelt)
             return function(*bare, **options)
         leaves, treedef = optree.tree_flatten(spelt)
         return primitive(treedef, *leaves)
@@ -93,7 +88,7 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
 def derived(
     function: Callable[..., Any],
     composition: Callable[..., Any],
-    samples: Sequence[Sample],
+    samples: Sequence[SampleCall],
     convention: str = "",
 ) -> Composite:
     """Declare a NumPy function by a composition that gives its derivatives; see `derive`."""
@@ -103,7 +98,7 @@ def derived(
         implementation=derive(function, composition),
         samples=tuple(samples),
         convention=convention,
-        arguments=Arguments.of(composition),
+        signature=Signature.of(composition),
     )
 
 

@@ -15,17 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    as_array,
-    composite,
-    elementwise,
-    general,
-    sample,
-    strip,
-)
-from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.operands import as_array, untrace
+from tinygrad_ugan.autodiff.primitive import composite, elementwise, general
+from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
 
@@ -39,7 +33,7 @@ def _per_matrix(x: Any) -> Any:
 
 def _inverse_or_nan(a: Any) -> Any:
     """The inverse; NaN for a singular matrix, where `inv` would refuse the whole stack."""
-    singular = np.linalg.slogdet(strip(a)).sign == 0
+    singular = np.linalg.slogdet(untrace(a)).sign == 0
     return np.linalg.inv(np.where(_per_matrix(singular), np.nan, a))
 
 
@@ -60,7 +54,7 @@ def _logabsdet_vjp(
 
 
 def _slogdet(a: Any) -> Any:
-    return SlogdetResult(np.linalg.slogdet(strip(a)).sign, logabsdet(a))
+    return SlogdetResult(np.linalg.slogdet(untrace(a)).sign, logabsdet(a))
 
 
 def _regular_det(a: Any) -> Any:
@@ -86,7 +80,7 @@ def _known(x: Any, value: Any) -> Any:
 
 def _det(a: Any) -> Any:
     a = as_array(a)
-    bare = strip(a)
+    bare = untrace(a)
     s = np.linalg.svd(bare, compute_uv=False)
     poor = np.any(s <= LARGE * s[..., :1], axis=-1)
     if not np.any(poor):
@@ -100,7 +94,7 @@ def _det(a: Any) -> Any:
 
 
 def _det_by_blocks(a: Any) -> Any:
-    u, s, vT = np.linalg.svd(strip(a))
+    u, s, vT = np.linalg.svd(untrace(a))
     r = np.count_nonzero(s > LARGE * s[0])
     if len(s) - r > SMALL:
         return regular_det(a)
@@ -123,10 +117,10 @@ def _det_by_minors(a: Any) -> Any:
     return minors[0]
 
 
-_SQUARE = Operand((3, 3), structure=spread)
-_STACK = Operand((2, 3, 3), structure=spread)
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_STACK = Random((2, 3, 3), structure=well_conditioned)
 _SAMPLES = [sample(_SQUARE), sample(_STACK)]
-_NEARLY = Operand((2, 3, 3), structure=lambda x: x * np.asarray([1, 1e-4, 1e-4], x.dtype))
+_NEARLY = Random((2, 3, 3), structure=lambda x: x * np.asarray([1, 1e-4, 1e-4], x.dtype))
 
 logabsdet = general(_logabsdet, _logabsdet_jvp, _logabsdet_vjp, _SAMPLES)
 regular_det = general(_regular_det, _regular_det_jvp, _regular_det_vjp, _SAMPLES)

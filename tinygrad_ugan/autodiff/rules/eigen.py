@@ -8,21 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    Primitive,
-    Sample,
-    as_array,
-    composite,
-    general,
-    sample,
-    shape_of,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import Primitive, composite, general
 from tinygrad_ugan.autodiff.rules.decompositions import inverse_gaps
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
-from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
 from tinygrad_ugan.errors import NotDifferentiableError
 
 EigResult = type(np.linalg.eig(np.eye(1)))
@@ -89,7 +81,7 @@ def _basis(v: Any) -> Any:
 
     Rounding by eps parts the equal eigenvalues and vectors of such a matrix by ``eps ** 0.5``.
     """
-    bare = strip(v)
+    bare = untrace(v)
     smallest = np.min(np.linalg.svd(bare, compute_uv=False), axis=-1, initial=1)
     defective = smallest <= 16 * np.finfo(bare.dtype).eps ** 0.5
     return np.where(defective[..., None, None], np.nan, v)
@@ -114,9 +106,9 @@ def _fix_eigenvectors(result: Any) -> Any:
     return np.real(result[0]), _fix_signs(np.real(result[1]))
 
 
-_SQUARE = Operand((3, 3), structure=spread)
-_STACK = Operand((2, 3, 3), structure=spread)
-_WIDE = Operand((2, 4), structure=spread)
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_STACK = Random((2, 3, 3), structure=well_conditioned)
+_WIDE = Random((2, 4), structure=well_conditioned)
 
 eigenvalues: Primitive = general(
     _eigenvalues, _eigenvalues_jvp, _eigenvalues_vjp, [sample(_SQUARE), sample(_STACK)]
@@ -125,7 +117,7 @@ eigenvectors: Primitive = general(
     _eigenvectors,
     _eigenvectors_jvp,
     _eigenvectors_vjp,
-    [Sample((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
+    [SampleCall((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
     convention="NaN where eigenvalues are equal, and where the vectors are no basis",
 )
 
@@ -156,12 +148,12 @@ def _tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
     return np.reshape(np.linalg.solve(matrix, np.ravel(b)), shape)
 
 
-def _spread_tensor(x: Any) -> Any:
+def _well_conditioned_tensor(x: Any) -> Any:
     """A tensor of shape (2, 3, 3, 2) that is a well-conditioned matrix from the last two axes."""
-    return np.reshape(spread(np.reshape(x, (6, 6))), (2, 3, 3, 2))
+    return np.reshape(well_conditioned(np.reshape(x, (6, 6))), (2, 3, 3, 2))
 
 
-_TENSOR = Operand((2, 3, 3, 2), structure=_spread_tensor)
+_TENSOR = Random((2, 3, 3, 2), structure=_well_conditioned_tensor)
 _REAL = "complex eigenvalues are refused; NaN for the vectors of equal ones, and without a basis"
 
 RULES = (
@@ -170,13 +162,13 @@ RULES = (
     composite(
         np.linalg.eig,
         lambda a: EigResult(eigenvalues(a), eigenvectors(a)),
-        [Sample((x,), {}, _fix_eigenvectors) for x in (_SQUARE, _STACK)],
+        [SampleCall((x,), {}, _fix_eigenvectors) for x in (_SQUARE, _STACK)],
         _REAL,
     ),
     composite(
         np.linalg.eigvals,
         derive(_eigvals, lambda a: eigenvalues(a)),
-        [Sample((x,), {}, np.real) for x in (_SQUARE, _STACK)],
+        [SampleCall((x,), {}, np.real) for x in (_SQUARE, _STACK)],
         _REAL,
     ),
     derived(
@@ -191,6 +183,6 @@ RULES = (
     derived(
         np.linalg.tensorsolve,
         _tensorsolve,
-        [sample(_TENSOR, Operand((2, 3))), sample(_SQUARE, Operand((3,)), (0,))],
+        [sample(_TENSOR, Random((2, 3))), sample(_SQUARE, Random((3,)), (0,))],
     ),
 )

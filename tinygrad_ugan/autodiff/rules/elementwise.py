@@ -7,25 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    REAL,
-    Domain,
-    Operand,
-    Primitive,
-    composite,
-    elementwise,
-    sample,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.primitive import Primitive, composite, elementwise
 from tinygrad_ugan.autodiff.rules.stable_derivatives import (
-    above,
     cosine,
+    one_minus_square,
     ratio,
-    share,
     sign,
-    slope_of_tanh,
+    softmax_weight,
+    tanh_derivative,
 )
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
 
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
@@ -42,7 +34,7 @@ _AT_JUMPS = "at the jumps, the derivative from the side where it is continuous"
 def _over_square(x: Any, y: Any) -> Any:
     """``x / (x^2 + y^2)``, 0 at the origin and at infinity; the squares may overflow."""
     r = np.hypot(x, y)
-    return np.where(np.isinf(strip(r)), 0, ratio(cosine(x, y), r))
+    return np.where(np.isinf(untrace(r)), 0, ratio(cosine(x, y), r))
 
 
 def _sinc_derivative(order: int, x: Any) -> Any:
@@ -105,10 +97,12 @@ _EXPONENTIAL = (
     elementwise(np.log2,  lambda ans, x: 1 / (x * LN2), domain=POSITIVE),
     elementwise(np.log10, lambda ans, x: 1 / (x * LN10), domain=POSITIVE),
     elementwise(np.log1p, lambda ans, x: 1 / (1 + x), domain=Domain(-0.8, 3.0)),
-    elementwise(np.logaddexp, lambda ans, x, y: share(x, y, strip(ans)),
-                              lambda ans, x, y: share(y, x, strip(ans)), convention=_BOTH),
-    elementwise(np.logaddexp2, lambda ans, x, y: share(x * LN2, y * LN2, strip(ans) * LN2),
-                               lambda ans, x, y: share(y * LN2, x * LN2, strip(ans) * LN2),
+    elementwise(np.logaddexp,
+                lambda ans, x, y: softmax_weight(x, y, untrace(ans)),
+                lambda ans, x, y: softmax_weight(y, x, untrace(ans)), convention=_BOTH),
+    elementwise(np.logaddexp2,
+                lambda ans, x, y: softmax_weight(x * LN2, y * LN2, untrace(ans) * LN2),
+                lambda ans, x, y: softmax_weight(y * LN2, x * LN2, untrace(ans) * LN2),
                 convention=_BOTH),
 )
 
@@ -116,8 +110,8 @@ _TRIGONOMETRIC = (
     elementwise(np.sin,     lambda ans, x: np.cos(x)),
     elementwise(np.cos,     lambda ans, x: -np.sin(x)),
     elementwise(np.tan,     lambda ans, x: 1 + ans * ans, domain=INSIDE),
-    elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt(above(x)), domain=INSIDE),
-    elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt(above(x)), domain=INSIDE),
+    elementwise(np.arcsin,  lambda ans, x: 1 / np.sqrt(one_minus_square(x)), domain=INSIDE),
+    elementwise(np.arccos,  lambda ans, x: -1 / np.sqrt(one_minus_square(x)), domain=INSIDE),
     elementwise(np.arctan,  lambda ans, x: np.square(cosine(1, x))),
     elementwise(np.arctan2, lambda ans, y, x: _over_square(x, y),
                             lambda ans, y, x: -_over_square(y, x),
@@ -133,16 +127,16 @@ _TRIGONOMETRIC = (
 _HYPERBOLIC = (
     elementwise(np.sinh,    lambda ans, x: np.cosh(x)),
     elementwise(np.cosh,    lambda ans, x: np.sinh(x)),
-    elementwise(np.tanh,    slope_of_tanh),
+    elementwise(np.tanh,    tanh_derivative),
     elementwise(np.arcsinh, lambda ans, x: cosine(1, x)),
     elementwise(np.arccosh, lambda ans, x: (x - 1) ** -0.5 * (x + 1) ** -0.5,
                 domain=Domain(1.5, 4.0)),
-    elementwise(np.arctanh, lambda ans, x: 1 / above(x), domain=INSIDE),
+    elementwise(np.arctanh, lambda ans, x: 1 / one_minus_square(x), domain=INSIDE),
 )
 
 sinc_derivative: Primitive = elementwise(
     _sinc_derivative, 0, lambda ans, order, x: sinc_derivative(order + 1, x),
-    samples=[sample(1, Operand((3,))), sample(2, Operand((2, 3))), sample(5, Operand(()))],
+    samples=[sample(1, Random((3,))), sample(2, Random((2, 3))), sample(5, Random(()))],
 )
 _SPECIAL = (
     elementwise(np.sinc, lambda ans, x: sinc_derivative(1, x)),
@@ -152,7 +146,7 @@ _SPECIAL = (
 # Of real input: tensors are never complex.
 _COMPLEX = (
     elementwise(np.conjugate, 1),
-    composite(np.real, lambda val: val, [sample(Operand((2, 3)))]),
+    composite(np.real, lambda val: val, [sample(Random((2, 3)))]),
 )
 # fmt: on
 

@@ -6,16 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Domain,
-    Operand,
-    composite,
-    elementwise,
-    linear,
-    sample,
-    strip,
-    unbroadcast,
-)
+from tinygrad_ugan.autodiff.operands import unbroadcast, untrace
+from tinygrad_ugan.autodiff.primitive import composite, elementwise, linear
+from tinygrad_ugan.autodiff.samples import Domain, Random, sample
 
 # Between whole numbers, and between powers of two.
 FRACTIONS, BETWEEN = Domain(1.2, 1.8), (Domain(2.3, 2.8), Domain(1.0, 1.1))
@@ -29,7 +22,7 @@ fraction = elementwise(_fraction, 1, domain=FRACTIONS, convention="1 at whole nu
 
 
 def _frexp(x: Any) -> tuple[Any, Any]:
-    exponent = np.frexp(strip(x))[1]
+    exponent = np.frexp(untrace(x))[1]
     return np.ldexp(x, -exponent), exponent
 
 
@@ -39,29 +32,29 @@ RULES = (
     fraction,
     composite(
         np.modf,
-        lambda x: (fraction(x), np.trunc(strip(x))),
-        [sample(Operand((3,), FRACTIONS))],
+        lambda x: (fraction(x), np.trunc(untrace(x))),
+        [sample(Random((3,), FRACTIONS))],
         "1 at whole numbers",
     ),
     composite(
         np.divmod,
         lambda x1, x2: (np.floor_divide(x1, x2), np.remainder(x1, x2)),
-        [sample(Operand((3,), BETWEEN[0]), Operand((2, 1), BETWEEN[1]))],
+        [sample(Random((3,), BETWEEN[0]), Random((2, 1), BETWEEN[1]))],
         "at the jumps, the derivative from the side where it is continuous",
     ),
     linear(
         np.ldexp,
         lambda g, x1, x2: unbroadcast(np.ldexp(g, x2), x1),
-        [sample(Operand((3,)), _EXPONENTS), sample(Operand((2, 1)), _EXPONENTS)],
+        [sample(Random((3,)), _EXPONENTS), sample(Random((2, 1)), _EXPONENTS)],
     ),
     composite(
         np.frexp,
         _frexp,
-        [sample(Operand((3,), FRACTIONS))],
+        [sample(Random((3,), FRACTIONS))],
         "at powers of two, the derivative from above",
     ),
     elementwise(np.nextafter, 1, 0),
-    composite(np.real_if_close, lambda a, tol=100: a, [sample(Operand((2, 3)))]),
+    composite(np.real_if_close, lambda a, tol=100: a, [sample(Random((2, 3)))]),
 )
 
 CONSTANTS = (np.spacing,)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, as_array, composite, sample, shape_of, strip
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.indexing import index_set
 from tinygrad_ugan.autodiff.rules.shape import astype
+from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.errors import ArgumentError
 
 
@@ -68,8 +70,8 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw:
 
 def _conditions(condlist: Any, shape: tuple[int, ...]) -> list[np.ndarray]:
     """Masks of the shape of what is cut into pieces."""
-    several = isinstance(condlist, list | tuple) and np.ndim(strip(condlist[0])) > 0
-    masks = [strip(c) for c in condlist] if several else np.asarray(strip(condlist), bool)
+    several = isinstance(condlist, list | tuple) and np.ndim(untrace(condlist[0])) > 0
+    masks = [untrace(c) for c in condlist] if several else np.asarray(untrace(condlist), bool)
     if not several and np.shape(masks) == shape:
         masks = [masks]
     return [np.broadcast_to(np.asarray(mask, bool), shape) for mask in masks]
@@ -79,7 +81,7 @@ def _square_of_rise(x: Any, power: float = 2.0) -> Any:
     return (x[1:] - x[:-1]) ** power
 
 
-_A, _M, _V = Operand((2, 3, 4)), Operand((3, 4)), Operand((4,))
+_A, _M, _V = Random((2, 3, 4)), Random((3, 4)), Random((4,))
 _LEFT = np.array([True, True, False, False])
 _PIECES = [np.sin, lambda x: x * x]
 
@@ -103,7 +105,7 @@ RULES = (
         [
             sample(_V, [_LEFT, ~_LEFT], _PIECES),
             *(sample(_V, [_LEFT], _PIECES), sample(_V, _LEFT, [1.5, np.exp])),
-            sample(Operand(()), [np.array(True), np.array(False)], _PIECES),
+            sample(Random(()), [np.array(True), np.array(False)], _PIECES),
         ],
     ),
 )

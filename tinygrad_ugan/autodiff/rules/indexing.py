@@ -12,24 +12,14 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    Primitive,
-    Sample,
-    as_array,
-    composite,
-    general,
-    linear,
-    match_dtype,
-    sample,
-    shape_of,
-    strip,
-)
-from tinygrad_ugan.autodiff.signatures import Arguments
+from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import Primitive, composite, general, linear
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
+from tinygrad_ugan.autodiff.signatures import Signature
 
-_A = Operand((2, 3, 4))
-_M = Operand((3, 4))
-_V = Operand((5,))
+_A = Random((2, 3, 4))
+_M = Random((3, 4))
+_V = Random((5,))
 
 
 def _labels(shape: tuple[int, ...], start: int = 0) -> np.ndarray:
@@ -70,7 +60,7 @@ _KEYS = [
 scatter_add = linear(
     _scatter_add,
     lambda g, x, key, shape: g[key],
-    [sample(Operand(np.empty(_A.shape)[key].shape), key, _A.shape) for key in _KEYS],
+    [sample(Random(np.empty(_A.shape)[key].shape), key, _A.shape) for key in _KEYS],
 )
 getitem = linear(
     operator.getitem,
@@ -121,11 +111,11 @@ index_set = general(
     _index_set,
     _index_set_jvp,
     _index_set_vjp,
-    [sample(_A, Operand(np.empty(_A.shape)[key].shape), key) for key in _KEYS],
+    [sample(_A, Random(np.empty(_A.shape)[key].shape), key) for key in _KEYS],
 )
 
 
-def selection(function: Callable[..., Any], samples: Sequence[Sample]) -> Primitive:
+def selection(function: Callable[..., Any], samples: Sequence[SampleCall]) -> Primitive:
     """Declare a function that picks elements of its first argument, any number of times each.
 
     Where it takes them from, it tells itself, applied to an array of numbered places; there the
@@ -137,7 +127,7 @@ def selection(function: Callable[..., Any], samples: Sequence[Sample]) -> Primit
         origin = np.reshape(function(_labels(shape), *args, **params), -1)
         return np.reshape(scatter_add(np.reshape(g, -1), origin, (math.prod(shape),)), shape)
 
-    return replace(linear(function, transpose, samples), arguments=Arguments.of(function))
+    return replace(linear(function, transpose, samples), signature=Signature.of(function))
 
 
 def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
@@ -167,7 +157,7 @@ def _unique(
     equal_nan: bool = True,
 ) -> Any:
     _, places, *others = np.unique(
-        strip(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan
+        untrace(ar), True, return_inverse, return_counts, axis, equal_nan=equal_nan
     )
     values = np.ravel(ar)[places] if axis is None else np.take(ar, places, axis)
     results = (values, *([places] if return_index else []), *others)
@@ -186,7 +176,7 @@ def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect
     """Where NumPy moved each element follows from the ranks before and after."""
     if axis is None:
         a, axis = np.ravel(a), -1
-    moved = np.partition(strip(a), kth, axis, kind)
+    moved = np.partition(untrace(a), kth, axis, kind)
     ranks = np.argsort(np.argsort(moved, axis, stable=True), axis)
     return np.take_along_axis(a, np.take_along_axis(np.argsort(a, axis), ranks, axis), axis)
 
@@ -241,16 +231,16 @@ _PLACING = (
         np.insert,
         _insert,
         [
-            *(sample(_V, 1, Operand(())), sample(_V, [1, 1, -1], Operand((3,)))),
-            *(sample(_M, 2, Operand((4,)), axis=0), sample(_M, [0, 2], Operand((3, 1)), axis=-1)),
-            sample(_M, slice(0, 2), Operand((2,))),
+            *(sample(_V, 1, Random(())), sample(_V, [1, 1, -1], Random((3,)))),
+            *(sample(_M, 2, Random((4,)), axis=0), sample(_M, [0, 2], Random((3, 1)), axis=-1)),
+            sample(_M, slice(0, 2), Random((2,))),
         ],
     ),
     composite(
         np.block,
         _block,
         [
-            sample([[Operand((2, 2)), Operand((2, 1))], [Operand((1, 2)), Operand(())]]),
+            sample([[Random((2, 2)), Random((2, 1))], [Random((1, 2)), Random(())]]),
             *(sample([_V, _V]), sample(_M)),
         ],
     ),

@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    as_operand,
-    composite,
-    general,
-    match_dtype,
-    sample,
-    shape_of,
-)
+from tinygrad_ugan.autodiff.operands import as_operand, match_dtype, shape_of
+from tinygrad_ugan.autodiff.primitive import composite, general
+from tinygrad_ugan.autodiff.samples import Random, sample
 
-_V = Operand((5,))
-_M = Operand((3, 4))
-_A = Operand((2, 3, 4))
+_V = Random((5,))
+_M = Random((3, 4))
+_A = Random((2, 3, 4))
 
 
 def _concatenate(axis: int, *arrays: Any) -> Any:
@@ -50,8 +44,8 @@ concatenate = general(
     _concatenate_jvp,
     _concatenate_vjp,
     [
-        sample(0, Operand((2, 3)), Operand((1, 3)), Operand((0, 3))),
-        sample(-1, Operand((2, 3)), Operand((2, 1)), Operand((2, 2))),
+        sample(0, Random((2, 3)), Random((1, 3)), Random((0, 3))),
+        sample(-1, Random((2, 3)), Random((2, 1)), Random((2, 2))),
     ],
 )
 
@@ -108,9 +102,9 @@ def _split_along(axis: int) -> Callable[..., Any]:
     return split
 
 
-_PAIR = [Operand((2, 3)), Operand((2, 3))]
-_VECTORS = [_V, Operand((5,))]
-_SCALARS = [Operand(()), Operand(())]
+_PAIR = [Random((2, 3)), Random((2, 3))]
+_VECTORS = [_V, Random((5,))]
+_SCALARS = [Random(()), Random(())]
 
 _JOINING = (
     composite(
@@ -128,14 +122,14 @@ _JOINING = (
         _append,
         [
             *(sample(*_PAIR), sample(*_PAIR, axis=-1)),
-            sample(_V, Operand(())),
+            sample(_V, Random(())),
             sample(_V, _M),
         ],
     ),
     composite(np.vstack, _vstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
     composite(np.hstack, _hstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
     composite(np.dstack, _dstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
-    composite(np.column_stack, _column_stack, [sample(_PAIR), sample([_V, Operand((5, 2))])]),
+    composite(np.column_stack, _column_stack, [sample(_PAIR), sample([_V, Random((5, 2))])]),
 )
 
 _SPLITTING = (

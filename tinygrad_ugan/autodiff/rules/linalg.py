@@ -9,24 +9,15 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Domain,
-    Operand,
-    as_array,
-    composite,
-    general,
-    sample,
-    shape_of,
-    strip,
-    unbroadcast,
-)
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, unbroadcast, untrace
+from tinygrad_ugan.autodiff.primitive import composite, general
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
 
-def spread(x: Any) -> Any:
+def well_conditioned(x: Any) -> Any:
     """A matrix near diag(2, 4, 6, ...): well conditioned, its singular values far apart."""
     rows, columns = shape_of(x)[-2:]
     return x / 10 + np.eye(rows, columns, dtype=x.dtype) * np.arange(2, 2 * columns + 2, 2, x.dtype)
@@ -86,14 +77,14 @@ def _solve_vjp(
     return [unbroadcast(g, args[i]) for i, g in zip(traced, cotangents, strict=True)]
 
 
-_SQUARE = Operand((3, 3), structure=spread)
-_STACK = Operand((2, 3, 3), structure=spread)
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_STACK = Random((2, 3, 3), structure=well_conditioned)
 
 solve = general(
     _solve,
     _solve_jvp,
     _solve_vjp,
-    [sample(_SQUARE, Operand((3, 2))), sample(_STACK, Operand((4, 1, 3, 1)))],
+    [sample(_SQUARE, Random((3, 2))), sample(_STACK, Random((4, 1, 3, 1)))],
 )
 
 
@@ -111,7 +102,7 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, A
         rcond = np.finfo(np.result_type(a, b)).eps * max(m, n)
     x = np.linalg.pinv(a, rcond) @ b
     s = np.linalg.svd(a, compute_uv=False)
-    rank = np.sum(s > rcond * np.max(strip(s), initial=0))
+    rank = np.sum(s > rcond * np.max(untrace(s), initial=0))
     residuals = np.sum((b - a @ x) ** 2, axis=0, keepdims=len(shape_of(b)) == 1)
     return x, residuals if rank == n < m else np.zeros(0, x.dtype), rank, s
 
@@ -209,10 +200,10 @@ def _largest(x: Any, axis: int, keepdims: bool = False) -> Any:
     return (np.max if shape_of(x)[axis] else np.sum)(x, axis=axis, keepdims=keepdims)
 
 
-_TALL = Operand((4, 3), structure=spread)
-_WIDE = Operand((2, 2, 4), structure=spread)
+_TALL = Random((4, 3), structure=well_conditioned)
+_WIDE = Random((2, 2, 4), structure=well_conditioned)
 _NEGATIVE = Domain(-3.0, -0.2)
-_V, _N, _A = Operand((4,), POSITIVE), Operand((3, 4), _NEGATIVE), Operand((2, 3, 4), POSITIVE)
+_V, _N, _A = Random((4,), POSITIVE), Random((3, 4), _NEGATIVE), Random((2, 3, 4), POSITIVE)
 
 RULES = (
     general(np.linalg.inv, _inv_jvp, _inv_vjp, [sample(_SQUARE), sample(_STACK)]),
@@ -227,15 +218,15 @@ RULES = (
     composite(
         np.linalg.solve,
         _solve_any,
-        [*(sample(_SQUARE, Operand((3,))), sample(_STACK, Operand((3,)))), sample(_STACK, _SQUARE)],
+        [*(sample(_SQUARE, Random((3,))), sample(_STACK, Random((3,)))), sample(_STACK, _SQUARE)],
     ),
     composite(
         np.linalg.lstsq,
         _lstsq,
         [
-            sample(_TALL, Operand((4,))),
-            sample(_TALL, Operand((4, 2))),
-            sample(_SQUARE, Operand((3,))),
+            sample(_TALL, Random((4,))),
+            sample(_TALL, Random((4, 2))),
+            sample(_SQUARE, Random((3,))),
         ],
         convention="the rank is taken to stay the same nearby",
         rounds_differently=True,
@@ -249,9 +240,9 @@ RULES = (
         np.linalg.multi_dot,
         _multi_dot,
         [
-            sample([Operand((2, 3)), Operand((3, 4)), Operand((4, 2)), Operand((2, 3))]),
-            sample([Operand((3,)), Operand((3, 4)), Operand((4,))]),
-            sample([Operand((2, 3)), Operand((3, 4))]),
+            sample([Random((2, 3)), Random((3, 4)), Random((4, 2)), Random((2, 3))]),
+            sample([Random((3,)), Random((3, 4)), Random((4,))]),
+            sample([Random((2, 3)), Random((3, 4))]),
         ],
         rounds_differently=True,
     ),
@@ -265,7 +256,11 @@ RULES = (
             *(sample(_N, p) for p in ("fro", 1, -1, np.inf, -np.inf)),
             *(sample(_TALL, p) for p in (2, -2, "nuc")),
             *(sample(_A, p, (2, 0), True) for p in ("fro", 1, -np.inf)),
-            sample(Operand((3, 2, 4), structure=lambda x: np.moveaxis(spread(x), 1, 0)), 2, (1, 2)),
+            sample(
+                Random((3, 2, 4), structure=lambda x: np.moveaxis(well_conditioned(x), 1, 0)),
+                2,
+                (1, 2),
+            ),
         ],
         convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
         rounds_differently=True,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import as_array, strip
+from tinygrad_ugan.autodiff.operands import as_array, untrace
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast
 from tinygrad_ugan.autodiff.rules.derived import derive
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
@@ -27,7 +27,7 @@ def _sum(
     initial: Any = 0,
     where: Any = True,
 ) -> Any:
-    a = np.where(strip(where), cast(as_array(a), dtype), 0)
+    a = np.where(untrace(where), cast(as_array(a), dtype), 0)
     return np.sum(a, axis=axis, keepdims=keepdims) + initial
 
 
@@ -40,7 +40,7 @@ def _prod(
     initial: Any = 1,
     where: Any = True,
 ) -> Any:
-    a = np.where(strip(where), cast(as_array(a), dtype), 1)
+    a = np.where(untrace(where), cast(as_array(a), dtype), 1)
     return np.prod(a, axis=axis, keepdims=keepdims) * initial
 
 
@@ -80,11 +80,11 @@ def _std(*args: Any, **options: Any) -> Any:
 
 
 def _total(a: Any, where: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.sum(np.where(strip(where), a, 0), axis=axis, keepdims=keepdims)
+    return np.sum(np.where(untrace(where), a, 0), axis=axis, keepdims=keepdims)
 
 
 def _number(a: Any, where: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.sum(np.broadcast_to(strip(where), a.shape), axis=axis, keepdims=keepdims)
+    return np.sum(np.broadcast_to(untrace(where), a.shape), axis=axis, keepdims=keepdims)
 
 
 def _extreme(reduce: Callable[..., Any], pair: Callable[..., Any], fill: float) -> Any:
@@ -98,7 +98,7 @@ def _extreme(reduce: Callable[..., Any], pair: Callable[..., Any], fill: float) 
         initial: Any = None,
         where: Any = True,
     ) -> Any:
-        a = np.where(strip(where), as_array(a), fill)
+        a = np.where(untrace(where), as_array(a), fill)
         found = reduce(a, axis=axis, keepdims=keepdims)
         return found if initial is None else pair(found, initial)
 

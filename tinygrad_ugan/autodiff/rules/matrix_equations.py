@@ -11,16 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    Primitive,
-    general,
-    in_common_dtype,
-    sample,
-    shape_of,
-)
-from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.operands import in_common_dtype, shape_of
+from tinygrad_ugan.autodiff.primitive import Primitive, general
+from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
+from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.errors import ArgumentError
 
 
@@ -181,19 +176,19 @@ def _solve_banded_vjp(
     return [cotangents[i].astype(args[i].dtype) for i in traced]
 
 
-_SQUARE = Operand((3, 3), structure=spread)
-_STACK = Operand((2, 3, 3), structure=spread)
-_SMALL = Operand((2, 2), structure=spread)
-_BANDS = Operand((3, 5), structure=lambda x: x / 10 + np.array([[0.0], [2.0], [0.0]], x.dtype))
-_WIDER = Operand((4, 4), structure=lambda x: x / 10 + np.array([[0.0], [0], [2], [0]], x.dtype))
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_STACK = Random((2, 3, 3), structure=well_conditioned)
+_SMALL = Random((2, 2), structure=well_conditioned)
+_BANDS = Random((3, 5), structure=lambda x: x / 10 + np.array([[0.0], [2.0], [0.0]], x.dtype))
+_WIDER = Random((4, 4), structure=lambda x: x / 10 + np.array([[0.0], [0], [2], [0]], x.dtype))
 
-expm = _through_blocks(_expm, [sample(Operand((3, 3))), sample(Operand((2, 2, 2)))])
+expm = _through_blocks(_expm, [sample(Random((3, 3))), sample(Random((2, 2, 2)))])
 logm = _through_blocks(_logm, [sample(_SQUARE), sample(_SMALL)])
 solve_sylvester: Primitive = general(
     _solve_sylvester,
     _solve_sylvester_jvp,
     _solve_sylvester_vjp,
-    [sample(_SQUARE, _SMALL, Operand((3, 2))), sample(_SMALL, _SMALL, Operand((2, 2)))],
+    [sample(_SQUARE, _SMALL, Random((3, 2))), sample(_SMALL, _SMALL, Random((2, 2)))],
 )
 sqrtm = general(_sqrtm, _sqrtm_jvp, _sqrtm_vjp, [sample(_SQUARE), sample(_SMALL)])
 solve_triangular: Primitive = general(
@@ -201,7 +196,7 @@ solve_triangular: Primitive = general(
     _solve_triangular_jvp,
     _solve_triangular_vjp,
     [
-        sample(_SQUARE, Operand((3, 2)), lower, unit)
+        sample(_SQUARE, Random((3, 2)), lower, unit)
         for lower in (False, True)
         for unit in (False, True)
     ],
@@ -210,7 +205,7 @@ solve_banded: Primitive = general(
     _solve_banded,
     _solve_banded_jvp,
     _solve_banded_vjp,
-    [sample(_BANDS, Operand((5, 2)), 1, 1), sample(_WIDER, Operand((4, 1)), 1, 2)],
+    [sample(_BANDS, Random((5, 2)), 1, 1), sample(_WIDER, Random((4, 1)), 1, 2)],
 )
 
 RULES = (expm, logm, sqrtm, solve_sylvester, solve_triangular, solve_banded)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, sample, strip
+from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.rules.axes import Axis
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.quantiles import with_holes
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 Where = Any
 """True for all elements, or a mask."""
@@ -20,7 +21,7 @@ Where = Any
 
 def _present(a: Any, where: Where = True) -> Any:
     """Which elements count, a constant."""
-    return ~np.isnan(strip(a)) & strip(where)
+    return ~np.isnan(untrace(a)) & untrace(where)
 
 
 def _filled(fill: float, reduce: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,8 +110,8 @@ def _running(run: Callable[..., Any], fill: float) -> Callable[..., Any]:
     return reduction
 
 
-_V, _M = Operand((5,), structure=with_holes), Operand((3, 4), structure=with_holes)
-_WHOLE = Operand((2, 3))
+_V, _M = Random((5,), structure=with_holes), Random((3, 4), structure=with_holes)
+_WHOLE = Random((2, 3))
 _MASK = np.array([True, False, True, True])
 
 _CALLS = [

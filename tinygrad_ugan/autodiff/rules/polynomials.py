@@ -6,19 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Domain,
-    Operand,
-    as_array,
-    composite,
-    sample,
-    shape_of,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import index_set
-from tinygrad_ugan.autodiff.rules.linalg import spread
+from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
 
 
 def _vector(p: Any) -> Any:
@@ -27,7 +20,7 @@ def _vector(p: Any) -> Any:
 
 def _without_leading_zeros(p: Any) -> Any:
     p = _vector(p)
-    nonzero = np.flatnonzero(strip(p))
+    nonzero = np.flatnonzero(untrace(p))
     return p[nonzero[0] if nonzero.size else len(p) - 1 :]
 
 
@@ -125,7 +118,7 @@ def _characteristic(a: Any) -> Any:
 def _roots(p: Any) -> Any:
     """The eigenvalues of the companion matrix, and zeros."""
     p = _vector(p)
-    nonzero = np.flatnonzero(strip(p))
+    nonzero = np.flatnonzero(untrace(p))
     if nonzero.size == 0:
         return np.zeros(0, p.dtype)
     first, last = nonzero[0], nonzero[-1]
@@ -145,7 +138,7 @@ def _polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = N
         w = as_array(w)
         powers = powers * w[:, None]
         y = y * np.reshape(w, (-1, *(1,) * (len(shape_of(y)) - 1)))
-    size = np.sqrt(np.sum(np.square(strip(powers)), axis=0))
+    size = np.sqrt(np.sum(np.square(untrace(powers)), axis=0))
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
     found = np.linalg.lstsq(powers / size, y, rcond)[0]
     return found / np.reshape(size, (-1, *(1,) * (len(shape_of(y)) - 1)))
@@ -161,34 +154,34 @@ def _with_real_roots(x: Any) -> Any:
     return x / 50 + np.asarray([1, -7, 14, -8], x.dtype)
 
 
-_P, _Q, _V, _S = Operand((4,)), Operand((3,)), Operand((5,)), Operand(())
-_LEADING = Operand((3,), POSITIVE)
-_POINTS = Operand((5,), Domain(-2, 2), _far_apart)
-_REAL = Operand((4,), structure=_with_real_roots)
+_P, _Q, _V, _S = Random((4,)), Random((3,)), Random((5,)), Random(())
+_LEADING = Random((3,), POSITIVE)
+_POINTS = Random((5,), Domain(-2, 2), _far_apart)
+_REAL = Random((4,), structure=_with_real_roots)
 _LINE = np.asarray([0, 2, 1], np.float32)
-_MATRIX = Operand((3, 3), structure=spread)
+_MATRIX = Random((3, 3), structure=well_conditioned)
 
 RULES = (
     derived(np.vander, _vander, [sample(_Q), sample(_Q, 4), sample(_P, 3, increasing=True)]),
-    derived(np.polyval, _polyval, [sample(_P, _S), sample(_Q, Operand((2, 3))), sample(_LINE, _V)]),
+    derived(np.polyval, _polyval, [sample(_P, _S), sample(_Q, Random((2, 3))), sample(_LINE, _V)]),
     composite(np.polyadd, _polyadd, [sample(_P, _Q), sample(_S, _P)]),
     composite(np.polysub, _polysub, [sample(_P, _Q), sample(_Q, _V)]),
     derived(np.polymul, _polymul, [sample(_P, _Q), sample(_LINE, _P), sample(_S, _Q)]),
-    composite(np.polydiv, _polydiv, [sample(_V, _LEADING), sample(_Q, Operand((2,), POSITIVE))]),
+    composite(np.polydiv, _polydiv, [sample(_V, _LEADING), sample(_Q, Random((2,), POSITIVE))]),
     derived(np.polyder, _polyder, [sample(_P), sample(_V, 2), sample(_P, m=0)]),
-    derived(np.polyint, _polyint, [sample(_P), sample(_Q, 2, Operand((2,))), sample(_P, k=1.5)]),
+    derived(np.polyint, _polyint, [sample(_P), sample(_Q, 2, Random((2,))), sample(_P, k=1.5)]),
     derived(np.poly, _poly, [sample(_P), sample(_MATRIX)]),
     derived(
         np.roots,
         _roots,
-        [sample(_REAL), sample(Operand((2,), POSITIVE))],
+        [sample(_REAL), sample(Random((2,), POSITIVE))],
         "complex roots are refused; at a multiple root the derivative is not finite",
     ),
     derived(
         np.polyfit,
         _polyfit,
         [
-            *(sample(_POINTS, _V, 2), sample(_POINTS, Operand((5, 2)), 1)),
+            *(sample(_POINTS, _V, 2), sample(_POINTS, Random((5, 2)), 1)),
             sample(_POINTS, _V, 1, w=np.asarray([1, 2, 1, 0.5, 1])),
         ],
     ),

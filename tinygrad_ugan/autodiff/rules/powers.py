@@ -8,16 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    REAL,
-    Domain,
-    Operand,
-    Primitive,
-    elementwise,
-    sample,
-    shape_of,
-)
+from tinygrad_ugan.autodiff.operands import shape_of
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
 
 
 def _power_derivative(k: int, n: int, x: Any, y: Any) -> Any:
@@ -66,11 +59,11 @@ power_derivative: Primitive = elementwise(
     lambda ans, k, n, x, y: power_derivative(k, n + 1, x, y),
     samples=[
         *(
-            sample(k, n, Operand((3,), POSITIVE), Operand((2, 1)))
+            sample(k, n, Random((3,), POSITIVE), Random((2, 1)))
             for k, n in ((1, 0), (0, 1), (2, 1))
         ),
-        sample(1, 0, Operand((3,), _NEGATIVE), _WHOLE),
-        sample(2, 1, Operand((3,), POSITIVE), _WHOLE),
+        sample(1, 0, Random((3,), _NEGATIVE), _WHOLE),
+        sample(2, 1, Random((3,), POSITIVE), _WHOLE),
     ],
 )
 
@@ -90,14 +83,11 @@ def _double(x: Any) -> Any:
 
 _AT_ZERO = "at 0 ** 0 the derivative in the exponent is 0; at negative bases there is none (NaN)"
 _SAMPLES = [
-    *(
-        sample(Operand(a, POSITIVE), Operand(b))
-        for a, b in (((), ()), ((3,), (3,)), ((2, 3), (3,)))
-    ),
-    sample(Operand((), POSITIVE), Operand((4,))),
-    sample(Operand((2, 1, 3), POSITIVE), Operand((4, 1))),
-    sample(Operand((3,), _NEGATIVE), _WHOLE),
-    sample(Operand((2, 3), POSITIVE), _WHOLE),
+    *(sample(Random(a, POSITIVE), Random(b)) for a, b in (((), ()), ((3,), (3,)), ((2, 3), (3,)))),
+    sample(Random((), POSITIVE), Random((4,))),
+    sample(Random((2, 1, 3), POSITIVE), Random((4, 1))),
+    sample(Random((3,), _NEGATIVE), _WHOLE),
+    sample(Random((2, 3), POSITIVE), _WHOLE),
 ]
 
 RULES = (

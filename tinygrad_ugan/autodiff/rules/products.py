@@ -9,16 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    Primitive,
-    Sample,
-    as_operand,
-    bilinear,
-    composite,
-    sample,
-    shape_of,
-)
+from tinygrad_ugan.autodiff.operands import as_operand, shape_of
+from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, composite
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
 from tinygrad_ugan.errors import ArgumentError
 
 
@@ -81,19 +74,19 @@ matmul: Primitive = bilinear(
     np.matmul,
     _matmul_left,
     _matmul_right,
-    [sample(Operand(left), Operand(right)) for left, right in _SHAPES],
+    [sample(Random(left), Random(right)) for left, right in _SHAPES],
 )
 matmul_nt: Primitive = bilinear(
     _matmul_nt,
     lambda g, x, y: matmul(g, y),
     lambda g, x, y: matmul_tn(g, x),
-    [sample(Operand((2, 3)), Operand((4, 3))), sample(Operand((2, 1, 2, 3)), Operand((4, 2, 3)))],
+    [sample(Random((2, 3)), Random((4, 3))), sample(Random((2, 1, 2, 3)), Random((4, 2, 3)))],
 )
 matmul_tn: Primitive = bilinear(
     _matmul_tn,
     lambda g, x, y: matmul_nt(y, g),
     lambda g, x, y: matmul(x, g),
-    [sample(Operand((3, 2)), Operand((3, 4))), sample(Operand((2, 1, 3, 2)), Operand((4, 3, 2)))],
+    [sample(Random((3, 2)), Random((3, 4))), sample(Random((2, 1, 3, 2)), Random((4, 3, 2)))],
 )
 
 Labels = Sequence[Hashable]
@@ -330,18 +323,18 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return np.sum(np.diagonal(a, offset, axis1, axis2), -1)
 
 
-def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> list[Sample]:
-    return [sample(Operand(a), Operand(b)) for a, b in shapes]
+def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> list[SampleCall]:
+    return [sample(Random(a), Random(b)) for a, b in shapes]
 
 
 _S, _V, _M, _N, _A = (
-    Operand(()),
-    Operand((3,)),
-    Operand((2, 3)),
-    Operand((3, 4)),
-    Operand((2, 4, 3)),
+    Random(()),
+    Random((3,)),
+    Random((2, 3)),
+    Random((3, 4)),
+    Random((2, 4, 3)),
 )
-_Q, _W = Operand((3, 3)), Operand((2,))
+_Q, _W = Random((3, 3)), Random((2,))
 
 RULES = (
     matmul,
@@ -366,7 +359,7 @@ RULES = (
         np.tensordot,
         _tensordot,
         [
-            *(sample(_M, _N, 1), sample(_A, Operand((4, 3, 2))), sample(_M, _A, 0)),
+            *(sample(_M, _N, 1), sample(_A, Random((4, 3, 2))), sample(_M, _A, 0)),
             *(sample(_A, _M, ((0, 2), (0, -1))), sample(_A, _N, axes=(1, 1)), sample(_V, _V, 1)),
             sample(_A, _A, 3),
         ],
@@ -378,19 +371,19 @@ RULES = (
         [
             *(sample("ij,jk->ik", _M, _N), sample("ij,jk", _M, _N), sample("ij->ji", _M)),
             *(sample("ba", _M), sample("i,i", _V, _V), sample("i,j->ji", _V, _W)),
-            *(sample("ii", _Q), sample("ii->i", _Q), sample("iij->j", Operand((2, 2, 3)))),
-            *(sample("iii->i", Operand((2, 2, 2))), sample("ij->", _M), sample("ijk->k", _A)),
-            *(sample("bij,jk->bik", _A, _N), sample("bij,bkj->bik", _A, Operand((2, 5, 3)))),
+            *(sample("ii", _Q), sample("ii->i", _Q), sample("iij->j", Random((2, 2, 3)))),
+            *(sample("iii->i", Random((2, 2, 2))), sample("ij->", _M), sample("ijk->k", _A)),
+            *(sample("bij,jk->bik", _A, _N), sample("bij,bkj->bik", _A, Random((2, 5, 3)))),
             *(
                 sample("...ij,jk->...ik", _A, _N),
                 sample("i...->...", _A),
                 sample("...i,...i", _A, _V),
             ),
-            *(sample("i...,...", _M, Operand((4, 1))), sample("ij,ij->i", _M, Operand((2, 1)))),
-            *(sample("ij,ij->ij", _M, Operand((1, 3))), sample("i,ij,j->", _W, _M, _V)),
-            sample("ij,jk,kl->il", _M, _N, Operand((4, 2)), optimize=True),
-            sample("ij,jk,ik->", _M, _N, Operand((2, 4)), optimize="optimal"),
-            sample("ij,ik,il->jkl", _M, Operand((2, 2)), Operand((2, 4)), optimize=False),
+            *(sample("i...,...", _M, Random((4, 1))), sample("ij,ij->i", _M, Random((2, 1)))),
+            *(sample("ij,ij->ij", _M, Random((1, 3))), sample("i,ij,j->", _W, _M, _V)),
+            sample("ij,jk,kl->il", _M, _N, Random((4, 2)), optimize=True),
+            sample("ij,jk,ik->", _M, _N, Random((2, 4)), optimize="optimal"),
+            sample("ij,ik,il->jkl", _M, Random((2, 2)), Random((2, 4)), optimize=False),
             *(sample(_M, [0, 1], _N, [1, 2], [2, 0]), sample(_A, [Ellipsis, 1], [1, Ellipsis])),
             *(sample(" ij , j -> i", _M, _V), sample(",i", _S, _V), sample("...", _M)),
         ],

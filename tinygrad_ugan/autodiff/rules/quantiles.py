@@ -8,18 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    Domain,
-    Operand,
-    Sample,
-    as_array,
-    composite,
-    sample,
-    shape_of,
-    strip,
-)
-from tinygrad_ugan.autodiff.rules.axes import Axis, keep, rows
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import composite
+from tinygrad_ugan.autodiff.rules.axes import Axis, merge_axes, restore_axes
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
+from tinygrad_ugan.autodiff.samples import Domain, Random, SampleCall, sample
 from tinygrad_ugan.errors import ArgumentError
 
 # The sorted sample is interpolated at ``n q + alpha + q (1 - alpha - beta) - 1``: Hyndman & Fan
@@ -62,13 +55,13 @@ def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Cal
         if method in _INTERPOLATING:
             part = q / _divisor(a, q, whole)
             return _interpolated(a, part, axis, keepdims, method, of_present)
-        return _picked(function, a, strip(q), axis, keepdims, method, weights)
+        return _picked(function, a, untrace(q), axis, keepdims, method, weights)
 
     @functools.wraps(composition)
     def quantile(a: Any, q: Any, *args: Any, **params: Any) -> Any:
-        bare = np.asarray(strip(q))
+        bare = np.asarray(untrace(q))
         if not np.all((bare >= 0) & (bare <= whole)):
-            raise ArgumentError("q", strip(q), f"numbers from 0 to {whole}")
+            raise ArgumentError("q", untrace(q), f"numbers from 0 to {whole}")
         return of_valid(a, q, *args, **params)
 
     of_valid = derive(function, composition)
@@ -92,11 +85,11 @@ def _picked(
     weights: Any,
 ) -> Any:
     """What `function` picks, found by its value: the first of equal elements."""
-    x = rows(a, axis)
-    bare = np.asarray(strip(x))
+    x = merge_axes(a, axis)
+    bare = np.asarray(untrace(x))
     if weights is not None:
-        weights = strip(as_array(weights))
-        weights = rows(weights, axis) if shape_of(weights) == shape_of(a) else weights
+        weights = untrace(as_array(weights))
+        weights = merge_axes(weights, axis) if shape_of(weights) == shape_of(a) else weights
     value = function(bare, q, axis=-1, method=method, weights=weights)[..., None]
     found = np.argmax((bare == value) | (np.isnan(bare) & np.isnan(value)), axis=-1)
     *others, _ = np.indices((*bare.shape[:-1], 1), sparse=True)
@@ -106,19 +99,19 @@ def _picked(
 
 def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_present: bool) -> Any:
     """Linearly between two neighbours in the sorted sample; of an empty one, NaN."""
-    x = rows(as_array(a), axis)
+    x = merge_axes(as_array(a), axis)
     if shape_of(x)[-1] == 0:
         x = np.sum(x, axis=-1, keepdims=True) * np.nan
-    bare = np.asarray(strip(x))
+    bare = np.asarray(untrace(x))
     x = np.take_along_axis(x, np.argsort(bare, axis=-1, kind="stable"), -1)  # NaN goes last
     missing = np.sum(np.isnan(bare), axis=-1)
     last = bare.shape[-1] - 1
     n = np.asarray(bare.shape[-1] - (missing if of_present else 0 * missing))
     n = n if isinstance(q, float | int) else n.astype(q.dtype)  # the place is rounded as q is
     place = _place(np.reshape(q, (-1, *(1,) * n.ndim)), n, method)
-    below = np.floor(strip(place)).astype(int)
+    below = np.floor(untrace(place)).astype(int)
     fraction = place - below
-    above = np.ceil(strip(place)).astype(int)
+    above = np.ceil(untrace(place)).astype(int)
     if not of_present:
         below, above = (np.where(missing > 0, last, i) for i in (below, above))
     low, high = (_at(x, i) for i in (below, above))
@@ -128,18 +121,18 @@ def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_pr
 def _place(q: Any, n: np.ndarray, method: str) -> Any:
     """Where to interpolate, from 0 to n - 1."""
     if method == "midpoint":
-        exact = (n - 1) * strip(q)
+        exact = (n - 1) * untrace(q)
         place: Any = (np.floor(exact) + np.ceil(exact)) / 2
     elif method == "averaged_inverted_cdf":
-        exact = n * strip(q) - 1
+        exact = n * untrace(q) - 1
         place = np.floor(exact) + np.where(exact % 1 == 0, 0.5, 1)
     elif method == "linear":
         place = (n - 1) * q
     else:
         alpha, beta = _PLOTTING[method]
         place = n * q + (alpha + q * (1 - alpha - beta)) - 1
-    inside = (strip(place) >= 0) & (strip(place) <= n - 1)
-    return np.where(inside, place, np.clip(strip(place), 0, np.maximum(n - 1, 0)))
+    inside = (untrace(place) >= 0) & (untrace(place) <= n - 1)
+    return np.where(inside, place, np.clip(untrace(place), 0, np.maximum(n - 1, 0)))
 
 
 def _at(x: Any, places: np.ndarray) -> Any:
@@ -151,11 +144,11 @@ def _at(x: Any, places: np.ndarray) -> Any:
 def _shaped(found: Any, a: Any, q: Any, axis: Axis, keepdims: bool) -> Any:
     """The quantiles, in the shape of q and then of what is not reduced."""
     shape = shape_of(a)
-    kept = shape_of(keep(found[0], shape, axis)) if keepdims else shape_of(found)[1:]
+    kept = shape_of(restore_axes(found[0], shape, axis)) if keepdims else shape_of(found)[1:]
     return np.reshape(found, shape_of(q) + kept)
 
 
-_ODD, _EVEN, _Q = Operand((5,)), Operand((3, 4)), Domain(0.3, 0.45)
+_ODD, _EVEN, _Q = Random((5,)), Random((3, 4)), Domain(0.3, 0.45)
 # Of the dtype that does not promote, and exact in it, also as percentages.
 _SOME = np.asarray([0.125, 0.6875, 0.90625], np.float32)
 _AT_TIES = "among equal elements the cotangent goes to those that a stable sort puts at the places"
@@ -168,22 +161,22 @@ def with_holes(x: Any) -> Any:
     return np.where(hole, np.nan, x)
 
 
-_HOLED, _HOLED_ROWS = Operand((5,), structure=with_holes), Operand((3, 4), structure=with_holes)
+_HOLED, _HOLED_ROWS = Random((5,), structure=with_holes), Random((3, 4), structure=with_holes)
 
 _MEDIANS = [
     *(sample(_ODD), sample(_EVEN), sample(_EVEN, 0), sample(_EVEN, axis=-1, keepdims=True)),
-    *(sample(Operand((2, 3, 2)), axis=(0, -1)), sample(Operand(()))),
+    *(sample(Random((2, 3, 2)), axis=(0, -1)), sample(Random(()))),
 ]
 _HOLED_MEDIANS = [sample(_HOLED), sample(_HOLED_ROWS, 0), sample(_HOLED_ROWS, 1, keepdims=True)]
 
 
-def _of_parts(whole: float) -> list[Sample]:
+def _of_parts(whole: float) -> list[SampleCall]:
     """Calls of a quantile at parts of `whole`."""
     return [
         *(sample(_ODD, 0.3 * whole), sample(_EVEN, 0.25 * whole), sample(_EVEN, 1.0 * whole, 0)),
-        *(sample(_ODD, 0.5 * whole), sample(Operand(()), 0.5 * whole, keepdims=True)),
+        *(sample(_ODD, 0.5 * whole), sample(Random(()), 0.5 * whole, keepdims=True)),
         sample(_EVEN, _SOME[None] * np.float32(whole), axis=-1, keepdims=True),
-        sample(Operand((2, 3, 2)), _SOME * np.float32(whole), axis=(0, -1)),
+        sample(Random((2, 3, 2)), _SOME * np.float32(whole), axis=(0, -1)),
         *(sample(_EVEN, _SOME * np.float32(whole), axis=0, method=m) for m in _PLOTTING),
         *(sample(_EVEN, _SOME * np.float32(whole), axis=1, method=m) for m in _AVERAGING),
         *(sample(_EVEN, 0.4 * whole, method=m) for m in ("lower", "higher", "nearest")),
@@ -192,11 +185,11 @@ def _of_parts(whole: float) -> list[Sample]:
     ]
 
 
-_IN_Q = [sample(_ODD, Operand((2,), _Q)), sample(_ODD, Operand((), _Q), method="weibull")]
+_IN_Q = [sample(_ODD, Random((2,), _Q)), sample(_ODD, Random((), _Q), method="weibull")]
 _HOLED_PARTS = [
     *(sample(_HOLED, 0.3), sample(_HOLED_ROWS, _SOME, axis=0)),
     *(sample(_HOLED_ROWS, _SOME, axis=1, method=m) for m in ("hazen", "midpoint", "lower")),
-    sample(_HOLED, Operand((), _Q)),
+    sample(_HOLED, Random((), _Q)),
 ]
 _AT_PLACES = _AT_TIES + "; at the places themselves the derivative in q is 0"
 

@@ -6,16 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Domain,
-    Operand,
-    as_operand,
-    composite,
-    sample,
-    shape_of,
-)
+from tinygrad_ugan.autodiff.operands import as_operand, shape_of
+from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
 
 
 def _fractions(start: Any, stop: Any, num: int, endpoint: bool) -> np.ndarray:
@@ -83,16 +77,16 @@ def _geomspace(
 
 line = derive(np.linspace, _line)
 
-_S, _V = Operand(()), Operand((3,))
-_P, _N = Operand((), POSITIVE), Operand((2,), Domain(-3.0, -0.2))
-_BASE = Operand((), POSITIVE)
+_S, _V = Random(()), Random((3,))
+_P, _N = Random((), POSITIVE), Random((2,), Domain(-3.0, -0.2))
+_BASE = Random((), POSITIVE)
 
 RULES = (
     composite(
         np.linspace,
         _linspace,
         [
-            *(sample(_S, _S, 4), sample(_V, _S, 3), sample(_V, Operand((2, 1)), num=3, axis=-1)),
+            *(sample(_S, _S, 4), sample(_V, _S, 3), sample(_V, Random((2, 1)), num=3, axis=-1)),
             *(sample(_S, _V, 5, endpoint=False), sample(_S, _S, 1), sample(_S, 1.0, 4)),
             *(sample(_S, _V, 4, True, True), sample(_S, _S, 3, False, retstep=True)),
         ],
@@ -102,7 +96,7 @@ RULES = (
         _logspace,
         [
             *(sample(_S, _S, 4, base=2.0), sample(_V, 1.0, 3, base=2.0, axis=1)),
-            *(sample(_S, _S, 3, False, _BASE), sample(_V, _S, 3, True, Operand((3,), POSITIVE))),
+            *(sample(_S, _S, 3, False, _BASE), sample(_V, _S, 3, True, Random((3,), POSITIVE))),
         ],
     ),
     derived(
@@ -110,7 +104,7 @@ RULES = (
         _geomspace,
         [
             *(sample(_P, _P, 4), sample(_N, _N, 3), sample(_P, 2.0, 4, endpoint=False)),
-            sample(Operand((2, 1), POSITIVE), Operand((3,), POSITIVE), num=3, axis=-1),
+            sample(Random((2, 1), POSITIVE), Random((3,), POSITIVE), num=3, axis=-1),
         ],
     ),
 )

@@ -8,18 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Operand,
-    as_array,
-    composite,
-    general,
-    linear,
-    match_dtype,
-    sample,
-    shape_of,
-)
-from tinygrad_ugan.autodiff.rules.axes import Axis, count, keep, spread
+from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of
+from tinygrad_ugan.autodiff.primitive import composite, general, linear
+from tinygrad_ugan.autodiff.rules.axes import Axis, reduced_size, restore_axes, unreduce
 from tinygrad_ugan.autodiff.rules.masked_reductions import (
     masked_max,
     masked_mean,
@@ -29,15 +20,16 @@ from tinygrad_ugan.autodiff.rules.masked_reductions import (
     masked_var,
 )
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
+from tinygrad_ugan.autodiff.samples import POSITIVE, Random, sample
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 SAMPLES = [
-    sample(Operand((3, 4))),
-    sample(Operand((3, 4)), 0),
-    sample(Operand((3, 4)), axis=-1, keepdims=True),
-    sample(Operand((2, 3, 2)), axis=(0, -1)),
-    sample(Operand((2, 3)), keepdims=True),
-    sample(Operand(())),
+    sample(Random((3, 4))),
+    sample(Random((3, 4)), 0),
+    sample(Random((3, 4)), axis=-1, keepdims=True),
+    sample(Random((2, 3, 2)), axis=(0, -1)),
+    sample(Random((2, 3)), keepdims=True),
+    sample(Random(())),
 ]
 
 _TIES = "equal extremes share the cotangent evenly"
@@ -48,7 +40,7 @@ def _total(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def _total_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return match_dtype(spread(g, x, axis, keepdims), x)
+    return match_dtype(unreduce(g, x, axis, keepdims), x)
 
 
 total = linear(_total, _total_transpose, SAMPLES)
@@ -74,7 +66,7 @@ def _center(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def _center_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return match_dtype(spread(g / count(shape_of(x), axis), x, axis, keepdims), x)
+    return match_dtype(unreduce(g / reduced_size(shape_of(x), axis), x, axis, keepdims), x)
 
 
 center = linear(_center, _center_transpose, SAMPLES)
@@ -134,14 +126,14 @@ def _var(
 ) -> Any:
     as_usual = dtype is None and a.dtype != np.float16  # of which NumPy rounds the mean
     if not (as_usual and where is True and mean is None and correction is None):
-        options = _spread_options(ddof, keepdims, where, mean, correction)
+        options = _variance_options(ddof, keepdims, where, mean, correction)
         return masked_var(a, axis, dtype, **options)
     deviation = a - np.mean(a, axis=axis, keepdims=True)
-    freedom = max(count(shape_of(a), axis) - ddof, 0)
+    freedom = max(reduced_size(shape_of(a), axis) - ddof, 0)
     return np.sum(np.square(deviation), axis=axis, keepdims=keepdims) / freedom
 
 
-def _spread_options(
+def _variance_options(
     ddof: float, keepdims: bool, where: Any, mean: Any, correction: Any
 ) -> dict[str, Any]:
     """The arguments of np.var and np.std, without those that it takes for given if they are."""
@@ -162,10 +154,10 @@ def _std(
     correction: Any = None,
 ) -> Any:
     if not (dtype is None and where is True and mean is None and correction is None):
-        options = _spread_options(ddof, keepdims, where, mean, correction)
+        options = _variance_options(ddof, keepdims, where, mean, correction)
         return masked_std(a, axis, dtype, **options)
     variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    if count(shape_of(a), axis) == 1:
+    if reduced_size(shape_of(a), axis) == 1:
         return variance  # 0 throughout, and so are all of its derivatives
     return root(variance, 2)
 
@@ -190,7 +182,7 @@ def _extreme_vjp(
 ) -> Sequence[Any]:
     axis, keepdims = _extreme_options(*args, **params)
     x = args[0]
-    return [spread(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
+    return [unreduce(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
 
 
 def _extreme_options(a: Any, axis: Axis = None, keepdims: bool = False) -> tuple[Axis, bool]:
@@ -199,7 +191,7 @@ def _extreme_options(a: Any, axis: Axis = None, keepdims: bool = False) -> tuple
 
 def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
     """The weight of each element in its maximum: equal shares for those that attain it."""
-    attained = x == keep(ans, shape_of(x), axis)
+    attained = x == restore_axes(ans, shape_of(x), axis)
     return (attained / np.sum(attained, axis=axis, keepdims=True)).astype(x.dtype)
 
 
@@ -231,25 +223,25 @@ def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
-_DTYPE = [sample(Operand((2, 3)), 0, dtype=None)]
-_DDOF = [sample(Operand((3, 4)), ddof=1), sample(Operand((3, 4)), -1, ddof=1.5)]
+_DTYPE = [sample(Random((2, 3)), 0, dtype=None)]
+_DDOF = [sample(Random((3, 4)), ddof=1), sample(Random((3, 4)), -1, ddof=1.5)]
 _WEIGHTED = [
-    sample(Operand((3, 4)), -1, Operand((4,), POSITIVE)),
-    sample(Operand((2, 3)), None, Operand((2, 3), POSITIVE), keepdims=True),
-    sample(Operand((2, 3, 4)), (2, 0), Operand((4, 2), POSITIVE)),
-    sample(np.asarray([1, -2, 0], np.float32), None, Operand((3,), POSITIVE)),
+    sample(Random((3, 4)), -1, Random((4,), POSITIVE)),
+    sample(Random((2, 3)), None, Random((2, 3), POSITIVE), keepdims=True),
+    sample(Random((2, 3, 4)), (2, 0), Random((4, 2), POSITIVE)),
+    sample(np.asarray([1, -2, 0], np.float32), None, Random((3,), POSITIVE)),
 ]
 _MASK = np.array([True, False, True, True])
 MASKED = [
-    *(sample(Operand((3, 4)), -1, where=_MASK), sample(Operand((3, 4)), where=_MASK)),
-    sample(Operand((3, 4)), 0, keepdims=True, where=np.ones((3, 4), bool)),
+    *(sample(Random((3, 4)), -1, where=_MASK), sample(Random((3, 4)), where=_MASK)),
+    sample(Random((3, 4)), 0, keepdims=True, where=np.ones((3, 4), bool)),
 ]
 STARTED = [
-    *(sample(Operand((3, 4)), -1, initial=start, where=_MASK) for start in (-9.0, 9.0)),
-    sample(Operand((3, 4)), initial=0.25),
+    *(sample(Random((3, 4)), -1, initial=start, where=_MASK) for start in (-9.0, 9.0)),
+    sample(Random((3, 4)), initial=0.25),
 ]
 _MEAN = np.asarray([[0, 0.5, -1, 2]], np.float32)
-_ABOUT = [sample(Operand((3, 4)), 1, correction=1), sample(Operand((3, 4)), 0, mean=_MEAN)]
+_ABOUT = [sample(Random((3, 4)), 1, correction=1), sample(Random((3, 4)), 0, mean=_MEAN)]
 
 _PROPER = [s for s in SAMPLES if s.args[0].shape]  # one number has no spread
 

@@ -7,21 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import Operand, as_array, composite, sample, strip
+from tinygrad_ugan.autodiff.operands import as_array, untrace
+from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.indexing import rearrange, selection
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 
 def _choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     arrays = [as_array(x) for x in choices]
-    return rearrange(lambda *labels: np.choose(strip(a), labels, mode=mode), arrays)
+    return rearrange(lambda *labels: np.choose(untrace(a), labels, mode=mode), arrays)
 
 
 def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    return rearrange(lambda labels: np.compress(strip(condition), labels, axis), [as_array(a)])
+    return rearrange(lambda labels: np.compress(untrace(condition), labels, axis), [as_array(a)])
 
 
 def _extract(condition: Any, arr: Any) -> Any:
-    return rearrange(lambda labels: np.extract(strip(condition), labels), [as_array(arr)])
+    return rearrange(lambda labels: np.extract(untrace(condition), labels), [as_array(arr)])
 
 
 def _members(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,7 +31,7 @@ def _members(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def pick(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
         options = {"assume_unique": True} if assume_unique else {}
-        result = function(strip(ar1), strip(ar2), **options)
+        result = function(untrace(ar1), untrace(ar2), **options)
         return _found(result, np.concatenate([np.ravel(as_array(x)) for x in (ar1, ar2)]))
 
     return pick
@@ -37,20 +39,20 @@ def _members(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _found(values: Any, numbers: Any) -> Any:
     """The elements of a vector that are equal to these values, for each the first."""
-    bare = np.asarray(strip(numbers))
+    bare = np.asarray(untrace(numbers))
     order = np.argsort(bare, kind="stable")
     return numbers[order[np.searchsorted(bare, values, sorter=order)]]
 
 
 def _unique_values(x: Any, /) -> Any:
-    return _found(np.unique_values(strip(x)), np.ravel(x))
+    return _found(np.unique_values(untrace(x)), np.ravel(x))
 
 
 def _with_unique_values(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function with several results, of which only the values differentiate."""
 
     def unique(x: Any, /) -> Any:
-        result = function(strip(x))
+        result = function(untrace(x))
         return result._replace(values=_found(result.values, np.ravel(x)))
 
     return unique
@@ -65,10 +67,10 @@ def _ascending(x: Any) -> Any:
     return x / 10 + 3 * np.arange(len(x), dtype=x.dtype)
 
 
-_V, _M = Operand((3,)), Operand((3, 4))
-_FAR = Operand((4,), structure=_ascending)
+_V, _M = Random((3,)), Random((3, 4))
+_FAR = Random((4,), structure=_ascending)
 _SOME = np.asarray([100, 100, -5], np.float32)
-_CHOICES = [Operand((3,)), Operand((2, 3)), Operand(())]
+_CHOICES = [Random((3,)), Random((2, 3)), Random(())]
 _MASK = np.array([True, False, True])
 _FIRST = "of equal numbers the first takes the cotangent"
 

@@ -11,24 +11,22 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
+from tinygrad_ugan.autodiff.operands import (
     as_array,
     as_operand,
-    composite,
-    linear,
     match_dtype,
-    sample,
     shape_of,
-    strip,
     unbroadcast,
+    untrace,
 )
+from tinygrad_ugan.autodiff.primitive import composite, linear
 from tinygrad_ugan.autodiff.rules.indexing import index_set, rearrange, selection
+from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.errors import NotDifferentiableError, check_choice
 
-_A = Operand((2, 3, 4))
-_M = Operand((3, 4))
-_V = Operand((5,))
+_A = Random((2, 3, 4))
+_M = Random((3, 4))
+_V = Random((5,))
 
 
 def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
@@ -114,7 +112,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
 broadcast_to = linear(
     np.broadcast_to,
     lambda g, x, shape: unbroadcast(g, x),
-    [sample(Operand(()), (2, 3)), sample(Operand((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
+    [sample(Random(()), (2, 3)), sample(Random((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
     implementation=_broadcast_to,
 )
 
@@ -122,29 +120,27 @@ _RESHAPING = (
     linear(
         np.reshape,
         _reshape_transpose,
-        [sample(_A, (6, 4)), sample(_A, -1), sample(_A, (4, 6), "F"), sample(Operand(()), (1, 1))],
+        [sample(_A, (6, 4)), sample(_A, -1), sample(_A, (4, 6), "F"), sample(Random(()), (1, 1))],
         implementation=_reshape,
     ),
     linear(np.expand_dims, _restore_shape, [sample(_A, 0), sample(_A, (1, -1))]),
     linear(
         np.squeeze,
         _restore_shape,
-        [sample(Operand((1, 3, 1))), sample(Operand((1, 3, 1)), 0), sample(_A, axis=())],
+        [sample(Random((1, 3, 1))), sample(Random((1, 3, 1)), 0), sample(_A, axis=())],
     ),
     broadcast_to,
     composite(np.ravel, _ravel, [sample(_A), sample(_A, "F")]),
-    composite(
-        np.broadcast_arrays, _broadcast_arrays, [sample(_M, Operand((2, 1, 4)), Operand(()))]
-    ),
-    composite(np.atleast_1d, _atleast_1d, [sample(Operand(())), sample(_A), sample(_V, _M)]),
-    composite(np.atleast_2d, _atleast_2d, [sample(Operand(())), sample(_V), sample(_A, _M)]),
-    composite(np.atleast_3d, _atleast_3d, [sample(Operand(())), sample(_V), sample(_A, _M)]),
+    composite(np.broadcast_arrays, _broadcast_arrays, [sample(_M, Random((2, 1, 4)), Random(()))]),
+    composite(np.atleast_1d, _atleast_1d, [sample(Random(())), sample(_A), sample(_V, _M)]),
+    composite(np.atleast_2d, _atleast_2d, [sample(Random(())), sample(_V), sample(_A, _M)]),
+    composite(np.atleast_3d, _atleast_3d, [sample(Random(())), sample(_V), sample(_A, _M)]),
     composite(
         np.meshgrid,
         _meshgrid,
         [
-            *(sample(_V, Operand((2,))), sample(_V), sample(_V, Operand(()), indexing="ij")),
-            *(sample(_V, Operand((3,)), Operand((2,))), sample(_V, Operand((2,)), sparse=True)),
+            *(sample(_V, Random((2,))), sample(_V), sample(_V, Random(()), indexing="ij")),
+            *(sample(_V, Random((3,)), Random((2,))), sample(_V, Random((2,)), sparse=True)),
         ],
     ),
 )
@@ -210,12 +206,12 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> 
 _PAD_BY_COPYING = ("edge", "reflect", "symmetric", "wrap")
 
 _REPEATING = (
-    selection(np.tile, [sample(_M, 2), sample(_M, (2, 1, 3)), sample(Operand(()), 3)]),
+    selection(np.tile, [sample(_M, 2), sample(_M, (2, 1, 3)), sample(Random(()), 3)]),
     selection(
         np.repeat,
         [
             *(sample(_M, 2), sample(_A, 3, 1), sample(_M, [0, 2, 1], axis=0)),
-            *(sample(_M, [2, 0, 1, 1], axis=-1), sample(Operand(()), 2)),
+            *(sample(_M, [2, 0, 1, 1], axis=-1), sample(Random(()), 2)),
         ],
     ),
     composite(
@@ -239,7 +235,7 @@ def _full_like(
     shape: Any = None,
 ) -> Any:
     if not isinstance(fill_value, Tracer):
-        return np.full_like(strip(a), as_array(fill_value), dtype, order, subok, shape)
+        return np.full_like(untrace(a), as_array(fill_value), dtype, order, subok, shape)
     full = np.broadcast_to(fill_value, shape_of(a) if shape is None else shape)
     return full.astype(a.dtype if dtype is None else dtype)
 
@@ -253,7 +249,7 @@ astype = linear(_astype, lambda g, x, dtype: g.astype(x.dtype), [sample(_A, np.d
 RULES = (
     *(*_RESHAPING, *_PERMUTING, *_REPEATING, astype),
     composite(np.copy, lambda a: np.positive(a), [sample(_A)]),
-    composite(np.full_like, _full_like, [sample(_M, Operand(())), sample(_A, Operand((3, 1)))]),
+    composite(np.full_like, _full_like, [sample(_M, Random(())), sample(_A, Random((3, 1)))]),
 )
 
 CONSTANTS = (

@@ -7,16 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tinygrad_ugan.autodiff.primitive import (
-    Operand,
-    as_array,
-    elementwise,
-    sample,
-    shape_of,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.primitive import elementwise
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import selection
+from tinygrad_ugan.autodiff.samples import Random, sample
 
 
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
@@ -35,15 +30,15 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
     """The phases, plus as many periods as NumPy adds."""
-    p, bare = as_array(p), np.asarray(strip(p))
-    unwrapped = np.unwrap(bare, strip(discont), axis, period=strip(period))
-    return p + np.rint((unwrapped - bare) / strip(period)) * period
+    p, bare = as_array(p), np.asarray(untrace(p))
+    unwrapped = np.unwrap(bare, untrace(discont), axis, period=untrace(period))
+    return p + np.rint((unwrapped - bare) / untrace(period)) * period
 
 
 def _trim_zeros(filt: Any, trim: str = "fb") -> Any:
     """The smallest part that holds all that is not zero, cut at the ends that `trim` names."""
     filt, sides = as_array(filt), trim.lower()
-    places = np.nonzero(strip(filt))
+    places = np.nonzero(untrace(filt))
     if places[0].size == 0:
         return filt[(slice(0),) * len(places)]
     begins = [int(i.min()) if "f" in sides else None for i in places]
@@ -64,13 +59,13 @@ def _with_zeros(x: Any) -> Any:
     return np.where(np.isin(np.arange(n), (0, 2, n - 1)), 0, x)
 
 
-_V, _M, _A = Operand((5,)), Operand((3, 4)), Operand((2, 3, 4))
-_TRIMMED = Operand((5,), structure=_with_zeros)
-_STEPS = Operand((5,), structure=lambda x: x / 10 + 4 * np.arange(5, dtype=x.dtype))
+_V, _M, _A = Random((5,)), Random((3, 4)), Random((2, 3, 4))
+_TRIMMED = Random((5,), structure=_with_zeros)
+_STEPS = Random((5,), structure=lambda x: x / 10 + 4 * np.arange(5, dtype=x.dtype))
 
 _CORRELATIONS = [
-    *(sample(_V, Operand((n,)), mode) for n in (3, 4) for mode in ("full", "same", "valid")),
-    *(sample(Operand((n,)), _V, mode=mode) for n in (2, 4) for mode in ("full", "same", "valid")),
+    *(sample(_V, Random((n,)), mode) for n in (3, 4) for mode in ("full", "same", "valid")),
+    *(sample(Random((n,)), _V, mode=mode) for n in (2, 4) for mode in ("full", "same", "valid")),
     sample(_V, _V),
 ]
 
@@ -79,7 +74,7 @@ RULES = (
     derived(
         np.ediff1d,
         _ediff1d,
-        [sample(_V), sample(_M, Operand((2,)), Operand(())), sample(_V, to_begin=1.0)],
+        [sample(_V), sample(_M, Random((2,)), Random(())), sample(_V, to_begin=1.0)],
     ),
     derived(
         np.unwrap,

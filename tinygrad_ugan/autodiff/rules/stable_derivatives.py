@@ -11,26 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    REAL,
-    Domain,
-    Operand,
-    Primitive,
-    elementwise,
-    sample,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
 
 
-def nonzero(x: Any) -> Any:
+def nan_if_zero(x: Any) -> Any:
     """x, but NaN where it is 0."""
     return np.where(x == 0, np.nan, x)
 
 
 def nan_at_zero(x: Any) -> Any:
     """NaN where x is 0, else 0: the derivative of a function that is constant on either side."""
-    bare = strip(x)
+    bare = untrace(x)
     return np.where(bare == 0, np.nan, np.zeros_like(bare))
 
 
@@ -57,7 +50,7 @@ def _root_slope(ans: Any, total: Any, degree: float) -> Any:
     return ratio(0.5, ans) if degree == 2 else ratio(ans, degree * total)
 
 
-def _above(x: Any) -> Any:
+def _one_minus_square(x: Any) -> Any:
     """``(1 - x) (1 + x)``, which is exact near 1."""
     return (1 - x) * (1 + x)
 
@@ -109,12 +102,12 @@ def _square_of_secant(x: Any) -> Any:
         return np.square(1 / np.cosh(x))
 
 
-def _logistic_rest(log_s: Any, x: Any) -> Any:
+def _logistic_complement(log_s: Any, x: Any) -> Any:
     """``1 - s`` for the logarithm of the logistic function s of x."""
     return -np.expm1(log_s)
 
 
-def _successor(e: Any, x: Any) -> Any:
+def _expm1_plus_one(e: Any, x: Any) -> Any:
     """``1 + e`` for e = expm1(x) where x < 0; no matter what where it is not."""
     power = 1 + e
     if np.min(power, initial=1) >= SATURATED:
@@ -122,7 +115,7 @@ def _successor(e: Any, x: Any) -> Any:
     return np.exp(np.minimum(x, 0))
 
 
-def _share(x: Any, y: Any, total: Any) -> Any:
+def _softmax_weight(x: Any, y: Any, total: Any) -> Any:
     """``exp(x) / (exp(x) + exp(y))``, from the logarithm of the sum; its limits at infinity.
 
     Where both are -inf it is 0, and where both are inf it has no limit: NaN.
@@ -130,52 +123,52 @@ def _share(x: Any, y: Any, total: Any) -> Any:
     if not np.count_nonzero(np.isinf(total)):
         return np.exp(x - total)
     largest = np.finfo(total.dtype).max
-    share = np.exp(np.minimum(x, largest) - np.clip(total, -largest, largest))
-    return np.where(np.equal(x, np.inf) & np.equal(y, np.inf), np.nan, share)
+    weight = np.exp(np.minimum(x, largest) - np.clip(total, -largest, largest))
+    return np.where(np.equal(x, np.inf) & np.equal(y, np.inf), np.nan, weight)
 
 
-def _product_of_shares(x: Any, y: Any, total: Any) -> Any:
-    return _share(x, y, total) * _share(y, x, total)
+def _product_of_weights(x: Any, y: Any, total: Any) -> Any:
+    return _softmax_weight(x, y, total) * _softmax_weight(y, x, total)
 
 
 # fmt: off
 sign = elementwise(_sign, lambda ans, x: nan_at_zero(x), domain=POSITIVE,
                    convention="NaN at 0")
 ratio: Primitive = elementwise(
-    _ratio, lambda ans, x, y: 1 / nonzero(y), lambda ans, x, y: -ans / nonzero(y),
+    _ratio, lambda ans, x, y: 1 / nan_if_zero(y), lambda ans, x, y: -ans / nan_if_zero(y),
     domain=(REAL, POSITIVE), convention="NaN where y is 0")
 cosine: Primitive = elementwise(
-    _cosine, lambda ans, x, y: cosine(y, x) * cosine(y, x) / nonzero(np.hypot(x, y)),
-             lambda ans, x, y: -ans * cosine(y, x) / nonzero(np.hypot(x, y)),
+    _cosine, lambda ans, x, y: cosine(y, x) * cosine(y, x) / nan_if_zero(np.hypot(x, y)),
+             lambda ans, x, y: -ans * cosine(y, x) / nan_if_zero(np.hypot(x, y)),
     domain=(REAL, POSITIVE), convention="NaN at the origin")
 root: Primitive = elementwise(
     _root, _root_slope, 0,
-    samples=[sample(Operand((2, 3), POSITIVE), degree) for degree in (2, 3, 0.5)],
+    samples=[sample(Random((2, 3), POSITIVE), degree) for degree in (2, 3, 0.5)],
     convention="0 at 0, and then NaN")
-above: Primitive = elementwise(_above, lambda ans, x: -2 * x)
+one_minus_square: Primitive = elementwise(_one_minus_square, lambda ans, x: -2 * x)
 
-_INSIDE = Operand((2, 3), Domain(-0.7, 0.7))
+_INSIDE = Random((2, 3), Domain(-0.7, 0.7))
 _NOWHERE = np.zeros((2, 3), np.float32)
 tanh_slope = elementwise(_tanh_slope, lambda ans, t, x: -2 * t, 0, samples=())
 logistic_slope = elementwise(_logistic_slope, 0, lambda ans, s, x: -ans * np.tanh(x / 2),
                              samples=())
-logistic_rest = elementwise(_logistic_rest, 0,
-                            lambda ans, log_s, x: -logistic_slope(strip(ans), -x), samples=())
-successor = elementwise(_successor, 1, 0, samples=[sample(_INSIDE, _NOWHERE)])
+logistic_complement = elementwise(_logistic_complement, 0,
+                            lambda ans, log_s, x: -logistic_slope(untrace(ans), -x), samples=())
+expm1_plus_one = elementwise(_expm1_plus_one, 1, 0, samples=[sample(_INSIDE, _NOWHERE)])
 
 # The total, too, is bare. It belongs to x and y, so that no sample call can vary them alone.
-share = elementwise(
-    _share, lambda ans, x, y, total: product_of_shares(x, y, total),
-            lambda ans, x, y, total: -product_of_shares(x, y, total), 0, samples=())
-product_of_shares: Primitive = elementwise(
-    _product_of_shares, lambda ans, x, y, total: -ans * np.tanh((x - y) / 2),
+softmax_weight = elementwise(
+    _softmax_weight, lambda ans, x, y, total: product_of_weights(x, y, total),
+            lambda ans, x, y, total: -product_of_weights(x, y, total), 0, samples=())
+product_of_weights: Primitive = elementwise(
+    _product_of_weights, lambda ans, x, y, total: -ans * np.tanh((x - y) / 2),
                         lambda ans, x, y, total: ans * np.tanh((x - y) / 2), 0, samples=())
 # fmt: on
 
 
-def slope_of_tanh(ans: Any, x: Any) -> Any:
+def tanh_derivative(ans: Any, x: Any) -> Any:
     """``1 - ans^2``, without a detour at the lowest level: training spends its time there."""
-    return _tanh_slope(ans, x) if type(x) is np.ndarray else tanh_slope(ans, strip(x))
+    return _tanh_slope(ans, x) if type(x) is np.ndarray else tanh_slope(ans, untrace(x))
 
 
-RULES = (sign, ratio, cosine, root, above, successor)
+RULES = (sign, ratio, cosine, root, one_minus_square, expm1_plus_one)

@@ -6,16 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Operand,
-    as_array,
-    sample,
-    shape_of,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import scatter_add
+from tinygrad_ugan.autodiff.samples import POSITIVE, Random, sample
 
 
 def _variables(x: Any, rowvar: bool) -> Any:
@@ -60,13 +54,13 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 
 
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    x = np.asarray(strip(x))
+    x = np.asarray(untrace(x))
     length = max(minlength, int(np.max(x, initial=-1)) + 1)
     return scatter_add(as_array(weights), x, (length,))
 
 
-_V, _W = Operand((5,)), Operand((5,))
-_M, _N = Operand((3, 5)), Operand((2, 5))
+_V, _W = Random((5,)), Random((5,))
+_M, _N = Random((3, 5)), Random((2, 5))
 _OFTEN = np.array([1, 2, 1, 3, 1])
 _BINS = np.array([0, 2, 2, 1, 0])
 
@@ -81,8 +75,8 @@ RULES = (
         _cov,
         [
             *(*_ROWS, sample(_M, None, True, True), sample(_M, ddof=0, fweights=_OFTEN)),
-            sample(_M, None, True, False, None, None, Operand((5,), POSITIVE)),
-            sample(_V, None, True, True, None, _OFTEN, Operand((5,), POSITIVE)),
+            sample(_M, None, True, False, None, None, Random((5,), POSITIVE)),
+            sample(_V, None, True, True, None, _OFTEN, Random((5,), POSITIVE)),
         ],
     ),
     derived(np.corrcoef, _corrcoef, _ROWS),

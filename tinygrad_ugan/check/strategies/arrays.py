@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan.autodiff.primitive import REAL, Domain, Sample
+from tinygrad_ugan.autodiff.samples import REAL, Domain, SampleCall
 from tinygrad_ugan.check.strategies.samples import TABLE, Record, call, drawn, joined
 from tinygrad_ugan.errors import ArgumentError
 
@@ -109,7 +109,7 @@ def calls(draw: st.DrawFn, functions: Iterable[Callable[..., Any]] | None = None
     return Call(f, tuple(drawn(sample, rng)))
 
 
-def _calls_of(functions: Iterable[Callable[..., Any]] | None) -> list[tuple[Record, Sample]]:
+def _calls_of(functions: Iterable[Callable[..., Any]] | None) -> list[tuple[Record, SampleCall]]:
     records = {record.function: record for record in TABLE}
     chosen = records.values() if functions is None else [_find(f, records) for f in functions]
     return [(record, sample) for record in chosen for sample in record.samples]

@@ -17,7 +17,7 @@ import numpy as np
 import optree
 from numpy.typing import NDArray
 
-from tinygrad_ugan.autodiff.primitive import Sample
+from tinygrad_ugan.autodiff.samples import SampleCall
 from tinygrad_ugan.check.strategies.samples import (
     TABLE,
     Record,
@@ -36,7 +36,7 @@ class Step(NamedTuple):
     """A call of `record` like `sample`, with the values at `sources` for its operands."""
 
     record: Record
-    sample: Sample
+    sample: SampleCall
     sources: tuple[int, ...]
 
 
@@ -86,7 +86,7 @@ class Program:
 @st.composite
 def programs(
     draw: st.DrawFn,
-    among: Sequence[tuple[Record, Sample]] | None = None,
+    among: Sequence[tuple[Record, SampleCall]] | None = None,
     min_steps: int = 5,
     max_steps: int = 40,
 ) -> Program:
@@ -130,14 +130,14 @@ def programs(
 
 
 @st.composite
-def reshaped(draw: st.DrawFn, sample: Sample, **limits: Any) -> Sample:
+def reshaped(draw: st.DrawFn, sample: SampleCall, **limits: Any) -> SampleCall:
     """A sample whose operands have other shapes, which broadcast against each other."""
     count = len(operands(sample))
     shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=count, **limits))
     return with_shapes(sample, shapes.input_shapes)
 
 
-def evaluate(sample: Sample, arrays: Sequence[Any], function: Callable[..., Any]) -> list[Any]:
+def evaluate(sample: SampleCall, arrays: Sequence[Any], function: Callable[..., Any]) -> list[Any]:
     """Call `function` as a sample does, on `arrays`, and list the nonempty arrays that come out."""
     return [x for x in optree.tree_leaves(call(sample, arrays, function)) if np.size(x)]
 
@@ -193,10 +193,10 @@ class Text(str):
 
 
 @functools.cache
-def _calls_with_doubles() -> list[tuple[Record, Sample]]:
+def _calls_with_doubles() -> list[tuple[Record, SampleCall]]:
     return [(r, sample) for r in TABLE for sample in r.samples if _yields_doubles(r, sample)]
 
 
-def _yields_doubles(record: Record, sample: Sample) -> bool:
+def _yields_doubles(record: Record, sample: SampleCall) -> bool:
     results = evaluate(sample, drawn(sample, np.random.default_rng(0)), record)
     return bool(results) and all(x.dtype == np.float64 for x in results)

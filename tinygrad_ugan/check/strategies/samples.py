@@ -10,8 +10,9 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff import functions
-from tinygrad_ugan.autodiff.primitive import Composite, Operand, Primitive, Sample
+from tinygrad_ugan.autodiff.primitive import Composite, Primitive
 from tinygrad_ugan.autodiff.rules import RECORDS, matrix_equations, special
+from tinygrad_ugan.autodiff.samples import Random, SampleCall
 from tinygrad_ugan.nn import activations, minibatch_discrimination
 
 Record = Primitive | Composite
@@ -27,40 +28,40 @@ TABLE: tuple[Record, ...] = (
 """Every function that the engine differentiates."""
 
 
-def operands(sample: Sample) -> list[Operand]:
+def operands(sample: SampleCall) -> list[Random]:
     """The operands of a sample call, in order."""
-    return [x for x in optree.tree_leaves(sample.args) if isinstance(x, Operand)]
+    return [x for x in optree.tree_leaves(sample.args) if isinstance(x, Random)]
 
 
-def with_operands(sample: Sample, values: Sequence[Any]) -> Any:
+def with_operands(sample: SampleCall, values: Sequence[Any]) -> Any:
     """The arguments of a sample call, with `values` in place of its operands."""
     leaves, treedef = optree.tree_flatten(sample.args, none_is_leaf=True)
     rest = iter(values)
-    filled = [next(rest) if isinstance(x, Operand) else x for x in leaves]
+    filled = [next(rest) if isinstance(x, Random) else x for x in leaves]
     return optree.tree_unflatten(treedef, filled)
 
 
-def with_shapes(sample: Sample, shapes: Sequence[tuple[int, ...]]) -> Sample:
+def with_shapes(sample: SampleCall, shapes: Sequence[tuple[int, ...]]) -> SampleCall:
     """A sample call with operands of other shapes."""
     pairs = zip(operands(sample), shapes, strict=True)
     new = [dataclasses.replace(x, shape=shape) for x, shape in pairs]
     return dataclasses.replace(sample, args=with_operands(sample, new))
 
 
-def broadcasts(record: Record, sample: Sample) -> bool:
+def broadcasts(record: Record, sample: SampleCall) -> bool:
     """Whether a call may take operands of any shapes that broadcast."""
     is_ufunc = isinstance(record.function, np.ufunc) and record.function.signature is None
     leaves = optree.tree_leaves(sample.args)
-    fixed = any(np.ndim(x) for x in leaves if not isinstance(x, Operand))
+    fixed = any(np.ndim(x) for x in leaves if not isinstance(x, Random))
     return (record.kind == "elementwise" or is_ufunc) and not fixed
 
 
-def drawn(sample: Sample, rng: np.random.Generator) -> list[Any]:
+def drawn(sample: SampleCall, rng: np.random.Generator) -> list[Any]:
     """Random operands of a sample call, each in its domain."""
     return [rng.uniform(x.domain.low, x.domain.high, x.shape)[()] for x in operands(sample)]
 
 
-def call(sample: Sample, arrays: Sequence[Any], function: Callable[..., Any]) -> Any:
+def call(sample: SampleCall, arrays: Sequence[Any], function: Callable[..., Any]) -> Any:
     """Call `function` as a sample does, on `arrays`; of the result, what is unique of it."""
     pairs = zip(operands(sample), arrays, strict=True)
     structured = [a if x.structure is None else x.structure(a) for x, a in pairs]

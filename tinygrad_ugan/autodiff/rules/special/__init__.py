@@ -12,16 +12,8 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    REAL,
-    Domain,
-    Operand,
-    Primitive,
-    elementwise,
-    sample,
-    strip,
-)
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
 from tinygrad_ugan.autodiff.rules.special import (
     bessel,
     gamma_functions,
@@ -29,6 +21,7 @@ from tinygrad_ugan.autodiff.rules.special import (
     integrals,
 )
 from tinygrad_ugan.autodiff.rules.stable_derivatives import logistic_slope
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2 = math.sqrt(2)
@@ -85,16 +78,16 @@ def _bell(x: Any) -> Any:
 
 # fmt: off
 _LOGISTIC = (
-    elementwise(sp.expit,     lambda ans, x: logistic_slope(strip(ans), x)),
+    elementwise(sp.expit,     lambda ans, x: logistic_slope(untrace(ans), x)),
     elementwise(sp.logit,     lambda ans, x: 1 / x + 1 / (1 - x), domain=FRACTION),
     elementwise(sp.log_expit, lambda ans, x: sp.expit(-x)),
 )
 
 log_ndtr_derivative: Primitive = elementwise(
     _log_ndtr_derivative, 0, lambda ans, order, x: log_ndtr_derivative(order + 1, x),
-    samples=[sample(1, Operand((3,))), sample(3, Operand((2, 3), Domain(-9.0, -1.0)))],
+    samples=[sample(1, Random((3,))), sample(3, Random((2, 3), Domain(-9.0, -1.0)))],
 )
-bell = elementwise(_bell, lambda ans, x: -2 * np.where(strip(ans) == 0, 0, x) * ans)
+bell = elementwise(_bell, lambda ans, x: -2 * np.where(untrace(ans) == 0, 0, x) * ans)
 _NORMAL = (
     elementwise(sp.erf,      lambda ans, x: 2 / ROOT_PI * bell(x)),
     elementwise(sp.erfc,     lambda ans, x: -2 / ROOT_PI * bell(x)),

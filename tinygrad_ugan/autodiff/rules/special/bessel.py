@@ -9,17 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.primitive import (
-    Domain,
-    Operand,
-    Primitive,
-    Sample,
-    double,
-    elementwise,
-    in_common_dtype,
-    sample,
-    samples_with,
-)
+from tinygrad_ugan.autodiff.operands import double, in_common_dtype
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
+from tinygrad_ugan.autodiff.samples import Domain, Random, SampleCall, sample, samples_with
 
 # Away from the poles at 0; and where asymptotic series are used.
 BEYOND_POLE, FAR = Domain(0.8, 4.0), Domain(25.0, 50.0)
@@ -89,7 +81,7 @@ def _parity(order: Any, x: Any) -> Any:
     return np.where(x > 0, 1, np.where(x == 0, at_zero, below))
 
 
-def _samples(*orders: Any, domain: Domain = BEYOND_POLE) -> tuple[Sample, ...]:
+def _samples(*orders: Any, domain: Domain = BEYOND_POLE) -> tuple[SampleCall, ...]:
     return samples_with(*((v,) for v in orders), domain=domain)
 
 
@@ -101,11 +93,11 @@ _KINK = "at 0 the mean of both sides"
 # fmt: off
 scaled_i: Primitive = elementwise(
     _scaled_i, None, None, lambda ans, n, v, x: scaled_i(n + 1, v, x), convention=_KINK,
-    samples=(sample(1, 0, Operand((3,), BEYOND_POLE)), sample(2, 1.5, Operand((), FAR))),
+    samples=(sample(1, 0, Random((3,), BEYOND_POLE)), sample(2, 1.5, Random((), FAR))),
 )
 scaled_k: Primitive = elementwise(
     _scaled_k, None, None, lambda ans, n, v, x: scaled_k(n + 1, v, x),
-    samples=(sample(1, 0, Operand((3,), BEYOND_POLE)), sample(2, 1.5, Operand((), FAR))),
+    samples=(sample(1, 0, Random((3,), BEYOND_POLE)), sample(2, 1.5, Random((), FAR))),
 )
 
 _FIRST_KIND = (

@@ -8,17 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Domain,
-    Operand,
-    Primitive,
-    double,
-    elementwise,
-    in_common_dtype,
-    sample,
-    samples_with,
-)
+from tinygrad_ugan.autodiff.operands import double, in_common_dtype
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample, samples_with
 
 # Away from the pole of the gamma function at 0, whose derivatives grow like factorials.
 BEYOND_POLE = Domain(0.8, 4.0)
@@ -186,13 +178,13 @@ def _t_density(df: Any, t: Any) -> Any:
 # fmt: off
 polygamma: Primitive = elementwise(
     _polygamma, None, lambda ans, n, x: polygamma(n + 1, x),
-    samples=[sample(n, Operand(shape, BEYOND_POLE)) for n, shape in
+    samples=[sample(n, Random(shape, BEYOND_POLE)) for n, shape in
              ((0, (2,)), (1, (3,)), (3, ()), (np.array([[0], [2]]), (3,)))],
 )
 polygamma_rise: Primitive = elementwise(
     _polygamma_rise, None, lambda ans, n, x, step: polygamma_rise(n + 1, x, step),
                            lambda ans, n, x, step: polygamma(n + 1, x + step),
-    samples=[sample(n, Operand(shape, BEYOND_POLE), Operand((3,), POSITIVE))
+    samples=[sample(n, Random(shape, BEYOND_POLE), Random((3,), POSITIVE))
              for n, shape in ((0, (3,)), (1, (2, 1)), (3, ()))],
 )
 gamma_density = elementwise(

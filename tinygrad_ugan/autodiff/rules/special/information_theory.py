@@ -7,16 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    REAL,
-    Domain,
-    Operand,
-    Primitive,
-    elementwise,
-    in_common_dtype,
-    sample,
-)
+from tinygrad_ugan.autodiff.operands import in_common_dtype
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
 
 
 def _log_ratio(x: Any, y: Any) -> Any:
@@ -74,9 +67,9 @@ def _share_of_square(ans: Any, x: Any, y: Any) -> Any:
 
 # Inside and outside of where the loss of Huber is a parabola.
 _HUBER = [
-    sample(Operand((3,), Domain(1.0, 2.0)), Operand((2, 1), Domain(-0.8, 0.8))),
-    sample(Operand((), Domain(1.0, 2.0)), Operand((3,), Domain(2.3, 3.0))),
-    sample(Operand((2, 1), Domain(1.0, 2.0)), Operand((3,), Domain(-3.0, -2.3))),
+    sample(Random((3,), Domain(1.0, 2.0)), Random((2, 1), Domain(-0.8, 0.8))),
+    sample(Random((), Domain(1.0, 2.0)), Random((3,), Domain(2.3, 3.0))),
+    sample(Random((2, 1), Domain(1.0, 2.0)), Random((3,), Domain(-3.0, -2.3))),
 ]
 
 # fmt: off

@@ -9,17 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.primitive import (
-    POSITIVE,
-    Domain,
-    Operand,
-    Primitive,
-    double,
-    elementwise,
-    in_common_dtype,
-    sample,
-    samples_with,
-)
+from tinygrad_ugan.autodiff.operands import double, in_common_dtype
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample, samples_with
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2PI = math.sqrt(2 * math.pi)
@@ -93,15 +85,15 @@ def _integral(f: Callable[[float], Any]) -> Any:
 # fmt: off
 erfcx_derivative: Primitive = elementwise(
     _erfcx_derivative, None, lambda ans, n, x: erfcx_derivative(n + 1, x),
-    samples=[sample(1, Operand((3,))), sample(4, Operand(())), sample(2, Operand((2,), LARGE))],
+    samples=[sample(1, Random((3,))), sample(4, Random(())), sample(2, Random((2,), LARGE))],
 )
 exprel_derivative: Primitive = elementwise(
     _exprel_derivative, None, lambda ans, n, x: exprel_derivative(n + 1, x),
-    samples=[sample(1, Operand((3,))), sample(4, Operand(())), sample(2, Operand((2,), NEGATIVE))],
+    samples=[sample(1, Random((3,))), sample(4, Random(())), sample(2, Random((2,), NEGATIVE))],
 )
 spence_slope: Primitive = elementwise(
     _spence_slope, None, lambda ans, n, x: spence_slope(n + 1, x),
-    samples=[sample(n, Operand((3,), domain)) for n, domain in
+    samples=[sample(n, Random((3,), domain)) for n, domain in
              ((0, AROUND_ONE), (2, AROUND_ONE), (1, BEYOND_POLE))],
 )
 _ERROR_FUNCTIONS = (
