@@ -14,7 +14,7 @@ import tyro
 
 from tinygrad_ugan import check
 from tinygrad_ugan.check.audit.game_file import read_game
-from tinygrad_ugan.check.audit.gradient_file import read_numbers
+from tinygrad_ugan.check.audit.gradient_file import read_gradient
 from tinygrad_ugan.commands.output import console
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 
@@ -58,8 +58,7 @@ class AuditCommand:
         if self.game is None or self.gradient is None:
             raise ArgumentError("game", "none", "a TOML file that states the game")
         game = read_game(self.game)
-        numbers = read_numbers(self.gradient, game)
-        gradient, *point = numbers
+        gradient, *point = read_gradient(self.gradient, game)
         return check.audit(gradient, game.build(), *point, **game.dynamics())
 
     def _step(self, name: str) -> check.StepAudit:

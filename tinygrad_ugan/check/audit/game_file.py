@@ -36,20 +36,19 @@ from tinygrad_ugan.checked_dataclass import (
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import LOSSES, Game
 from tinygrad_ugan.gan.runs.atomic_io import read_text
-from tinygrad_ugan.gan.training.config import SAMPLES, SEED, UNROLLED
+from tinygrad_ugan.gan.training.config import OPTIMIZERS, SAMPLES, SEED, UNROLLED, Optimizer
 from tinygrad_ugan.gan.training.memory_check import check_memory, parameters
 from tinygrad_ugan.nn import ACTIVATIONS, MLP
-from tinygrad_ugan.optim import Adam, Momentum, Optimizer
 
 
 @dataclass(frozen=True)
-class Network(Settings):
+class MLPSettings(Settings):
     """A multilayer perceptron."""
 
     sizes: tuple[int, ...] = widths(())
     """Widths, from the input to the output."""
     activation: str = choice("tanh", ACTIVATIONS)
-    """Of the hidden layers."""
+    """Activation of the hidden layers."""
     input_scale: float = positive(1.0, most=1e6)
     """The input is multiplied by it."""
 
@@ -60,15 +59,15 @@ class Network(Settings):
 
 @dataclass(frozen=True)
 class GameFile(Settings):
-    """What a file says of a game between two networks."""
+    """A game between two networks, and how it is unrolled, as a file states it."""
 
     loss: str = choice("minimax", LOSSES)
-    """As of `gan.Game`."""
+    """One of `gan.LOSSES`."""
     steps: int = whole(1, least=0, most=UNROLLED)
     """K, the number of unrolled steps."""
     lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
-    optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
+    optimizer: str = choice("sgd", OPTIMIZERS)
     """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
     momentum: float = fraction(0.9)
     """What momentum keeps of its velocity."""
@@ -79,15 +78,15 @@ class GameFile(Settings):
     eps: float = positive(1e-8, least=1e-18, most=1e18)
     """Epsilon of adam."""
     generator_lr: float = positive(1.0, most=1e300)
-    """A training step is to move the generator by that times its gradient."""
+    """Step size of the generator in a training step."""
     discriminator_lr: float | None = positive(None, most=1e300)
     """Step size of the discriminator's real step; lr if none."""
     batch: int = whole(16, least=1, most=SAMPLES)
     """Samples in the batch that a training step is driven on."""
     seed: int = whole(0, least=0, most=SEED)
     """Seed of the parameters and the batch that a training step is driven on."""
-    generator: Network = group(Network)
-    discriminator: Network = group(Network)
+    generator: MLPSettings = group(MLPSettings)
+    discriminator: MLPSettings = group(MLPSettings)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,12 +110,8 @@ class GameFile(Settings):
 
     def dynamics(self) -> dict[str, Any]:
         """Return the arguments of `audit` that say how the discriminator moves."""
-        if self.optimizer == "sgd":
-            return {"steps": self.steps, "lr": self.lr}
-        moves: Optimizer = Momentum(self.lr, self.momentum)
-        if self.optimizer == "adam":
-            moves = Adam(self.lr, self.beta1, self.beta2, self.eps)
-        return {"steps": self.steps, "optimizer": moves}
+        moves = Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2, self.eps)
+        return moves.ascent(self.steps)
 
     def _needs(self) -> dict[str, int]:
         """Bytes at the least, in float64: see `memory.training_needs`."""

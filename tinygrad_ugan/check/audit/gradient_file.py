@@ -1,4 +1,4 @@
-"""Numbers from any library, in a NumPy archive.
+"""A gradient computed by any library, with parameters and data, in a NumPy archive.
 
 The archive, as `numpy.savez` writes it, holds ``theta_g.0.w`` (n_in, n_out), ``theta_g.0.b``,
 ``theta_g.1.w``, ..., ``theta_d.0.w``, ..., ``real`` and ``noise``, and the gradient: one vector
@@ -21,14 +21,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_ugan.check.audit.foreign_arrays import check_shapes
-from tinygrad_ugan.check.audit.game_file import GameFile, Network
+from tinygrad_ugan.check.audit.game_file import GameFile, MLPSettings
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.gan import Batch
+from tinygrad_ugan.gan.training.memory_check import parameters
 from tinygrad_ugan.typing import Array, PyTree
 
 
-class Numbers(NamedTuple):
-    """What an archive holds: the first arguments of `audit`, but for the game."""
+class GradientFile(NamedTuple):
+    """The contents of an archive: the first arguments of `audit`, but for the game."""
 
     gradient: PyTree
     theta_g: PyTree
@@ -36,7 +37,7 @@ class Numbers(NamedTuple):
     batch: Any
 
 
-def read_numbers(file: Path, game: GameFile) -> Numbers:
+def read_gradient(file: Path, game: GameFile) -> GradientFile:
     """Read gradient, parameters and data from a NumPy archive.
 
     Raises
@@ -46,7 +47,7 @@ def read_numbers(file: Path, game: GameFile) -> Numbers:
         names the array.
     """
     try:
-        return _sorted_out(_arrays(file), game)
+        return _matched(_arrays(file), game)
     except ArgumentError as error:
         raise error.within(f"{file}: ") from None
 
@@ -112,31 +113,31 @@ def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(stream)
 
 
-def _sorted_out(arrays: dict[str, Array], game: GameFile) -> Numbers:
+def _matched(arrays: dict[str, Array], game: GameFile) -> GradientFile:
+    """The arrays in the places that their names give them, if they are those of the game."""
+    networks = {"theta_g": game.generator, "theta_d": game.discriminator}
+    if "gradient" not in arrays:
+        networks["gradient"] = game.generator
     shapes = {
-        name: {f"{name}.{key}": shape for key, shape in _shapes(network).items()}
-        for name, network in (("theta_g", game.generator), ("theta_d", game.discriminator))
-    }
-    gradient = {
-        name.replace("theta_g", "gradient"): shape for name, shape in shapes["theta_g"].items()
+        f"{name}.{key}": shape
+        for name, network in networks.items()
+        for key, shape in _shapes(network).items()
     }
     if "gradient" in arrays:
-        gradient = {"gradient": (sum(int(np.prod(shape)) for shape in gradient.values()),)}
-    parameters = {**shapes["theta_g"], **shapes["theta_d"], **gradient}
+        shapes["gradient"] = (parameters(game.generator.sizes),)
     for name in arrays:
-        check_choice(name, name, [*parameters, "real", "noise"])
-    for name in [*parameters, "real", "noise"]:
+        check_choice(name, name, [*shapes, "real", "noise"])
+    for name in [*shapes, "real", "noise"]:
         if name not in arrays:
-            expected = f"an array of shape {parameters[name]}" if name in parameters else "an array"
+            expected = f"an array of shape {shapes[name]}" if name in shapes else "an array"
             raise ArgumentError(name, "no such array", expected)
-    names = list(parameters)
-    check_shapes(names, [arrays[name] for name in names], list(parameters.values()))
+    check_shapes(list(shapes), [arrays[name] for name in shapes], list(shapes.values()))
     batch = _batch(arrays["real"], arrays["noise"], game)
-    found, theta_g, theta_d = (_layers(arrays, x) for x in ("gradient", "theta_g", "theta_d"))
-    return Numbers(arrays.get("gradient", found), theta_g, theta_d, batch)
+    gradient, theta_g, theta_d = (_layers(arrays, x) for x in ("gradient", "theta_g", "theta_d"))
+    return GradientFile(arrays.get("gradient", gradient), theta_g, theta_d, batch)
 
 
-def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+def _shapes(network: MLPSettings) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for i, (n_in, n_out) in enumerate(itertools.pairwise(network.sizes)):
         shapes |= {f"{i}.w": (n_in, n_out), f"{i}.b": (n_out,)}
