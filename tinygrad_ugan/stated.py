@@ -1,4 +1,4 @@
-"""What an object states about its own methods; it holds until one of them is overridden.
+"""Statements of an object about its own methods, which hold until one of them is overridden.
 
 A fast path runs something else than an object's methods. It may do so only where the object says
 that the two are equal, and whoever overrides a method has said no such thing::
@@ -119,7 +119,7 @@ def why_not(thing: Any, name: str) -> str:
 
 
 def _static(kind: type, name: str) -> Any:
-    """What a class holds under a name, no descriptor and no metaclass being asked."""
+    """Look a name up in a class without invoking descriptors or metaclasses."""
     for each in kind.__mro__:
         if name in each.__dict__:
             return each.__dict__[name]

@@ -25,7 +25,7 @@ class Configured:
     """Settings start from a preset; those in a file replace them; those given one by one win."""
 
     preset: tyro.conf.Positional[str] = "ring"
-    """Where the settings start from: ring (the paper's), ring-miniature (in a minute),
+    """The settings to start from: ring (the paper's), ring-miniature (in a minute),
     ring-best (sharpest in the least time), or grid."""
     config: Path | None = None
     """A file of settings, .toml or .json; those that it leaves out are the preset's."""

@@ -36,7 +36,7 @@ class CompareCommand(Configured):
     """
 
     preset: tyro.conf.Positional[str] = "ring-miniature"
-    """Where the settings start from: ring (the paper's), ring-miniature (in a minute),
+    """The settings to start from: ring (the paper's), ring-miniature (in a minute),
     ring-best (sharpest in the least time), or grid."""
     unroll_steps: tuple[int, ...] = (0, 10)
     """The numbers K of unrolled discriminator steps."""

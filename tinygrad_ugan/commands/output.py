@@ -1,4 +1,4 @@
-"""What the commands show, and the folders that they write to."""
+"""Output of the commands: progress, tables, pictures, and the folders they are written to."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ProgressLine(Callback):
     Parameters
     ----------
     label : str
-        What is being trained.
+        The name of the run.
     config : Config
         The settings.
     """
@@ -129,7 +129,7 @@ def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
 
 
 def run_label(run: Run) -> str:
-    """What a run is called where it stands alone."""
+    """The label of a run that is shown on its own."""
     return f"K = {run.config.unroll.steps}"
 
 

@@ -59,7 +59,7 @@ class SampleCommand:
 
 
 def _bytes(n: int, config: gan.Config) -> int:
-    """What it takes to send so many samples through the generator."""
+    """Memory for sending so many samples through the generator."""
     generator, _ = config.networks.build(config.data.dimension)
     row: int = config.dtype.itemsize * sum(generator.sizes)
     return n * row

@@ -1,4 +1,4 @@
-"""Training one run, going on with it, and taking a failed step again."""
+"""Training a run, resuming it, and replaying a failed step."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class TrainCommand(Configured):
 
 @dataclass(frozen=True)
 class ResumeCommand:
-    """Go on with a run that was interrupted, to the same bits as if it never had been."""
+    """Resume an interrupted run, to the same bits as if it had never stopped."""
 
     folder: Folder
     """The run's folder."""
     step: int | None = None
-    """Go on from the checkpoint of this step; from the last one if not given."""
+    """The checkpoint to resume from, by its step; the last one if not given."""
     tensorboard: bool = False
     """Write event files for TensorBoard too; needs the extra "tensorboard"."""
 
@@ -66,7 +66,7 @@ class ResumeCommand:
 
 @dataclass(frozen=True)
 class ReplayCommand:
-    """Take the step again that left the finite numbers and ended a run."""
+    """Replay the step whose numbers were no longer finite, which ended a run."""
 
     folder: Folder
     """The run's folder."""

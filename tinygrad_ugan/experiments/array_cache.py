@@ -1,4 +1,4 @@
-"""Arrays that an experiment computed, on disk, so that they are not computed twice."""
+"""A cache on disk for arrays that an experiment computes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tinygrad_ugan.typing import Array
 
 
 class Results(NamedTuple):
-    """What was kept.
+    """Arrays read back from disk.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
     seconds : float
-        What it took to compute them, of a processor's time.
+        Processor time that computing them took.
     """
 
     arrays: dict[str, Array]
@@ -23,7 +23,7 @@ class Results(NamedTuple):
 
 
 def write(path: Path, settings: str, arrays: dict[str, Array], seconds: float) -> None:
-    """Write arrays, and what they were computed from, into a file."""
+    """Write arrays and the settings they were computed from into a file."""
     import safetensors.numpy
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ def training_states(
     game : SampleGame
         See `gan.TrainStep`; it needs networks only where it draws the start.
     batches : iterable of sequences, optional
-        What each training step sees; drawn as `config` says if not given.
+        The batches of each training step; drawn as `config` says if not given.
     start : pair of pytrees, optional
         theta_G and theta_D to start at; drawn by the networks of `game` if not given.
 

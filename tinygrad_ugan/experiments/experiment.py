@@ -1,4 +1,4 @@
-"""What an experiment is, and what comes out of it."""
+"""An experiment, its outcome, and the claims that the outcome bears out or not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Claim(NamedTuple):
-    """Something that an experiment is to show.
+    """A statement that an experiment is to bear out.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of an experiment.
+    """The results of an experiment.
 
     Attributes
     ----------
@@ -42,10 +42,9 @@ class Outcome:
     figures : mapping of str to Figure
         Pictures by the name of their file.
     settings : mapping
-        What was chosen, in words that JSON has: all that is needed to repeat it.
+        All that is needed to repeat it, as types that JSON has.
     remarks : str
-        What is to be said about these figures, in Markdown; such as what was tried for a claim
-        that does not hold.
+        Notes on these figures, in Markdown; such as what was tried for a claim that does not hold.
     tables : mapping of str to sequence of mapping
         Further tables, too long for the page, by the name of their file.
     """
@@ -70,13 +69,13 @@ class Experiment:
     Attributes
     ----------
     name : str
-        What the command line calls it.
+        Its name on the command line.
     summary : str
-        What it shows, in one line.
+        The point of it, in one line.
     source : str
         The seed document and its section.
     page : str
-        What it is about and what to look at, on half a page of Markdown.
+        The subject and what to look for, on half a page of Markdown.
     run : callable
         ``run(session) -> Outcome``: in full, or if `session.quick` in under 20 seconds, with
         the same claims in miniature.

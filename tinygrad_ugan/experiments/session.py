@@ -1,4 +1,4 @@
-"""What an experiment works with: its seeds, training that is not done twice, and progress."""
+"""The surroundings of an experiment: its seeds, a cache of training runs, and progress."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Session:
         self._started = time.perf_counter()
 
     def train(self, label: str, config: Config) -> Run:
-        """Train, or take what is there from an earlier session."""
+        """Train, or load the run of an earlier session."""
         callbacks = self._watch(label, config)
         if self.folder is None:
             return train(config, callbacks=callbacks)
@@ -104,5 +104,5 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """What it has taken so far, with all the training that was there already."""
+        """Seconds spent so far, including those of training that was found on disk."""
         return time.perf_counter() - self._started

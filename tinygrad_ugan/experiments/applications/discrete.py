@@ -53,7 +53,7 @@ DISCRIMINATOR = nn.MLP((TOKENS, HIDDEN, 1), "relu")
 
 
 class TokenNoise(NamedTuple):
-    """What a generator of tokens takes: z, and Gumbel noise for every token."""
+    """The inputs of a generator of tokens: z, and Gumbel noise for every token."""
 
     z: Any
     gumbel: Any
@@ -91,7 +91,7 @@ class Reinforce:
         return _sampled(theta_g, batch.noise)
 
     def inner(self, theta_g: Any, theta_d: Any, batch: gan.Batch) -> Any:
-        """What D ascends."""
+        """The objective that D ascends."""
         return self.inner_on(self.generate(theta_g, batch), theta_d, batch)
 
     def inner_on(self, tokens: Any, theta_d: Any, batch: gan.Batch) -> Any:
@@ -100,7 +100,7 @@ class Reinforce:
         return np.mean(log_sigmoid(real)) + np.mean(log_sigmoid(-generated))
 
     def outer(self, theta_g: Any, theta_d: Any, batch: gan.Batch) -> Any:
-        """What G descends."""
+        """The objective that G descends."""
         tokens = self.generate(theta_g, batch)
         log_share = autodiff.log_softmax(GENERATOR(theta_g, batch.noise.z), axis=1)
         rewards = autodiff.stop_gradient(log_sigmoid(DISCRIMINATOR(theta_d, tokens)))
@@ -256,7 +256,7 @@ def _kl(shares: Array) -> float:
     return float(np.sum(shares[there] * np.log(shares[there] / TRUTH[there])))
 
 
-# What came out.
+# Results.
 
 
 def _claims_of_estimators(estimators: Mapping[str, Estimator]) -> list[Claim]:

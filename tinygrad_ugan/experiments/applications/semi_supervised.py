@@ -113,7 +113,7 @@ def _claims(found: Mapping[tuple[str, int], Array], quick: bool) -> list[Claim]:
 def _comparisons(
     found: Mapping[tuple[str, int], Array], final: Mapping[tuple[str, int], float]
 ) -> list[Claim]:
-    """What seeds 004 saw, and what the method is for."""
+    """The observations of seeds 004, and the purpose of the method."""
     gains = [final["vanilla GAN", n] - final["unrolled, K = 5", n] for n in (1, 2)]
     steps = [
         float(np.mean([_roughness(found[method, n]) for n in (1, 2)]))

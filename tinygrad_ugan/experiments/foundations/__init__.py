@@ -1,1 +1,1 @@
-"""What a GAN is: games, their optima, and how they go wrong (seeds 001 to 003)."""
+"""The theory of GANs: games, their optima, and how training fails (seeds 001 to 003)."""

@@ -61,7 +61,7 @@ JUDGED = ("w z + b", "MLP")
 
 
 class SampleHistory(NamedTuple):
-    """What a generator makes of many z, at some steps."""
+    """The samples of a generator for fixed z, at several steps of training."""
 
     steps: Array
     samples: Array

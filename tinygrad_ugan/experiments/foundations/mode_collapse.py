@@ -83,7 +83,7 @@ SIZES, RATE, STEPS, LOOKS = (16, 32, 32, 2), 5e-3, 600, 4
 
 
 class Answer(NamedTuple):
-    """Where G's samples were, from the start to the end, and the best point."""
+    """G's samples from start to end of training, and the point where D is highest."""
 
     samples: Array
     best: Array
@@ -225,7 +225,7 @@ DATA = np.full(POINTS, 1 / POINTS)
 
 
 class Order(NamedTuple):
-    """What an order of min and max comes to: the value, and the generators it passed."""
+    """The outcome of one order of min and max: its value, and the generators on the way."""
 
     value: float
     generators: Array

@@ -1,1 +1,1 @@
-"""What unrolling does to mixtures of Gaussians, and what its second-order term buys (000, 004)."""
+"""Unrolling on mixtures of Gaussians, and the gain from its second-order term (seeds 000, 004)."""

@@ -1,4 +1,4 @@
-"""Several settings, each trained with every seed: what the experiments here have in common."""
+"""Several settings, each trained with every seed, and their metrics as tables and pictures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def unrolled(config: Config, steps: Sequence[int]) -> dict[str, Config]:
 
 
 def figures(runs: Runs) -> Figures:
-    """What came out in the end, seed by seed."""
+    """The metrics at the end of training, seed by seed."""
     return {label: _columns([run.metrics[-1] for run in each]) for label, each in runs.items()}
 
 
@@ -102,7 +102,7 @@ def published(figures: Mapping[str, tuple[float, float]]) -> list[dict[str, str]
 
 
 def pictured(runs: Runs) -> dict[str, Figure]:
-    """Draw the first seed's samples over time, and what came out of all of them."""
+    """Draw the first seed's samples over time, and the metrics of all seeds."""
     samples = pictures.samples_over_time(first_of(runs))
     return {"samples": samples, "intervals": intervals(figures(runs))}
 

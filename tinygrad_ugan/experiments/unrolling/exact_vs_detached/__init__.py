@@ -1,7 +1,7 @@
-"""What the second-order term buys: a map over loss, K, inner step size and width of D.
+"""The gain from the second-order term: a map over loss, K, inner step size and width of D.
 
-`cells` are the games of the map, `measures` what a training run of one comes to and how two methods
-compare, `claims` and `pictures` what is shown of them all, `experiment` the whole.
+`cells` lists the games of the map, `measures` scores training runs and compares two methods,
+`claims` and `pictures` present the map, and `experiment` runs it all.
 """
 
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached.experiment import EXPERIMENT

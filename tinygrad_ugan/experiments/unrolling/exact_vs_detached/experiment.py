@@ -1,4 +1,4 @@
-"""What the second-order term buys, and where: the same games with it and without it."""
+"""The gain from the second-order term, and where it is: the same games with it and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run of the map comes to, over seeds, and how two methods compare."""
+"""Scores of the training runs of the map, over seeds, and tests between two methods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Key = tuple[Cell, str]  # of a cell by a method
 
 
 class Measures(NamedTuple):
-    """One run.
+    """The scores of one run.
 
     Attributes
     ----------
@@ -109,8 +109,8 @@ def _named(cell: Cell, method: str) -> dict[str, Any]:
     return {**cell._asdict(), "method": method}
 
 
-class Comparison(NamedTuple):
-    """How two methods differ, on the same seeds.
+class PairedTest(NamedTuple):
+    """The difference of two methods on the same seeds.
 
     Attributes
     ----------
@@ -128,14 +128,14 @@ class Comparison(NamedTuple):
     p: float
 
 
-def compare(first: ArrayLike, second: ArrayLike) -> Comparison:
-    """Compare two methods, seed by seed.
+def paired_test(first: ArrayLike, second: ArrayLike) -> PairedTest:
+    """Compare two methods, seed by seed, by Student's paired test.
 
     Examples
     --------
-    >>> compare([8.0, 7.5, 8.0], [1.0, 2.0, 1.5]).p < 0.05
+    >>> paired_test([8.0, 7.5, 8.0], [1.0, 2.0, 1.5]).p < 0.05
     True
-    >>> compare([8.0, 8.0], [8.0, 8.0]).p
+    >>> paired_test([8.0, 8.0], [8.0, 8.0]).p
     1.0
     """
     from scipy.stats import ttest_rel
@@ -144,7 +144,7 @@ def compare(first: ArrayLike, second: ArrayLike) -> Comparison:
     low, high = viz.confidence_interval(first - second)
     same = len(first) < 2 or not np.ptp(first - second)  # where the test has nothing to go by
     p = 1.0 if same else float(ttest_rel(first, second).pvalue)
-    return Comparison(float(np.mean(first - second)), low, high, p)
+    return PairedTest(float(np.mean(first - second)), low, high, p)
 
 
 def difference_rows(
@@ -159,7 +159,7 @@ def difference_rows(
 
     found = [
         {
-            name: compare(
+            name: paired_test(
                 *(column(results[cell, method], name) for method in ("exact", "detached"))
             )
             for name in names
@@ -184,18 +184,3 @@ def difference_rows(
 def column(runs: Mapping[int, Measures], name: str) -> Array:
     """One measure of all seeds."""
     return np.array([getattr(run, name) for run in runs.values()])
-
-
-def sign_flip_p(differences: ArrayLike) -> float:
-    """The exact two-sided p of the mean of paired differences, over all 2^n changes of signs.
-
-    Examples
-    --------
-    >>> sign_flip_p([1.0, 2.0, 3.0, 4.0])
-    0.125
-    """
-    differences = np.asarray(differences, float)
-    n = len(differences)
-    signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-    sums = np.abs(signs @ differences)
-    return float(np.mean(sums >= abs(differences.sum()) * (1 - 1e-12)))
