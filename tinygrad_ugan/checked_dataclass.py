@@ -18,6 +18,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice,
 from tinygrad_ugan.stated import Statement, stated
 
 Check = Callable[[str, Any], Any]
+Kinds = Mapping[str, type["Settings"]]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
@@ -27,13 +28,11 @@ class Settings:
 
     Attributes
     ----------
-    kinds : mapping of str to class
-        Where a group can be one of several classes, all of them by name; each says its own name as
-        `kind`.
+    kind : str
+        The name of the class among those that a `group` can be of; "" if there is one only.
     """
 
     kind: ClassVar[str] = ""
-    kinds: ClassVar[dict[str, type[Settings]]] = {}
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
@@ -73,19 +72,18 @@ class Settings:
         ArgumentError, ArgumentTypeError
             If there is no such setting, or it cannot have that value; the message names it in full.
         """
-        return _updated(self, changes, "")
+        return _updated(self, changes, "", {self.kind: type(self)})
 
 
 def _is_its_own(name: str, x: Any) -> bool:
     """Whether an attribute of a class says what its settings do, as methods and constants do."""
     special = name.startswith("__") and name != "__post_init__"
-    return not (special or isinstance(x, dataclasses.Field) or name in ("kinds", "name_form"))
+    return not (special or isinstance(x, dataclasses.Field) or name == "name_form")
 
 
 def _name_form(settings: Settings) -> bool:
     """Whether the name and the fields say all: no subclass, and no other attributes."""
-    *_, first, _ = (base for base in type(settings).__mro__ if issubclass(base, Settings))
-    return type(settings) is first.kinds.get(settings.kind, first) and not _strangers(settings)
+    return type(settings).__mro__[1] is Settings and not _strangers(settings)
 
 
 def _strangers(settings: Settings) -> list[str]:
@@ -111,23 +109,23 @@ def _to_dict(settings: Settings, place: str) -> dict[str, Any]:
     return result
 
 
-def _updated(settings: Any, changes: Any, place: str) -> Any:
+def _updated(settings: Any, changes: Any, place: str, kinds: Kinds) -> Any:
     if not isinstance(changes, Mapping):
         raise ArgumentError(place.rstrip(".") or "settings", shown(changes), "a table of settings")
     changes = _nested(changes, place)
     if settings.kind and "kind" in changes:
-        check_choice(f"{place}kind", kind := changes.pop("kind"), settings.kinds)
-        if type(settings) is not settings.kinds[kind]:
-            settings = settings.kinds[kind]()
+        check_choice(f"{place}kind", kind := changes.pop("kind"), kinds)
+        if type(settings) is not kinds[kind]:
+            settings = kinds[kind]()
     for name in _strangers(settings):
         raise ArgumentTypeError(f"{place}{name}", "an attribute", "nothing but settings to change")
-    names = [each.name for each in dataclasses.fields(settings)]
+    fields = {each.name: each for each in dataclasses.fields(settings)}
     values = {}
     for name, value in changes.items():
-        check_choice(f"{place}{name}" if place else "setting", name, names)
+        check_choice(f"{place}{name}" if place else "setting", name, fields)
         current = getattr(settings, name)
         if isinstance(current, Settings):
-            value = _updated(current, value, f"{place}{name}.")
+            value = _updated(current, value, f"{place}{name}.", fields[name].metadata["kinds"])
         values[name] = value
     try:
         return dataclasses.replace(settings, **values)
@@ -243,16 +241,17 @@ def switch(default: bool) -> Any:
     return field(default=default, metadata={"check": check})
 
 
-def group(default: type[Settings]) -> Any:
-    """Another group of settings: of this class, or of one of its `kinds`."""
-    classes = tuple(default.kinds.values()) or default
+def group(default: type[Settings], *others: type[Settings]) -> Any:
+    """Another group of settings: of this class, or of one of the others."""
+    classes = (default, *others)
 
     def check(name: str, value: Any) -> Settings:
         if not isinstance(value, classes):
             raise ArgumentTypeError(name, shown(value), f"settings like {default.__name__}()")
         return value
 
-    return field(default_factory=default, metadata={"check": check})
+    kinds = {each.kind: each for each in classes}
+    return field(default_factory=default, metadata={"check": check, "kinds": kinds})
 
 
 def _is_whole(value: Any) -> bool:

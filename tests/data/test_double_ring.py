@@ -26,3 +26,11 @@ def test_the_draws_do_not_depend_on_the_dtype():
     )
     assert single.dtype == np.float32
     assert (single == double.astype(np.float32)).all()
+
+
+def test_the_class_draws_what_the_function_draws():
+    whole = data.DoubleRing(modes=5, inner_radius=0.5)
+    first, second = (np.random.default_rng(3) for _ in range(2))
+    samples = data.double_ring(9, modes=5, inner_radius=0.5, rng=second, dtype=np.float32)
+    np.testing.assert_array_equal(whole.sample(9, first), samples)
+    np.testing.assert_array_equal(whole.centers(), data.double_ring_centers(5, 2.0, 0.5))

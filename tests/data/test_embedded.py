@@ -24,3 +24,11 @@ def test_it_is_one_data_set_and_the_draws_do_not_depend_on_the_dtype():
     )
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, double, atol=1e-4)  # a product in single precision
+
+
+def test_the_class_draws_what_the_function_draws():
+    whole = data.Embedded(**SHAPE)
+    first, second = (np.random.default_rng(3) for _ in range(2))
+    samples = data.embedded(9, **SHAPE, rng=second, dtype=np.float32)
+    np.testing.assert_array_equal(whole.sample(9, first), samples)
+    np.testing.assert_array_equal(whole.centers(), data.embedded_centers(**SHAPE))

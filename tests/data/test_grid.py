@@ -26,3 +26,12 @@ def test_the_draws_do_not_depend_on_the_dtype():
     )
     assert single.dtype == np.float32
     assert (single == double.astype(np.float32)).all()
+
+
+def test_the_class_draws_what_the_function_draws():
+    whole = data.Grid(side=3, std=0.1)
+    first, second = (np.random.default_rng(3) for _ in range(2))
+    samples = data.grid(9, side=3, std=0.1, rng=second, dtype=np.float32)
+    np.testing.assert_array_equal(whole.sample(9, first), samples)
+    np.testing.assert_array_equal(whole.centers(), data.grid_centers(side=3))
+    assert whole.modes == 9

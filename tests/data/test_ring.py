@@ -28,3 +28,11 @@ def test_same_seed_same_bits_in_every_dtype():
     assert one.tobytes() == two.tobytes()
     assert single.dtype == np.float32
     assert (single == one.astype(np.float32)).all()
+
+
+def test_the_class_draws_what_the_function_draws():
+    whole = data.Ring(modes=5, std=0.1)
+    first, second = (np.random.default_rng(3) for _ in range(2))
+    samples = data.ring(9, modes=5, std=0.1, rng=second, dtype=np.float32)
+    np.testing.assert_array_equal(whole.sample(9, first), samples)
+    np.testing.assert_array_equal(whole.centers(), data.ring_centers(modes=5))

@@ -1,14 +1,18 @@
 """Datasets: toys that are drawn from a generator, and digits that are read from files."""
 
 from tinygrad_ugan.data.digits import Labelled, digits, mnist, read_idx
-from tinygrad_ugan.data.double_ring import double_ring, double_ring_centers
-from tinygrad_ugan.data.embedded import embedded, embedded_centers
+from tinygrad_ugan.data.double_ring import DoubleRing, double_ring, double_ring_centers
+from tinygrad_ugan.data.embedded import Embedded, embedded, embedded_centers
 from tinygrad_ugan.data.gaussian import gaussian_1d
-from tinygrad_ugan.data.grid import grid, grid_centers
-from tinygrad_ugan.data.ring import ring, ring_centers
+from tinygrad_ugan.data.grid import Grid, grid, grid_centers
+from tinygrad_ugan.data.ring import Ring, ring, ring_centers
 
 __all__ = [
+    "DoubleRing",
+    "Embedded",
+    "Grid",
     "Labelled",
+    "Ring",
     "digits",
     "double_ring",
     "double_ring_centers",

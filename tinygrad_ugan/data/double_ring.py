@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinygrad_ugan.checked_dataclass import Settings, positive, whole
+from tinygrad_ugan.data.mixture import MODES, Mixture
 from tinygrad_ugan.data.ring import ring_centers
+from tinygrad_ugan.typing import Array
+
+
+@dataclass(frozen=True)
+class DoubleRing(Settings):
+    """The data: Gaussians on two circles by turns."""
+
+    kind: ClassVar[str] = "double-ring"
+    dimension: ClassVar[int] = 2
+
+    modes: int = whole(10, least=1, most=MODES)
+    """Number of Gaussians."""
+    radius: float = positive(2.0, most=1e6)
+    """Radius of the circle of the first, the third, ... Gaussian."""
+    inner_radius: float = positive(1.0, most=1e6)
+    """Radius of the circle of the others."""
+    std: float = positive(0.04, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+        """Draw n samples, shape (n, 2)."""
+        return double_ring(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, 2)."""
+        return double_ring_centers(self.modes, self.radius, self.inner_radius)
 
 
 def double_ring_centers(
@@ -38,7 +69,7 @@ def double_ring(
     std: float = 0.04,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
-) -> NDArray:
+) -> Array:
     """Draw from a uniform mixture of isotropic Gaussians that lie on two circles by turns.
 
     Parameters
@@ -65,5 +96,4 @@ def double_ring(
     >>> double_ring(5, rng=np.random.default_rng(0)).shape
     (5, 2)
     """
-    centers = double_ring_centers(modes, radius, inner_radius)[rng.integers(modes, size=n)]
-    return (centers + std * rng.standard_normal((n, 2))).astype(dtype)
+    return Mixture(double_ring_centers(modes, radius, inner_radius), std).sample(n, rng, dtype)

@@ -8,10 +8,48 @@ whatever generator samples it.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.checked_dataclass import Settings, positive, whole
+from tinygrad_ugan.data.mixture import MODES, Mixture
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.typing import Array
+
+
+@dataclass(frozen=True)
+class Embedded(Settings):
+    """The data: Gaussians on a subspace of many dimensions."""
+
+    kind: ClassVar[str] = "embedded"
+
+    modes: int = whole(10, least=1, most=MODES)
+    """Number of Gaussians."""
+    dimension: int = whole(1200, least=1, most=10_000)
+    """Dimensions of the space."""
+    rank: int = whole(700, least=1, most=10_000)
+    """Dimensions of the subspace that all samples lie on, at most those of the space."""
+    radius: float = positive(2.0, most=1e6)
+    """Distance of the centres from the origin."""
+    std: float = positive(0.02, most=1e6)
+    """Standard deviation of each Gaussian along each axis of the subspace."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank > self.dimension:
+            raise ArgumentError("rank", self.rank, f"at most dimension = {self.dimension}")
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+        """Draw n samples, shape (n, dimension)."""
+        return embedded(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, dimension)."""
+        return embedded_centers(self.modes, self.dimension, self.rank, self.radius)
 
 
 def embedded_centers(
@@ -42,7 +80,7 @@ def embedded(
     std: float = 0.02,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
-) -> NDArray:
+) -> Array:
     """Draw from a uniform mixture of Gaussians that are isotropic on a subspace.
 
     Parameters
@@ -71,8 +109,8 @@ def embedded(
     (4, 5)
     """
     basis, directions = _layout(modes, dimension, rank)
-    within = radius * directions[rng.integers(modes, size=n)] + std * rng.standard_normal((n, rank))
-    return within.astype(dtype) @ basis.astype(dtype, copy=False)
+    samples = Mixture(radius * directions, std).sample(n, rng, dtype)
+    return samples @ basis.astype(dtype, copy=False)
 
 
 @lru_cache(maxsize=4)

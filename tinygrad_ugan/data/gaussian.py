@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.typing import Array
 
 
 def gaussian_1d(
@@ -13,7 +15,7 @@ def gaussian_1d(
     std: float = 5.0,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
-) -> NDArray:
+) -> Array:
     """Draw from N(mean, std^2).
 
     Parameters

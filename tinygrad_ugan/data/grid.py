@@ -2,8 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.checked_dataclass import Settings, positive, whole
+from tinygrad_ugan.data.mixture import Mixture
+from tinygrad_ugan.typing import Array
+
+
+@dataclass(frozen=True)
+class Grid(Settings):
+    """The data: Gaussians on a square grid."""
+
+    kind: ClassVar[str] = "grid"
+    dimension: ClassVar[int] = 2
+
+    side: int = whole(5, least=1, most=300)
+    """Number of Gaussians in a row, and of rows."""
+    spacing: float = positive(2.0, most=1e6)
+    """Distance between neighbouring centres."""
+    std: float = positive(0.05, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+
+    @property
+    def modes(self) -> int:
+        """Number of Gaussians."""
+        return self.side**2
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+        """Draw n samples, shape (n, 2)."""
+        return grid(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (side * side, 2)."""
+        return grid_centers(self.side, self.spacing)
 
 
 def grid_centers(side: int = 5, spacing: float = 2.0) -> NDArray[np.float64]:
@@ -31,7 +66,7 @@ def grid(
     std: float = 0.05,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
-) -> NDArray:
+) -> Array:
     """Draw from a uniform mixture of isotropic Gaussians whose centres form a square grid.
 
     Parameters
@@ -56,5 +91,4 @@ def grid(
     >>> grid(5, rng=np.random.default_rng(0)).shape
     (5, 2)
     """
-    centers = grid_centers(side, spacing)[rng.integers(side * side, size=n)]
-    return (centers + std * rng.standard_normal((n, 2))).astype(dtype)
+    return Mixture(grid_centers(side, spacing), std).sample(n, rng, dtype)

@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from tinygrad_ugan.checked_dataclass import Settings, positive, whole
+from tinygrad_ugan.data.mixture import MODES, Mixture
+from tinygrad_ugan.typing import Array
+
+
+@dataclass(frozen=True)
+class Ring(Settings):
+    """The data: Gaussians on a circle."""
+
+    kind: ClassVar[str] = "ring"
+    dimension: ClassVar[int] = 2
+
+    modes: int = whole(8, least=1, most=MODES)
+    """Number of Gaussians."""
+    radius: float = positive(2.0, most=1e6)
+    """Radius of the circle."""
+    std: float = positive(0.02, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+        """Draw n samples, shape (n, 2)."""
+        return ring(n, **asdict(self), rng=rng, dtype=dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, 2)."""
+        return ring_centers(self.modes, self.radius)
 
 
 def ring_centers(modes: int = 8, radius: float = 2.0) -> NDArray[np.float64]:
@@ -33,7 +63,7 @@ def ring(
     std: float = 0.02,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
-) -> NDArray:
+) -> Array:
     """Draw from a uniform mixture of isotropic Gaussians whose centres lie on a circle.
 
     Parameters
@@ -58,5 +88,4 @@ def ring(
     >>> ring(5, rng=np.random.default_rng(0)).shape
     (5, 2)
     """
-    centers = ring_centers(modes, radius)[rng.integers(modes, size=n)]
-    return (centers + std * rng.standard_normal((n, 2))).astype(dtype)
+    return Mixture(ring_centers(modes, radius), std).sample(n, rng, dtype)

@@ -1,5 +1,6 @@
 """GANs as games: objectives and batches; training, with all that makes its results trustworthy."""
 
+from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
 from tinygrad_ugan.gan.games.encoder import Encoder
 from tinygrad_ugan.gan.games.feature_matching import FeatureMatching, feature_distance
 from tinygrad_ugan.gan.games.game import Batch, Game
@@ -18,12 +19,8 @@ from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, vari
 from tinygrad_ugan.gan.training.callbacks import Callback, TensorBoard
 from tinygrad_ugan.gan.training.config import (
     Config,
-    DoubleRing,
-    Embedded,
-    Grid,
     Networks,
     Optimizer,
-    Ring,
     Unroll,
     Update,
 )

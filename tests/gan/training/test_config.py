@@ -20,6 +20,7 @@ def test_defaults_are_the_papers():
     assert (config.steps, config.batch, config.unroll.steps) == (25_000, 512, 10)
 
 
+DATASETS = {each.kind: each for each in (gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded)}
 EVERYTHING_CHANGED = gan.Config(
     data=gan.Grid(side=3, spacing=1.0, std=0.1),
     networks=gan.Networks(3, (4, 5), (), "tanh", 0.5, 2.0),
@@ -65,7 +66,7 @@ def test_numpys_numbers_become_pythons():
 
 def test_every_setting_has_a_help_text():
     groups = (type(s) for s in vars(gan.Config()).values())
-    for settings in (gan.Config, *groups, *gan.Ring.kinds.values()):
+    for settings in (gan.Config, *groups, *DATASETS.values()):
         if not hasattr(settings, "updated"):
             continue
         source = inspect.getsource(settings)
@@ -74,7 +75,7 @@ def test_every_setting_has_a_help_text():
                 assert re.search(rf'    {each.name}: .*\n    """.', source), each.name
 
 
-@pytest.mark.parametrize("kind", gan.Ring.kinds)
+@pytest.mark.parametrize("kind", DATASETS)
 def test_every_kind_of_data(kind, rng):
     data = gan.Config.from_toml(f"data.kind = '{kind}'").data
     assert data.kind == kind

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan import data, optim
+from tinygrad_ugan import optim
 from tinygrad_ugan.checked_dataclass import (
     WIDEST,
     Settings,
@@ -26,6 +25,7 @@ from tinygrad_ugan.checked_dataclass import (
     whole,
     widths,
 )
+from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.games.objectives import LOSSES
@@ -35,121 +35,10 @@ from tinygrad_ugan.unroll import METHODS
 
 # The largest values of settings: beyond them a run would not end in a lifetime, or would compute
 # with nothing but zeros and infinities. What is too large for this machine, `memory` knows.
-STEPS, UNROLLED, SAMPLES, MODES, THREADS = 10**10, 10_000, 10**8, 100_000, 1_024
+STEPS, UNROLLED, SAMPLES, THREADS = 10**10, 10_000, 10**8, 1_024
 SEED = 2**63 - 1
 
 OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "momentum": optim.Momentum, "adam": optim.Adam}
-
-
-@dataclass(frozen=True)
-class Ring(Settings):
-    """The data: Gaussians on a circle."""
-
-    kind: ClassVar[str] = "ring"
-    dimension: ClassVar[int] = 2
-
-    modes: int = whole(8, least=1, most=MODES)
-    """Number of Gaussians."""
-    radius: float = positive(2.0, most=1e6)
-    """Radius of the circle."""
-    std: float = positive(0.02, most=1e6)
-    """Standard deviation of each Gaussian along each axis."""
-
-    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
-        """Draw n samples, shape (n, 2)."""
-        return data.ring(
-            n, modes=self.modes, radius=self.radius, std=self.std, rng=rng, dtype=dtype
-        )
-
-    def centers(self) -> NDArray[np.float64]:
-        """Return the centres of the modes, shape (modes, 2)."""
-        return data.ring_centers(self.modes, self.radius)
-
-
-@dataclass(frozen=True)
-class Grid(Settings):
-    """The data: Gaussians on a square grid."""
-
-    kind: ClassVar[str] = "grid"
-    dimension: ClassVar[int] = 2
-
-    side: int = whole(5, least=1, most=300)
-    """Number of Gaussians in a row, and of rows."""
-    spacing: float = positive(2.0, most=1e6)
-    """Distance between neighbouring centres."""
-    std: float = positive(0.05, most=1e6)
-    """Standard deviation of each Gaussian along each axis."""
-
-    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
-        """Draw n samples, shape (n, 2)."""
-        return data.grid(
-            n, side=self.side, spacing=self.spacing, std=self.std, rng=rng, dtype=dtype
-        )
-
-    def centers(self) -> NDArray[np.float64]:
-        """Return the centres of the modes, shape (side * side, 2)."""
-        return data.grid_centers(self.side, self.spacing)
-
-
-@dataclass(frozen=True)
-class DoubleRing(Settings):
-    """The data: Gaussians on two circles by turns."""
-
-    kind: ClassVar[str] = "double-ring"
-    dimension: ClassVar[int] = 2
-
-    modes: int = whole(10, least=1, most=MODES)
-    """Number of Gaussians."""
-    radius: float = positive(2.0, most=1e6)
-    """Radius of the circle of the first, the third, ... Gaussian."""
-    inner_radius: float = positive(1.0, most=1e6)
-    """Radius of the circle of the others."""
-    std: float = positive(0.04, most=1e6)
-    """Standard deviation of each Gaussian along each axis."""
-
-    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
-        """Draw n samples, shape (n, 2)."""
-        return data.double_ring(n, **asdict(self), rng=rng, dtype=dtype)
-
-    def centers(self) -> NDArray[np.float64]:
-        """Return the centres of the modes, shape (modes, 2)."""
-        return data.double_ring_centers(self.modes, self.radius, self.inner_radius)
-
-
-@dataclass(frozen=True)
-class Embedded(Settings):
-    """The data: Gaussians on a subspace of many dimensions."""
-
-    kind: ClassVar[str] = "embedded"
-
-    modes: int = whole(10, least=1, most=MODES)
-    """Number of Gaussians."""
-    dimension: int = whole(1200, least=1, most=10_000)
-    """Dimensions of the space."""
-    rank: int = whole(700, least=1, most=10_000)
-    """Dimensions of the subspace that all samples lie on, at most those of the space."""
-    radius: float = positive(2.0, most=1e6)
-    """Distance of the centres from the origin."""
-    std: float = positive(0.02, most=1e6)
-    """Standard deviation of each Gaussian along each axis of the subspace."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rank > self.dimension:
-            raise ArgumentError("rank", self.rank, f"at most dimension = {self.dimension}")
-
-    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> NDArray:
-        """Draw n samples, shape (n, dimension)."""
-        return data.embedded(n, **asdict(self), rng=rng, dtype=dtype)
-
-    def centers(self) -> NDArray[np.float64]:
-        """Return the centres of the modes, shape (modes, dimension)."""
-        return data.embedded_centers(self.modes, self.dimension, self.rank, self.radius)
-
-
-Ring.kinds = Grid.kinds = DoubleRing.kinds = Embedded.kinds = {
-    each.kind: each for each in (Ring, Grid, DoubleRing, Embedded)
-}
 
 
 @dataclass(frozen=True)
@@ -262,7 +151,7 @@ class Update(Settings):
 class Config(Settings):
     """A training run; the defaults are the ring experiment of Metz et al. (2016), appendix A."""
 
-    data: Ring | Grid | DoubleRing | Embedded = group(Ring)
+    data: Ring | Grid | DoubleRing | Embedded = group(Ring, Grid, DoubleRing, Embedded)
     networks: Networks = group(Networks)
     unroll: Unroll = group(Unroll)
     update: Update = group(Update)

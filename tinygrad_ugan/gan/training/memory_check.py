@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.config import Config
@@ -54,7 +53,7 @@ def training_needs(config: Config) -> dict[str, int]:
     activations = item * (sum(sizes_g) + sum(sizes_d))
     unrolled = config.unroll.steps + 1
     batches = max(unrolled if config.unroll.fresh else 1, config.update.discriminator_steps)
-    n, modes = config.evaluation_samples, _modes(config)
+    n, modes = config.evaluation_samples, getattr(config.data, "modes", 0)
     return {
         "networks.generator": 4 * item * parameters(sizes_g),
         "networks.discriminator": 4 * item * parameters(sizes_d),
@@ -85,11 +84,6 @@ def available() -> int:
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         limits += [] if soft == resource.RLIM_INFINITY else [soft]
     return min(limits, default=2**63)
-
-
-def _modes(config: Config) -> int:
-    data: Any = config.data
-    return getattr(data, "side", 0) ** 2 or getattr(data, "modes", 0)
 
 
 def _size(count: int) -> str:
