@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.emitted import TARGETS
-from tinygrad_ugan.kernels.adam import AdamDescent
+from tinygrad_ugan.kernels.adam import AdamProgram
 
 FEW = ((3, 5), (), (1,), (7, 2, 3))  # no size is a whole vector
 MANY = ((130, 140), (140,), (65, 3))  # enough for two chunks
@@ -33,7 +33,7 @@ def recurrence(theta, g, mean, square):
 @pytest.mark.parametrize("shapes", [FEW, MANY], ids=["few", "many"])
 def test_is_the_recurrence(shapes, target, dtype):
     given = state(shapes, dtype)
-    found = AdamDescent(shapes, target, dtype).step(SCALARS, *given)
+    found = AdamProgram(shapes, target, dtype).step(SCALARS, *given)
     exact = [recurrence(*(x.astype(np.float64) for x in leaf)) for leaf in zip(*given, strict=True)]
     for got, expected in zip(zip(*found, strict=True), exact, strict=True):
         for x, right in zip(got, expected, strict=True):
@@ -43,7 +43,7 @@ def test_is_the_recurrence(shapes, target, dtype):
 
 
 def test_strides_do_not_matter_and_results_that_are_in_use_stay():
-    descent = AdamDescent(FEW[:1], TARGETS["avx2"], np.float64)
+    descent = AdamProgram(FEW[:1], TARGETS["avx2"], np.float64)
     given = state(FEW[:1], np.float64)
     strided = [[np.asfortranarray(x) for x in group] for group in given]
     first = descent.step(SCALARS, *strided)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tinygrad_ugan.kernels.buffer_pool import Shelf
+from tinygrad_ugan.kernels.buffer_pool import BufferPool
 
 
 def place(x):
@@ -8,21 +8,21 @@ def place(x):
 
 
 def test_lent_memory_comes_back_with_the_last_array_on_it():
-    shelf = Shelf(4096)
-    memory = shelf.lend()
+    pool = BufferPool(4096)
+    memory = pool.acquire_array()
     assert memory.size == 4096
     assert memory.flags.writeable
     assert place(memory) % 64 == 0
     where, view = place(memory), memory.view(np.float32)[1:-1].reshape(2, -1)[1]
     del memory
-    assert place(shelf.lend()) != where
+    assert place(pool.acquire_array()) != where
     del view
-    taken = [shelf.take() for _ in range(3)]
+    taken = [pool.acquire() for _ in range(3)]
     assert where in map(place, taken)
 
 
 def test_no_more_is_kept_than_there_should_be():
-    shelf = Shelf(Shelf._MOST // 2)
-    for memory in [shelf.take() for _ in range(3)]:
-        shelf.put(memory)
-    assert len(shelf._free) == 2
+    pool = BufferPool(BufferPool._MAX_BYTES // 2)
+    for memory in [pool.acquire() for _ in range(3)]:
+        pool.release(memory)
+    assert len(pool._free) == 2

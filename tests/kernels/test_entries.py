@@ -22,12 +22,12 @@ from tests.oracles import relative_error
 from tinygrad_ugan import gan, nn, optim
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.kernels import pairwise_l1
-from tinygrad_ugan.kernels.adam import AdamDescent
+from tinygrad_ugan.kernels.adam import AdamProgram
 from tinygrad_ugan.kernels.ascent_program import AscentProgram
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.network_programs import Passes, Problem
-from tinygrad_ugan.kernels.pass_mask import Which
-from tinygrad_ugan.kernels.philox import Noise
+from tinygrad_ugan.kernels.network_programs import NetworkProblem, NetworkPrograms
+from tinygrad_ugan.kernels.pass_mask import PassMask
+from tinygrad_ugan.kernels.philox import NormalSampler
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
 from tinygrad_ugan.nn import network_primitive
@@ -37,7 +37,7 @@ ALL_TARGETS = {**TARGETS, "plain": PLAIN}
 SCALARS = (0.9, 0.1, 0.99, 0.01, 1e-8, -0.05, 1.7)
 GAME = gan.Game(nn.MLP((3, 5, 2)), nn.MLP((2, 7, 1)))
 SETTING = Setting(GAME, real=11, fake=6, steps=1)
-BOTH = Which(x=True, theta=True)
+BOTH = PassMask(x=True, theta=True)
 
 
 # The ways in: programs that are run, and functions of numba
@@ -69,7 +69,7 @@ def ascent(target):
 
 def passes(target):
     rng, network = np.random.default_rng(0), Network((3, 6, 2), "tanh", 0.5)
-    programs = Passes(Problem(network, 9, target, np.dtype(np.float64)))
+    programs = NetworkPrograms(NetworkProblem(network, 9, target, np.dtype(np.float64)))
     shapes = [(9, 3), *network.shapes, (9, 2)]
     q, direction = ([rng.standard_normal(shape) for shape in shapes] for _ in range(2))
 
@@ -77,15 +77,15 @@ def passes(target):
         (x, *theta, y_bar), (Rx, *Rtheta, Ry_bar) = arrays[: len(q)], arrays[len(q) :]
         y, record = programs.forward(x, theta)
         p_bar = programs.backward(record, y_bar, BOTH)
-        moves, inputs = Which(True, True, True), [*Rtheta, y_bar, Ry_bar, Rx]
-        return [y, *p_bar, *programs.rates(record, inputs, moves, BOTH)]
+        has_tangent, inputs = PassMask(True, True, True), [*Rtheta, y_bar, Ry_bar, Rx]
+        return [y, *p_bar, *programs.tangents(record, inputs, has_tangent, BOTH)]
 
     return run, [*q, *direction]
 
 
 def descent(target):
     rng, shapes = np.random.default_rng(0), ((3, 5), (4,), ())
-    program = AdamDescent(shapes, target, np.float64)
+    program = AdamProgram(shapes, target, np.float64)
     arrays = [rng.standard_normal(shape) ** 2 for _ in range(4) for shape in shapes]
 
     def run(*arrays):
@@ -96,7 +96,7 @@ def descent(target):
 
 
 def noise(target):
-    program = Noise(100, target, np.float64)
+    program = NormalSampler(100, target, np.float64)
     return lambda: [program.draw(7).copy()], []
 
 
@@ -122,8 +122,8 @@ def sums(target):
 ENTRIES = {
     "kernels.sweep_program:SweepProgram.run": sweep,
     "kernels.ascent_program:AscentProgram.ascent": ascent,
-    "kernels.network_programs:Runner.__call__": passes,
-    "kernels.adam:AdamDescent.step": descent,
+    "kernels.network_programs:ProgramRunner.__call__": passes,
+    "kernels.adam:AdamProgram.step": descent,
     "kernels.philox:Noise.draw": noise,
     "kernels.pairwise_l1:signed_differences": differences,
     "kernels.pairwise_l1:signed_sums": sums,
@@ -196,7 +196,7 @@ def test_the_addresses_of_arrays_are_taken_in_one_place():
         "kernels.program:Executable._numbers",
         "kernels.program:Executable._point_to",
         "kernels.program:aligned",
-        "kernels.buffer_pool:_Loan.__init__",
+        "kernels.buffer_pool:_BaseArray.__init__",
         "kernels.threads:Pool.__init__",
     }
 
@@ -453,7 +453,7 @@ def test_a_state_that_is_not_adams_is_refused_by_name():
 def test_inputs_may_share_memory_and_results_never_do(target):
     x = np.linspace(0.5, 1.0, 12)
     pieces = [x[:8], x[4:], x[2:10], x[::-1][:8]]
-    program = AdamDescent([(8,)], ALL_TARGETS[target], np.float64)
+    program = AdamProgram([(8,)], ALL_TARGETS[target], np.float64)
     expected = program.step(SCALARS, *([piece.copy()] for piece in pieces))
     found = program.step(SCALARS, *([piece] for piece in pieces))
     again = program.step(SCALARS, *found[:1], *found)

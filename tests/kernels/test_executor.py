@@ -62,7 +62,7 @@ def job():
 
 @pytest.fixture
 def pool():
-    pool = threads.Pool(2)
+    pool = threads.ThreadPool(2)
     yield pool
     pool.stop()
 

@@ -19,8 +19,8 @@ from tests.nn.test_network_primitive import make_case
 from tinygrad_ugan import gan, nn
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.network_programs import Passes, Problem
-from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.kernels.network_programs import NetworkProblem, NetworkPrograms
+from tinygrad_ugan.kernels.pass_mask import PassMask
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
 from tinygrad_ugan.nn import network_primitive
@@ -29,7 +29,7 @@ from tinygrad_ugan.nn.network_primitive import compose
 ALL_TARGETS = {**TARGETS, "plain": PLAIN}
 LARGE = {np.float32: 1e36, np.float64: 1e306}  # no sum of a few overflows, but every product does
 SIZES = [(3, 17, 9, 2), (2, 5, 1), (20, 33, 40), (3, 2)]  # narrow, one hidden layer, wide, linear
-BOTH = Which(x=True, theta=True)
+BOTH = PassMask(x=True, theta=True)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 
@@ -106,7 +106,7 @@ def test_passes_say_so_on_every_target(target, activation):
     for sizes, dtype in itertools.product(SIZES, (np.float32, np.float64)):
         case = make_case(sizes, activation, 11)
         network = Network(sizes, activation)
-        passes = Passes(Problem(network, 11, ALL_TARGETS[target], np.dtype(dtype)))
+        passes = NetworkPrograms(NetworkProblem(network, 11, ALL_TARGETS[target], np.dtype(dtype)))
         y_bar = np.ones((11, sizes[-1]), dtype)
         ordinary = case.astype(dtype)
         for params, x in [(ordinary.params, ordinary.x), *spoilt(case, dtype)]:

@@ -88,23 +88,23 @@ def test_programs_say_how_large_they_are(monkeypatch):
     count = 20
 
     def waiting():
-        kept = [*sweeps._idle().kept(), *networks._recent()._things.values()]
+        kept = [*sweeps._programs().idle(), *networks._program_cache()._entries.values()]
         return sum(thing.nbytes for thing in kept)
 
     for one in (sweep, network):
-        sweeps._idle()._programs.clear()
-        networks._recent()._things.clear()
+        sweeps._programs()._idle.clear()
+        networks._program_cache()._entries.clear()
         held = traced(lambda one=one: [one(i) for i in range(1, 1 + count)])
         assert waiting() == pytest.approx(held, rel=0.25)  # objects are counted as on average
 
 
 def test_bytes_are_bounded(monkeypatch):
     limit = 2 * MB
-    monkeypatch.setattr(networks._recent(), "limit", limit)
-    monkeypatch.setattr(sweeps._idle(), "limit", limit)
+    monkeypatch.setattr(networks._program_cache(), "max_bytes", limit)
+    monkeypatch.setattr(sweeps._programs(), "max_bytes", limit)
     for i in range(30):
         sweep(i)
         network(i)
-        kept = list(networks._recent()._things.values())
+        kept = list(networks._program_cache()._entries.values())
         assert len(kept) == 1 or sum(thing.nbytes for thing in kept[:-1]) <= limit
-        assert sum(program.nbytes for program in sweeps._idle().kept()) <= limit
+        assert sum(program.nbytes for program in sweeps._programs().idle()) <= limit

@@ -10,8 +10,8 @@ from tests.oracles import relative_error
 from tinygrad_ugan import jvp, nn, vjp
 from tinygrad_ugan.kernels import network_programs
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.network_programs import Passes, Problem, Shelf
-from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.kernels.network_programs import BufferPool, NetworkProblem, NetworkPrograms
+from tinygrad_ugan.kernels.pass_mask import PassMask
 from tinygrad_ugan.kernels.program import Program
 from tinygrad_ugan.nn import network_primitive
 
@@ -22,7 +22,7 @@ NETWORKS = [
     (nn.MLP((19, 8, 33, 6), "softplus"), 17),
     (nn.MLP((20, 48, 48, 2), "elu"), 300),
 ]
-GROUPS = [Which(*flags) for flags in itertools.product([False, True], repeat=3)]
+GROUPS = [PassMask(*flags) for flags in itertools.product([False, True], repeat=3)]
 
 
 def arguments(mlp, rows):
@@ -48,28 +48,28 @@ def test_agree_with_the_engine(target, mlp, rows):
         return y, *pullback(q[-1])
 
     network = Network(mlp.sizes, mlp.activation, mlp.input_scale)
-    passes = Passes(Problem(network, rows, target, np.dtype(np.float64)))
+    passes = NetworkPrograms(NetworkProblem(network, rows, target, np.dtype(np.float64)))
     (x, *theta, y_bar), (Rx, *Rtheta, Ry_bar) = arguments(mlp, rows)
     found, record = passes.forward(x, theta)
     y, x_bar, *theta_bar = both(x, *theta, y_bar)
     assert relative_error(found, y) < 1e-13
-    for wants in GROUPS[1:4]:
-        exact = restrict(wants, y, x_bar, theta_bar)
-        assert relative_error(passes.backward(record, y_bar, wants), exact) < 1e-13
-    for moves, wants in itertools.product(GROUPS[1:], GROUPS[1:]):
-        is_second = wants.x or wants.theta
-        if not is_second and moves.y:
+    for needed in GROUPS[1:4]:
+        exact = restrict(needed, y, x_bar, theta_bar)
+        assert relative_error(passes.backward(record, y_bar, needed), exact) < 1e-13
+    for has_tangent, needed in itertools.product(GROUPS[1:], GROUPS[1:]):
+        is_second = needed.x or needed.theta
+        if not is_second and has_tangent.y:
             continue
-        v = [Rx * moves.x, *(R * moves.theta for R in Rtheta), Ry_bar * moves.y]
+        v = [Rx * has_tangent.x, *(R * has_tangent.theta for R in Rtheta), Ry_bar * has_tangent.y]
         Ry, Rx_bar, *Rtheta_bar = jvp(both, [x, *theta, y_bar], v)[1]
         inputs = [
-            *(Rtheta if moves.theta else []),
+            *(Rtheta if has_tangent.theta else []),
             *([y_bar] if is_second else []),
-            *([Ry_bar] if moves.y else []),
-            *([Rx] if moves.x else []),
+            *([Ry_bar] if has_tangent.y else []),
+            *([Rx] if has_tangent.x else []),
         ]
-        exact = restrict(wants, Ry, Rx_bar, Rtheta_bar)
-        assert relative_error(passes.rates(record, inputs, moves, wants), exact) < 1e-13
+        exact = restrict(needed, Ry, Rx_bar, Rtheta_bar)
+        assert relative_error(passes.tangents(record, inputs, has_tangent, needed), exact) < 1e-13
 
 
 def test_a_program_is_compiled_once_for_each_thread_that_runs_it(monkeypatch):
@@ -80,11 +80,11 @@ def test_a_program_is_compiled_once_for_each_thread_that_runs_it(monkeypatch):
         return compile_really(program)
 
     monkeypatch.setattr(Program, "compile", spy)
-    problem = Problem(Network((3, 2), "tanh"), 4, TARGETS["avx2"], np.dtype(np.float64))
-    here, (q, _) = Passes(problem), arguments(nn.MLP((3, 2), "tanh"), 4)
+    problem = NetworkProblem(Network((3, 2), "tanh"), 4, TARGETS["avx2"], np.dtype(np.float64))
+    here, (q, _) = NetworkPrograms(problem), arguments(nn.MLP((3, 2), "tanh"), 4)
     records = [here.forward(q[0], q[1:-1])[1] for _ in range(3)]
     for record in records:
-        here.backward(record, q[-1], Which(x=True))
+        here.backward(record, q[-1], PassMask(x=True))
     assert len(compiled) == 2
 
 
@@ -100,14 +100,14 @@ def test_a_program_is_compiled_once_for_each_thread_that_runs_it(monkeypatch):
     ],
 )
 def test_threads_share_what_is_worth_it(sizes, rows, chunks):
-    problem = Problem(Network(sizes, "tanh"), rows, TARGETS["avx2"], np.dtype(np.float64))
+    problem = NetworkProblem(Network(sizes, "tanh"), rows, TARGETS["avx2"], np.dtype(np.float64))
     assert network_programs._Forward(problem).chunks == chunks
 
 
 def test_a_shelf_keeps_a_bounded_amount_of_memory():
-    shelf = Shelf(Shelf._MOST // 3)
-    taken = [shelf.take() for _ in range(5)]
+    pool = BufferPool(BufferPool._MAX_BYTES // 3)
+    taken = [pool.acquire() for _ in range(5)]
     for memory in taken:
-        shelf.put(memory)
-    assert len(shelf._free) == 3
-    assert shelf.take() is taken[2]
+        pool.release(memory)
+    assert len(pool._free) == 3
+    assert pool.acquire() is taken[2]

@@ -8,7 +8,7 @@ import scipy.stats
 
 from tests.kernels.emitted import TARGETS
 from tinygrad_ugan.kernels import threads
-from tinygrad_ugan.kernels.philox import Noise
+from tinygrad_ugan.kernels.philox import NormalSampler
 from tinygrad_ugan.kernels.reference import philox
 from tinygrad_ugan.kernels.target import PLAIN, host_target
 
@@ -37,7 +37,7 @@ def test_philox_gives_the_published_answers(counter, key, words):
 def test_numbers_are_normal_and_independent(dtype):
     """Every statistic below is N(0, 1) itself, for large samples."""
     n = 2**14
-    noise = Noise(n, host_target(), dtype)
+    noise = NormalSampler(n, host_target(), dtype)
     x = np.array([noise.draw(key) for key in KEYS], float)
     assert scipy.stats.kstest(x.ravel(), "norm").pvalue > 0.01
     statistics = {
@@ -58,7 +58,7 @@ def test_numbers_are_normal_and_independent(dtype):
 @each_dtype
 @pytest.mark.parametrize("size", [1, 63, 64, 65, 5000])
 def test_a_number_depends_on_its_key_and_place_alone(size, dtype):
-    noise, longer = (Noise(n, host_target(), dtype) for n in (size, 20_000))
+    noise, longer = (NormalSampler(n, host_target(), dtype) for n in (size, 20_000))
     first, second = (noise.draw(key) for key in KEYS[:2])
     np.testing.assert_array_equal(first, longer.draw(KEYS[0])[:size])
     np.testing.assert_array_equal(second, longer.draw(KEYS[1])[:size])
@@ -68,15 +68,18 @@ def test_a_number_depends_on_its_key_and_place_alone(size, dtype):
 
 @each_dtype
 def test_the_same_bits_on_every_target_and_any_number_of_threads(dtype):
-    expected, before = Noise(20_000, host_target(), dtype).draw(KEYS[0]), threads.get_num_threads()
+    expected, before = (
+        NormalSampler(20_000, host_target(), dtype).draw(KEYS[0]),
+        threads.get_num_threads(),
+    )
     try:
         for n, target in itertools.product((1, 2, 3), TARGETS.values()):
             threads.set_num_threads(n)
-            got = Noise(20_000, target, dtype).draw(KEYS[0])
+            got = NormalSampler(20_000, target, dtype).draw(KEYS[0])
             np.testing.assert_array_equal(got, expected)
     finally:
         threads.set_num_threads(before)
-    plain = Noise(20_000, PLAIN, dtype).draw(KEYS[0])  # which has its own logarithm
+    plain = NormalSampler(20_000, PLAIN, dtype).draw(KEYS[0])  # which has its own logarithm
     np.testing.assert_allclose(plain, expected, rtol=10 * np.finfo(dtype).eps)
 
 
@@ -90,7 +93,7 @@ def test_the_least_and_the_greatest_words(digits, bits):
 
 
 def test_numbers_that_are_still_in_use_stay():
-    noise = Noise(100, host_target(), np.float32)
+    noise = NormalSampler(100, host_target(), np.float32)
     held = [noise.draw(key)[3:50].reshape(1, -1) for key in KEYS]
     again = [noise.draw(key) for key in KEYS]
     for a, b in zip(held, again, strict=True):

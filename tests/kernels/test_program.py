@@ -12,8 +12,8 @@ from tinygrad_ugan.kernels.program import (
     BASE,
     FIRST_ROW,
     K,
-    Place,
     Program,
+    Slot,
     aligned,
     split,
 )
@@ -56,17 +56,17 @@ def test_rows_do_not_fall_on_each_other_in_the_cache(target):
 def test_arrays_outside_lie_in_memory_of_their_own():
     p = Program(TARGETS["avx2"], np.float64)
     inner = p.array(3, 5)
-    with p.outside():
+    with p.external():
         first, second = p.array(3, 5), p.array(3, 5)
     after = p.array(3, 5)
-    assert [a.outside for a in (inner, first, second, after)] == [False, True, True, False]
+    assert [a.external for a in (inner, first, second, after)] == [False, True, True, False]
     assert inner.address[BASE] == first.address[BASE] == 0
-    assert second.address[BASE] == after.address[BASE] == p.outside_size // 2 == p._size // 2
+    assert second.address[BASE] == after.address[BASE] == p.external_size // 2 == p._size // 2
 
 
 def test_what_is_outside_is_read_where_a_run_is_told():
     p = Program(TARGETS["avx2"], np.float64)
-    with p.outside():
+    with p.external():
         p.array(2, 3)
         x = p.array(2, 8)
     y = p.array(2, 8)
@@ -75,9 +75,9 @@ def test_what_is_outside_is_read_where_a_run_is_told():
     p.call(parameters.scaled, x=x, ld=x.ld, scale=p.constant(3.0), out=y, n=8)
     executable = p.compile()
     for value in (1.0, 2.0):
-        memory = aligned(p.outside_size)
+        memory = aligned(p.external_size)
         memory[x.address[BASE] : x.address[BASE] + x.copy].view(np.float64)[:] = value
-        executable.run(outside=memory)
+        executable.run(external=memory)
         np.testing.assert_array_equal(executable.view(y), np.full((2, 8), 3 * value))
 
 
@@ -108,12 +108,12 @@ def test_copies_are_views_one_after_the_other():
 def test_places_are_numbered_one_after_the_other():
     p = Program(TARGETS["avx2"], np.float64)
     assert [p.input("x", (2,)), p.input("y", (1,), 3), p.input("z", ())] == [
-        Place(0),
-        Place(1),
-        Place(4),
+        Slot(0),
+        Slot(1),
+        Slot(4),
     ]
-    assert p.result((2,)).along_steps == Place(5, per_step=True)
-    assert [p.number(), p.number()] == [Place(0), Place(1)]
+    assert p.result((2,)).along_steps == Slot(5, per_step=True)
+    assert [p.number(), p.number()] == [Slot(0), Slot(1)]
 
 
 def test_steps_take_slots_one_after_the_other():

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from tinygrad_ugan.kernels.program_cache import Idle, Recent
+from tinygrad_ugan.kernels.program_cache import LRUCache, ProgramPool
 
 
 def program(nbytes=1):
@@ -10,53 +10,53 @@ def program(nbytes=1):
 
 
 def test_a_program_is_lent_once():
-    idle, one, other = Idle(limit=10, most=9), program(), program()
-    assert idle.take("key") is None
-    idle.put("key", one)
-    idle.put("key", other)
-    taken = [idle.take("key") for _ in range(3)]
+    pool, one, other = ProgramPool(max_bytes=10, max_entries=9), program(), program()
+    assert pool.acquire("key") is None
+    pool.release("key", one)
+    pool.release("key", other)
+    taken = [pool.acquire("key") for _ in range(3)]
     assert taken[2] is None
     assert {id(p) for p in taken[:2]} == {id(one), id(other)}
-    assert idle.take("another key") is None
+    assert pool.acquire("another key") is None
 
 
 def test_the_longest_unused_is_forgotten_first():
-    idle = Idle(limit=3, most=9)
+    pool = ProgramPool(max_bytes=3, max_entries=9)
     kept = {key: program() for key in "abc"}
     for key, x in kept.items():
-        idle.put(key, x)
-    idle.put("a", idle.take("a"))
-    idle.put("d", program(nbytes=1))
-    assert idle.take("b") is None
-    assert idle.take("a") is kept["a"]
-    assert idle.take("c") is kept["c"]
+        pool.release(key, x)
+    pool.release("a", pool.acquire("a"))
+    pool.release("d", program(nbytes=1))
+    assert pool.acquire("b") is None
+    assert pool.acquire("a") is kept["a"]
+    assert pool.acquire("c") is kept["c"]
 
 
 def test_what_is_larger_than_the_limit_is_not_kept():
-    idle = Idle(limit=3, most=9)
-    idle.put("a", program())
-    idle.put("b", program(nbytes=4))
-    assert idle.take("a") is None
-    assert idle.take("b") is None
-    idle.put("a", program())
-    assert idle.take("a") is not None
+    pool = ProgramPool(max_bytes=3, max_entries=9)
+    pool.release("a", program())
+    pool.release("b", program(nbytes=4))
+    assert pool.acquire("a") is None
+    assert pool.acquire("b") is None
+    pool.release("a", program())
+    assert pool.acquire("a") is not None
 
 
 def test_no_more_than_so_many_are_kept_and_none_that_is_in_use():
-    idle = Idle(limit=100, most=2)
+    pool = ProgramPool(max_bytes=100, max_entries=2)
     for key in "aab":
-        idle.put(key, program())
-    assert idle.take("a") is not None  # one of the two
+        pool.release(key, program())
+    assert pool.acquire("a") is not None  # one of the two
     for key in "bc":
-        idle.put(key, program())
-    assert idle.take("a") is None
-    assert len(idle.kept()) == 2
-    assert idle.take("c") is not None
-    assert len(idle._programs) == 1
+        pool.release(key, program())
+    assert pool.acquire("a") is None
+    assert len(pool.idle()) == 2
+    assert pool.acquire("c") is not None
+    assert len(pool._idle) == 1
 
 
 def test_what_is_in_common_use_is_made_once_and_the_longest_unused_is_forgotten():
-    recent, made = Recent(limit=100, most=2), []
+    recent, made = LRUCache(max_bytes=100, max_entries=2), []
 
     def make(key):
         made.append(program())
@@ -71,7 +71,7 @@ def test_what_is_in_common_use_is_made_once_and_the_longest_unused_is_forgotten(
 
 
 def test_things_that_have_grown_push_out_the_longest_unused_but_not_the_last():
-    recent = Recent(limit=10, most=9)
+    recent = LRUCache(max_bytes=10, max_entries=9)
 
     def new(key):
         return program()
@@ -83,6 +83,6 @@ def test_things_that_have_grown_push_out_the_longest_unused_but_not_the_last():
     assert recent.get(("a",), new) is not a
     b.nbytes = 100
     recent.trim()
-    assert list(recent._things) == [("a",)]
+    assert list(recent._entries) == [("a",)]
     assert recent.get(("b",), lambda key: b) is b
-    assert list(recent._things) == [("b",)]
+    assert list(recent._entries) == [("b",)]

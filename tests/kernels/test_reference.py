@@ -1,4 +1,4 @@
-"""Every kernel, on every target, against its statement; and that it writes nothing else."""
+"""Every kernel, on every target, against its reference; and that it writes nothing else."""
 
 import ctypes
 import inspect
@@ -21,7 +21,7 @@ from tinygrad_ugan.kernels import (
     products,
 )
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
-from tinygrad_ugan.kernels.reference import STATEMENTS, Operand, layers, registry
+from tinygrad_ugan.kernels.reference import REFERENCES, ArrayLayout, layers, registry
 from tinygrad_ugan.kernels.reference import losses as stated_losses
 from tinygrad_ugan.kernels.target import PLAIN
 
@@ -40,7 +40,7 @@ CODES = {"activation": layers.ACTIVATIONS, "function": stated_losses.FUNCTIONS}
 
 
 def test_every_kernel_is_stated_and_every_statement_emitted():
-    assert set(KERNELS) == set(STATEMENTS)
+    assert set(KERNELS) == set(REFERENCES)
 
 
 class Case:
@@ -50,7 +50,7 @@ class Case:
     """
 
     def __init__(self, draw, name, target, dtype):
-        self.emit, self.statement = KERNELS[name], STATEMENTS[name]
+        self.emit, self.reference = KERNELS[name], REFERENCES[name]
         self.target, self.dtype = target, np.dtype(dtype)
         self.kinds = kernel.parameters(self.emit)
         self.exact = self.emit.__module__ == parameters.__name__  # pads are its own business
@@ -88,35 +88,35 @@ class Case:
 
     def _draw_strides(self, draw):
         extra = {}
-        for operand in self.statement.operands.values():
+        for layout in self.reference.layouts.values():
             needed = 1
-            shape = self._padded(operand)
-            for name, length in zip(reversed(operand.strides), reversed(shape), strict=False):
+            shape = self._padded(layout)
+            for name, length in zip(reversed(layout.strides), reversed(shape), strict=False):
                 if name == "n" or name.isdigit():  # a caller's array, without pads
                     break
                 extra.setdefault(name, draw(st.integers(0, 20)))
                 needed = length * needed + extra[name]
                 self.numbers[name] = needed = max(self.numbers.get(name, 0), needed)
 
-    def _padded(self, operand):
+    def _padded(self, layout):
         """The shape with pads, in which whatever a kernel does must keep zeros."""
-        shape, _ = operand.resolve({**dict.fromkeys(operand.strides, 0), **self.numbers})
-        if shape == (1,) or shape[-1] == self.numbers.get("width") or "n" in operand.strides:
+        shape, _ = layout.resolve({**dict.fromkeys(layout.strides, 0), **self.numbers})
+        if shape == (1,) or shape[-1] == self.numbers.get("width") or "n" in layout.strides:
             return shape
         return tuple(self.target.padded(length, self.dtype) for length in shape)
 
     def _allocate(self, guard):
         self.places, end = {}, GUARD
-        for name, operand in self.statement.operands.items():
-            padded = self._padded(operand)
-            _, strides = operand.resolve(self.numbers)
+        for name, layout in self.reference.layouts.items():
+            padded = self._padded(layout)
+            _, strides = layout.resolve(self.numbers)
             self.places[name] = end
             end += 1 + sum((length - 1) * s for length, s in zip(padded, strides, strict=True))
             end += GUARD
         self.memory = np.full(end, guard, self.dtype)
-        for name, operand in self.statement.operands.items():
-            self.view(self.memory, name, self._padded(operand))[:] = 0
-            shape, _ = operand.resolve(self.numbers)
+        for name, layout in self.reference.layouts.items():
+            self.view(self.memory, name, self._padded(layout))[:] = 0
+            shape, _ = layout.resolve(self.numbers)
             self.view(self.memory, name)[:] = self._values(name, shape)
 
     def _values(self, name, shape):
@@ -132,7 +132,7 @@ class Case:
 
     def view(self, memory, name, shape=None):
         """An array in a copy of the memory."""
-        own, strides = self.statement.operands[name].resolve(self.numbers)
+        own, strides = self.reference.layouts[name].resolve(self.numbers)
         itemsize = memory.itemsize
         return np.lib.stride_tricks.as_strided(
             memory[self.places[name] :], shape or own, [itemsize * s for s in strides]
@@ -147,7 +147,7 @@ class Case:
             if kind == "Count":
                 arguments[i] = self.numbers[name]
                 continue
-            if kind == "Given":
+            if kind == "IntSlot":
                 slots[i] = self.numbers[name]
             else:
                 slots[i] = memory.ctypes.data + self.places[name] * memory.itemsize
@@ -161,14 +161,14 @@ class Case:
         return memory
 
     def run_statement(self):
-        """The memory after the statement, in float64."""
+        """The memory after the reference, in float64."""
         memory = self.memory.astype(np.float64)
         codes = {n: CODES[n].index(x) for n, x in self.statics.items() if n in CODES}
         known = {**self.numbers, **self.statics, **codes}
-        self.statement.function(
+        self.reference.function(
             *(
-                self.view(memory, name) if name in self.statement.operands else known[name]
-                for name in self.statement.names
+                self.view(memory, name) if name in self.reference.layouts else known[name]
+                for name in self.reference.names
             )
         )
         return memory
@@ -183,26 +183,26 @@ STATICS = {
 
 
 def test_an_operand_is_read_from_its_names():
-    assert Operand.parse("n") == Operand(("n",), ())
-    assert Operand.parse("rows n ld") == Operand(("rows", "n"), ("ld",))
-    partial = Operand.parse("groups rows+first 7 stride ld")
+    assert ArrayLayout.parse("n") == ArrayLayout(("n",), ())
+    assert ArrayLayout.parse("rows n ld") == ArrayLayout(("rows", "n"), ("ld",))
+    partial = ArrayLayout.parse("groups rows+first 7 stride ld")
     known = {"groups": 2, "rows": 3, "first": 4, "stride": 90, "ld": 8}
     assert partial.resolve(known) == ((2, 7, 7), (90, 8, 1))
 
 
 def test_what_is_stated_and_what_helps_is_entered(monkeypatch):
-    monkeypatch.setattr(registry, "STATEMENTS", {})
+    monkeypatch.setattr(registry, "REFERENCES", {})
     monkeypatch.setattr(registry, "HELPERS", [])
 
     def twice(scale, x): ...
 
     assert registry.helper(twice) is twice
     assert [twice] == registry.HELPERS
-    assert registry.states(x="rows n ld")(twice) is twice
-    (entered,) = registry.STATEMENTS.values()
-    assert registry.STATEMENTS.keys() == {"twice"}
+    assert registry.reference(x="rows n ld")(twice) is twice
+    (entered,) = registry.REFERENCES.values()
+    assert registry.REFERENCES.keys() == {"twice"}
     assert (entered.function, entered.names) == (twice, ["scale", "x"])
-    assert entered.operands == {"x": Operand(("rows", "n"), ("ld",))}
+    assert entered.layouts == {"x": ArrayLayout(("rows", "n"), ("ld",))}
 
 
 def test_names_are_known_to_the_statements():

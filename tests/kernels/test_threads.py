@@ -9,7 +9,7 @@ from tests.kernels.emitted import TARGETS
 from tests.kernels.test_executor import soon
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.kernels import threads
-from tinygrad_ugan.kernels.threads import Pool
+from tinygrad_ugan.kernels.threads import ThreadPool
 
 TARGET = TARGETS["avx2"]
 
@@ -29,7 +29,7 @@ def runs(monkeypatch):
 
 @pytest.fixture
 def pool(runs):
-    pool = Pool(3)
+    pool = ThreadPool(3)
     yield pool
     pool.stop()
 
@@ -46,7 +46,7 @@ def ended(helper):
 def test_a_program_has_all_threads_unless_it_is_to_run_alone(pool, runs):
     pool.run(1, TARGET)
     pool.run(2, TARGET, alone=True)
-    Pool(1).run(3, TARGET)
+    ThreadPool(1).run(3, TARGET)
     assert runs == [(1, pool._job_address), (2, 0), (3, 0)]
 
 

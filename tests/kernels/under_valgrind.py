@@ -23,7 +23,7 @@ from hypothesis import given
 
 from tests.kernels.sweeps import Setting, distance, flat, settings
 from tinygrad_ugan import gan, nn
-from tinygrad_ugan.kernels.addresses import Operands
+from tinygrad_ugan.kernels.addresses import ArraySignature
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import host_target
 
@@ -53,7 +53,7 @@ def sweeps(count: int) -> None:
 
 def overrun() -> None:
     """Give a sweep a batch of fewer rows than it is made for, unchecked."""
-    Operands.check = lambda self, arrays: None
+    ArraySignature.check = lambda self, arrays: None
     game = gan.Game(nn.MLP((3, 5, 2)), nn.MLP((2, 7, 1)))
     setting = Setting(game, real=40, fake=40, steps=1)
     theta_g, theta_d, batch = setting.inputs()

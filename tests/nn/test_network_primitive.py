@@ -13,7 +13,7 @@ import tinygrad_ugan as ug
 from tests.oracles import normal_like, relative_error
 from tinygrad_ugan import nn
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.kernels.pass_mask import PassMask
 from tinygrad_ugan.nn import network_primitive
 
 # Sums of up to 50 x 40 terms in another order, through up to four layers and three derivatives.
@@ -198,23 +198,29 @@ def test_passes_do_not_disturb_each_other():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wants"),
-    [((0,), Which(theta=True)), ((1,), Which(x=True)), ((0, 1), Which(x=True, theta=True))],
+    ("arguments", "needed"),
+    [
+        ((0,), PassMask(theta=True)),
+        ((1,), PassMask(x=True)),
+        ((0, 1), PassMask(x=True, theta=True)),
+    ],
 )
-def test_computes_what_is_asked_for_and_no_more(arguments, wants, monkeypatch):
+def test_computes_what_is_asked_for_and_no_more(arguments, needed, monkeypatch):
     asked = []
     implementation = network_primitive._backward
 
     def spy(*args, **params):
-        asked.append(params["wants"])
+        asked.append(params["needed"])
         return implementation(*args, **params)
 
     case = make_case((4, 20, 3), "tanh", 12)
     monkeypatch.setattr(
-        network_primitive, "backward", network_primitive.JointPrimitive("spy", spy, None, None)
+        network_primitive,
+        "network_backward",
+        network_primitive.JointPrimitive("spy", spy, None, None),
     )
     ug.grad(lambda p, x: np.sum(case.mlp(p, x)), arguments)(case.params, case.x)
-    assert asked == [wants]
+    assert asked == [needed]
 
 
 def test_one_traced_layer_among_constants():
@@ -286,7 +292,7 @@ def test_a_cotangent_of_a_wrong_shape_is_not_read():
 
 def test_memory_of_passes_is_used_again():
     mlp, params, x, _ = make_case((4, 20, 3), "tanh", 12)
-    shelf = network_primitive._passes(mlp.sizes, "tanh", 1.0, 12, x.dtype)._shelf
+    pool = network_primitive._passes(mlp.sizes, "tanh", 1.0, 12, x.dtype)._pool
     for _ in range(3):
         ug.grad(lambda p: np.sum(mlp(p, x)))(params)
-        assert len(shelf._free) == 1
+        assert len(pool._free) == 1

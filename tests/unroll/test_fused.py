@@ -189,7 +189,7 @@ def test_programs_are_built_once(small, monkeypatch):
 
     for module, name in ((sweep_program, "SweepProgram"), (ascent_program, "AscentProgram")):
         monkeypatch.setattr(module, name, spied(getattr(module, name)))
-    fused._idle.cache_clear()
+    fused._programs.cache_clear()
     calls = (
         lambda: small.value_and_grad("fused"),
         lambda: ug.unroll.decompose(*small[:4], **small.options),

@@ -60,7 +60,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
-fork_safety.in_child(_pool.cache_clear)
+fork_safety.call_in_child(_pool.cache_clear)
 
 
 def host_vectors() -> Vectors:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.buffer_pool import Shelf
+from tinygrad_ugan.kernels.buffer_pool import BufferPool
 from tinygrad_ugan.kernels.program import FIRST_ROW, Executable, Program
 from tinygrad_ugan.kernels.target import Target
 
@@ -19,7 +19,7 @@ _GIVEN = ("theta", "g", "mean", "square")
 _RESULTS = ("theta_next", "mean_next", "square_next")
 
 
-class AdamDescent:
+class AdamProgram:
     """Adam for arrays of certain shapes; several threads may use it at once.
 
     Parameters
@@ -28,7 +28,7 @@ class AdamDescent:
     target : Target
     dtype : dtype
         Of all numbers.
-    grown : callable
+    on_growth : callable
         Called when there is more memory than before.
     """
 
@@ -37,7 +37,7 @@ class AdamDescent:
         shapes: Sequence[tuple[int, ...]],
         target: Target,
         dtype: DTypeLike,
-        grown: Callable[[], None] = lambda: None,
+        on_growth: Callable[[], None] = lambda: None,
     ) -> None:
         self._dtype, unit = np.dtype(dtype), target.padded(1, dtype)
         sizes = [math.prod(shape) for shape in shapes]
@@ -45,7 +45,7 @@ class AdamDescent:
         starts = [0, *ends[:-1]]
         stops = [start + size for start, size in zip(starts, sizes, strict=True)]
         self._pieces = list(zip(starts, stops, shapes, strict=True))
-        self._shelf = Shelf(len(_RESULTS) * ends[-1] * self._dtype.itemsize, grown)
+        self._pool = BufferPool(len(_RESULTS) * ends[-1] * self._dtype.itemsize, on_growth)
         self._program = p = Program(target, dtype)
         self._scalars = p.vector(7)
         chunks = max(1, min(4, sum(sizes) // _CHUNK))
@@ -61,7 +61,7 @@ class AdamDescent:
     def nbytes(self) -> int:
         """Memory, without that of results in use."""
         waiting = sum(executable.nbytes for executable in list(self._free))
-        return self._shelf.nbytes + self._program.nbytes + waiting
+        return self._pool.nbytes + self._program.nbytes + waiting
 
     def step(
         self, scalars: Sequence[float], *arrays: Sequence[NDArray]
@@ -76,7 +76,7 @@ class AdamDescent:
         *arrays : sequence of ndarray
             Parameters, gradients, and the running means of these and of their squares.
         """
-        memory = self._shelf.lend().view(self._dtype).reshape(len(_RESULTS), -1)
+        memory = self._pool.acquire_array().view(self._dtype).reshape(len(_RESULTS), -1)
         results = tuple(
             [line[start:stop].reshape(shape) for start, stop, shape in self._pieces]
             for line in memory

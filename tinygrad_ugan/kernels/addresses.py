@@ -19,7 +19,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 _first_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
-class Operands:
+class ArraySignature:
     """Arrays of one dtype that a program reads, or writes, one after the other.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Memory that is used again, so that its pages need not be asked for again."""
+"""Reuse of memory, so that the system need not map and clear its pages again."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ from numpy.typing import NDArray
 from tinygrad_ugan.kernels.program import aligned
 
 
-class Shelf:
-    """Pieces of memory of one size that are not in use.
+class BufferPool:
+    """A pool of buffers of one size.
 
     Parameters
     ----------
     size : int
-        Of each, in bytes.
-    grown : callable
-        Called when one is made.
+        Of each buffer, in bytes.
+    on_growth : callable
+        Called when a new buffer is allocated.
     """
 
-    _MOST = 2**26  # bytes that are kept
+    _MAX_BYTES = 2**26  # of free buffers
 
-    def __init__(self, size: int, grown: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, size: int, on_growth: Callable[[], None] = lambda: None) -> None:
         self._size = size
-        self._grown = grown
-        self._free: list[NDArray] = []
+        self._on_growth = on_growth
+        self._free: list[NDArray[np.uint8]] = []
 
     @property
     def nbytes(self) -> int:
-        """What waits here."""
+        """The size of all free buffers."""
         return len(self._free) * self._size
 
-    def take(self) -> NDArray:
-        """Memory that is zero, or as it was put back."""
+    def acquire(self) -> NDArray[np.uint8]:
+        """Take a buffer: a new one is zero, a reused one is as it was released."""
         try:
             return self._free.pop()
         except IndexError:
-            self._grown()
+            self._on_growth()
             return aligned(self._size)
 
-    def put(self, memory: NDArray) -> None:
-        """Keep it for the next one."""
-        if (len(self._free) + 1) * self._size <= self._MOST:
-            self._free.append(memory)
+    def release(self, buffer: NDArray[np.uint8]) -> None:
+        """Put a buffer back; it is freed if there are enough."""
+        if (len(self._free) + 1) * self._size <= self._MAX_BYTES:
+            self._free.append(buffer)
 
-    def lend(self) -> NDArray:
-        """Memory as from `take`, which is put back when the last array that views it is gone."""
-        return np.asarray(_Loan(self))
+    def acquire_array(self) -> NDArray[np.uint8]:
+        """Take a buffer that is released when the last array that views it is gone."""
+        return np.asarray(_BaseArray(self))
 
 
-class Lent:
-    """Memory of a shelf, which is put back when this is gone."""
+class BorrowedBuffer:
+    """A buffer that is released when this object is gone."""
 
-    _shelf: Shelf | None = None  # until the memory is here: an interrupt may come before
+    _pool: BufferPool | None = None  # until there is a buffer: an interrupt may come before
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.memory = shelf.take()
-        self._shelf = shelf
+    def __init__(self, pool: BufferPool) -> None:
+        self.memory = pool.acquire()
+        self._pool = pool
 
     def __del__(self) -> None:
-        if self._shelf is not None:
-            self._shelf.put(self.memory)
+        if self._pool is not None:
+            self._pool.release(self.memory)
 
 
-class _Loan:
-    """What arrays in lent memory have for a base."""
+class _BaseArray:
+    """The base of all arrays that view a borrowed buffer."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._lent = Lent(shelf)
-        self.__array_interface__ = self._lent.memory.__array_interface__
+    def __init__(self, pool: BufferPool) -> None:
+        self._borrowed = BorrowedBuffer(pool)
+        self.__array_interface__ = self._borrowed.memory.__array_interface__

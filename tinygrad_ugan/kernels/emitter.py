@@ -374,5 +374,5 @@ class Emitter:
 # that of an integer that changes from run to run.
 Address = Value
 Count = Value
-Slot = Value
-Given = Value
+ArraySlot = Value
+IntSlot = Value

@@ -1,7 +1,7 @@
-"""What a fork does to locks and threads: said here, for all of the package.
+"""Locks and threads that survive a fork: the rules for all of the package.
 
-A child has the memory of its parent and only the thread that forked. A lock that another thread
-held at that moment would stay taken for ever, and what it guards be half done.
+A child has its parent's memory, but only the thread that forked. A lock that another thread held
+at that moment would never be released, and the data it guards would be left half written.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 Lock = AbstractContextManager[Any]
 
 
-def lock() -> Lock:
-    """A new lock that is `held`."""
-    return held(threading.RLock())
+def fork_safe_lock() -> Lock:
+    """Return a new reentrant lock that is `hold_during_fork`."""
+    return hold_during_fork(threading.RLock())
 
 
-def held(lock: Lock) -> Lock:
-    """Have whoever forks take a lock first, the latest one first: nobody else has it in the child.
+def hold_during_fork(lock: Lock) -> Lock:
+    """Acquire a reentrant lock around every fork, so that no other thread holds it in the child.
 
-    It must be one that a thread can take again.
+    Several locks are acquired in the reverse order of registration.
     """
 
     def release() -> None:
@@ -34,8 +34,8 @@ def held(lock: Lock) -> Lock:
     return lock
 
 
-def in_child(renew: Callable[[], None]) -> Callable[[], None]:
-    """Call a function in every child, to put new things in the place of those of dead threads."""
+def call_in_child(renew: Callable[[], None]) -> Callable[[], None]:
+    """Call a function in every child, to replace what belonged to threads it does not have."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=renew)
     return renew

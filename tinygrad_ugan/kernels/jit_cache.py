@@ -27,8 +27,10 @@ from tinygrad_ugan.kernels.target import Target
 CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
 """Environment variable: the folder to keep objects in, in place of the usual two."""
 
-fork_safety.held(llvm.ffi.lib._lock)  # which llvmlite takes in destructors, too, at any time
-compiling = fork_safety.lock()
+fork_safety.hold_during_fork(
+    llvm.ffi.lib._lock
+)  # which llvmlite takes in destructors, too, at any time
+compiling = fork_safety.fork_safe_lock()
 """Taken while a compiler works: LLVM's own, or numba's, which has locks that a child would keep."""
 
 _addresses: dict[tuple[str, Target], int] = {}

@@ -19,7 +19,7 @@ MOST_ARGUMENTS = 16
 
 @functools.cache
 def parameters(emit: Callable[..., None]) -> dict[str, str]:
-    """The arguments of a kernel and their kinds: "Address", "Count", "Slot" or "Given"."""
+    """The arguments of a kernel and their kinds: "Address", "Count", "ArraySlot" or "IntSlot"."""
     annotated = {name: str(p.annotation) for name, p in inspect.signature(emit).parameters.items()}
     return {name: kind for name, kind in annotated.items() if kind in _READERS}
 
@@ -60,6 +60,6 @@ def _build(
 _READERS: dict[str, Callable[[Emitter], Value]] = {
     "Address": Emitter.pointer,
     "Count": Emitter.integer,
-    "Slot": Emitter.dereferenced,
-    "Given": Emitter.dereferenced_integer,
+    "ArraySlot": Emitter.dereferenced,
+    "IntSlot": Emitter.dereferenced_integer,
 }

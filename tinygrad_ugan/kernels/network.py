@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tinygrad_ugan.kernels import parameters
 from tinygrad_ugan.kernels.narrow import NARROW
-from tinygrad_ugan.kernels.program import CHUNK, FIRST_ROW, Array, Blocks, Place, Program
+from tinygrad_ugan.kernels.program import CHUNK, FIRST_ROW, Blocks, Matrix, Program, Slot
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,18 @@ class Weights:
 
     Attributes
     ----------
-    w, b : tuple of Array
+    w, b : tuple of Matrix
         For every layer: see `Network.shape`.
-    wt : tuple of Array or None
+    wt : tuple of Matrix or None
         Transposes, where they are needed.
-    flat : Array
+    flat : Matrix
         All of w and b as one row.
     """
 
-    w: tuple[Array, ...]
-    b: tuple[Array, ...]
-    wt: tuple[Array | None, ...]
-    flat: Array
+    w: tuple[Matrix, ...]
+    b: tuple[Matrix, ...]
+    wt: tuple[Matrix | None, ...]
+    flat: Matrix
 
     def along(self, register: int) -> Weights:
         """The copies that belong to a register."""
@@ -112,7 +112,7 @@ def allocate(
             program.array(*network.shape(l))
         for l in layers:
             program.vector(network.sizes[l])
-    wt: list[Array | None] = [None] * network.depth
+    wt: list[Matrix | None] = [None] * network.depth
     for l in layers:
         if transposed and network.needs_transpose(l):
             n_in, n_out = network.shape(l)
@@ -134,7 +134,7 @@ def unwanted(program: Program, network: Network) -> Weights:
 
 
 def copy_in(
-    program: Program, network: Network, theta: Weights, slots: list[Place], chunks: int
+    program: Program, network: Network, theta: Weights, slots: list[Slot], chunks: int
 ) -> None:
     """Sections that read the caller's parameters: slots for w and b of every layer."""
     one = program.constant(1.0)
@@ -153,7 +153,7 @@ def copy_in(
         _copy_rows(program, slots[2 * l - 1], 1, one, b)
 
 
-def _copy_rows(program: Program, slot: Place, count: int, scale: Array, out: Array) -> None:
+def _copy_rows(program: Program, slot: Slot, count: int, scale: Matrix, out: Matrix) -> None:
     program.call(
         parameters.copy_in, source=slot, first=FIRST_ROW, count=count, scale=scale,
         out=out.by_row, ldo=out.ld, n=out.columns,
@@ -186,13 +186,13 @@ def shares(rows: int, chunks: int, unit: int) -> Blocks:
     return [[(a, b - a)] if b > a else [] for a, b in itertools.pairwise(edges)]
 
 
-def padded(program: Program, array: Array) -> int:
+def padded(program: Program, array: Matrix) -> int:
     """Columns in whole vectors."""
     lanes = program.target.lanes(program.dtype)
     return -(-array.columns // lanes) * lanes
 
 
-def tall(program: Program, array: Array) -> int:
+def tall(program: Program, array: Matrix) -> int:
     """Rows in whole tiles."""
     tile = program.target.tile_rows
     return -(-array.rows // tile) * tile

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from tinygrad_ugan.kernels import narrow, one_hidden_layer, products
 from tinygrad_ugan.kernels.network import Network, Weights, padded, tall, unwanted
-from tinygrad_ugan.kernels.program import CHUNK, Array, Program
+from tinygrad_ugan.kernels.program import CHUNK, Matrix, Program
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class Pass:
 
     Attributes
     ----------
-    h, e : list of Array
+    h, e : list of Matrix
         h_0 ... h_{L-1} and e_1 ... e_{L-2} (entry 0 is not used), for all rows. Where there will
         be no tangent, e is scratch; where there will be one, h_1 is if the input is thin.
-    d, Rh, Rd : list of Array
+    d, Rh, Rd : list of Matrix
         Scratch of the chunk, for the rows of a block.
     """
 
     program: Program
     network: Network
-    h: list[Array]
-    e: list[Array]
-    d: list[Array]
-    Rh: list[Array]
-    Rd: list[Array]
+    h: list[Matrix]
+    e: list[Matrix]
+    d: list[Matrix]
+    Rh: list[Matrix]
+    Rd: list[Matrix]
 
     @property
     def _act(self) -> str:
@@ -56,7 +56,7 @@ class Pass:
         for l in range(1, self.network.depth):
             self._layer(l, theta, self.h[l], self._act)
 
-    def output(self, theta: Weights, y: Array) -> None:
+    def output(self, theta: Weights, y: Matrix) -> None:
         """The output, after the hidden layers."""
         L = self.network.depth
         if self.network.has_one_hidden_layer:
@@ -71,14 +71,14 @@ class Pass:
             bias=theta.b[L - 1], out=y, ldo=y.ld, n=padded(self.program, a),
         )  # fmt: skip
 
-    def _one_hidden_forward(self, theta: Weights, y: Array) -> None:
+    def _one_hidden_forward(self, theta: Weights, y: Matrix) -> None:
         (x, h), (w, w2), (b, b2) = self.h, theta.w, theta.b
         self.program.call(
             one_hidden_layer.one_hidden_forward, self._act, x.columns, x=x, ldx=x.ld, w=w, ldw=w.ld,
             bias=b, w2=w2, bias2=b2, h=h, ldh=h.ld, s=y, lds=y.ld, n=padded(self.program, h),
         )  # fmt: skip
 
-    def _layer(self, l: int, theta: Weights, out: Array, activation: str) -> None:
+    def _layer(self, l: int, theta: Weights, out: Matrix, activation: str) -> None:
         a, w, b = self.h[l - 1], theta.w[l - 1], theta.b[l - 1]
         n = padded(self.program, w)
         if self.network.has_narrow_input(l):
@@ -93,7 +93,7 @@ class Pass:
             )  # fmt: skip
 
     def backward(
-        self, theta: Weights, y_bar: Array, grad: Weights | None, *, to_input: bool
+        self, theta: Weights, y_bar: Matrix, grad: Weights | None, *, to_input: bool
     ) -> None:
         """Gradients, added to `grad`, from the cotangent of the output; d_0 too if asked for."""
         L = self.network.depth
@@ -115,7 +115,7 @@ class Pass:
             self._gradient(l, self.d[l], grad)
             self._pull_back(l, theta, self.d[l], to_input=to_input)
 
-    def _one_hidden_backward(self, theta: Weights, y_bar: Array, grad: Weights) -> None:
+    def _one_hidden_backward(self, theta: Weights, y_bar: Matrix, grad: Weights) -> None:
         (x, h), (dw, dw2), (db, db2) = self.h, grad.w, grad.b
         self.program.call(
             one_hidden_layer.one_hidden_backward, self._act, x.columns, x=x, ldx=x.ld, h=h,
@@ -123,7 +123,7 @@ class Pass:
             db2=db2, n=padded(self.program, h),
         )  # fmt: skip
 
-    def _gradient(self, l: int, d: Array, grad: Weights | None) -> None:
+    def _gradient(self, l: int, d: Matrix, grad: Weights | None) -> None:
         """w_l_bar and b_l_bar from d_l."""
         if grad is None:
             return
@@ -140,7 +140,7 @@ class Pass:
                 dw=dw, db=db, ldo=dw.ld, m=tall(self.program, dw), n=n,
             )  # fmt: skip
 
-    def _pull_back(self, l: int, theta: Weights, d: Array, *, to_input: bool) -> None:
+    def _pull_back(self, l: int, theta: Weights, d: Matrix, *, to_input: bool) -> None:
         """e_{l-1} and d_{l-1} from d_l."""
         if l == 1:
             if to_input:
@@ -154,7 +154,7 @@ class Pass:
             n=padded(self.program, a), depth=d.columns,
         )  # fmt: skip
 
-    def _to_input(self, theta: Weights, d: Array) -> None:
+    def _to_input(self, theta: Weights, d: Matrix) -> None:
         w, wt, out = theta.w[0], theta.wt[0], self.d[0]
         nothing = self.program.vector(out.ld)
         if wt is None:
@@ -191,7 +191,7 @@ class Pass:
                     depth=a.columns,
                 )  # fmt: skip
 
-    def logit_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
+    def logit_tangent(self, theta: Weights, v: Weights, Rs: Matrix) -> None:
         """The derivative of the only output."""
         L = self.network.depth
         if self.network.has_one_hidden_layer:
@@ -204,7 +204,7 @@ class Pass:
             n=padded(self.program, a),
         )  # fmt: skip
 
-    def _one_hidden_forward_tangent(self, theta: Weights, v: Weights, Rs: Array) -> None:
+    def _one_hidden_forward_tangent(self, theta: Weights, v: Weights, Rs: Matrix) -> None:
         (x, h), (w, w2), (Rw, Rw2), (Rb, Rb2) = self.h, theta.w, v.w, v.b
         self.program.call(
             one_hidden_layer.one_hidden_forward_tangent, self._act, x.columns, x=x, ldx=x.ld, w=w,
@@ -216,8 +216,8 @@ class Pass:
         self,
         theta: Weights,
         v: Weights,
-        ds: Array,
-        Rds: Array,
+        ds: Matrix,
+        Rds: Matrix,
         Rgrad: Weights | None,
         *,
         to_input: bool,
@@ -240,7 +240,7 @@ class Pass:
             self._pull_back_tangent(l, theta, v, to_input=to_input)
 
     def _one_hidden_backward_tangent(
-        self, theta: Weights, v: Weights, ds: Array, Rds: Array, Rgrad: Weights
+        self, theta: Weights, v: Weights, ds: Matrix, Rds: Matrix, Rgrad: Weights
     ) -> None:
         (x, h), (Rdw, Rdw2), (Rdb, Rdb2) = self.h, Rgrad.w, Rgrad.b
         self.program.call(
@@ -293,7 +293,7 @@ class Pass:
 def make_pass(
     program: Program,
     network: Network,
-    x: Array,
+    x: Matrix,
     *,
     copies: int,
     chunks: int,
@@ -301,10 +301,10 @@ def make_pass(
 ) -> Pass:
     """Room for a pass over the rows of x; h and e in so many copies."""
 
-    def kept(widths: Sequence[int]) -> list[Array]:
+    def kept(widths: Sequence[int]) -> list[Matrix]:
         return [program.array(x.rows, n, copies) for n in widths]
 
-    def scratch() -> list[Array]:
+    def scratch() -> list[Matrix]:
         return [
             program.array(network.block_rows, n, chunks).along(CHUNK) for n in network.sizes[:-1]
         ]

@@ -1,10 +1,10 @@
-"""Three programs for a network: its output, its gradient, and the rates of change of both.
+"""Three programs for a network: its output, its gradient, and the tangents of both.
 
-With ``y = F(x, theta)``, a bar for cotangents, and an R before the rate at which a thing changes::
+With ``y = F(x, theta)``, a bar for cotangents and an R for tangents::
 
     forward    y
     backward   x_bar, theta_bar           of  <y_bar, F(x, theta)>
-    rates      Ry, Rx_bar, Rtheta_bar     as x, theta and y_bar move by Rx, Rtheta and Ry_bar
+    tangents   Ry, Rx_bar, Rtheta_bar     along Rx, Rtheta and Ry_bar
 
 A forward pass leaves a record, its padded parameters and activations, which the others go on from.
 
@@ -24,19 +24,19 @@ from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels import network, parameters
-from tinygrad_ugan.kernels.buffer_pool import Lent, Shelf
+from tinygrad_ugan.kernels.buffer_pool import BorrowedBuffer, BufferPool
 from tinygrad_ugan.kernels.network import Network, Weights
 from tinygrad_ugan.kernels.network_pass import Pass
-from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.kernels.pass_mask import PassMask
 from tinygrad_ugan.kernels.program import (
     CHUNK,
     FIRST_ROW,
-    Array,
     Executable,
+    Matrix,
     Program,
     split,
 )
-from tinygrad_ugan.kernels.tangents import Rates
+from tinygrad_ugan.kernels.tangents import TangentPass
 from tinygrad_ugan.kernels.target import Target
 
 _CHUNKS = 4  # groups of rows, each with gradients of its own
@@ -45,7 +45,7 @@ _SERIAL = 2**20  # multiply-adds, up to which a second thread is not worth wakin
 
 
 @dataclass(frozen=True)
-class Problem:
+class NetworkProblem:
     """A network, the rows of its input, and the dtype of all numbers."""
 
     network: Network
@@ -54,26 +54,26 @@ class Problem:
     dtype: np.dtype
 
 
-Record = Lent
+ForwardRecord = BorrowedBuffer
 """The memory in which a forward pass leaves what derivatives need."""
 
 
-class Runner:
+class ProgramRunner:
     """A program as a function of arrays; several threads may call it at once."""
 
-    def __init__(self, writer: _Writer, grown: Callable[[], None]) -> None:
+    def __init__(self, writer: _ProgramWriter, on_growth: Callable[[], None]) -> None:
         self._program = writer.program
         self._dtype = writer.program.dtype
         self._flaws, self._chunks = writer.flaws, writer.chunks
-        self._grown = grown
+        self._on_growth = on_growth
         self._free: list[tuple[Executable, list[NDArray]]] = []
         self.nbytes = self._program.nbytes
 
-    def __call__(self, record: Record, inputs: Sequence[NDArray]) -> list[NDArray] | None:
+    def __call__(self, record: ForwardRecord, inputs: Sequence[NDArray]) -> list[NDArray] | None:
         """Run the program; None if a number that comes out is not finite."""
         arrays = [self._converted(x) for x in inputs]
         executable, flaws = borrowed = self._borrow()
-        results = executable.run(arrays, outside=record.memory)
+        results = executable.run(arrays, external=record.memory)
         found = [x for x in flaws if x[0, 0]]  # NaN, and not 0
         self._free.append(borrowed)
         return None if found else results
@@ -92,67 +92,76 @@ class Runner:
         except IndexError:
             made = self._program.compile()
             self.nbytes = self._program.nbytes + (len(self._free) + 1) * made.nbytes
-            self._grown()
+            self._on_growth()
             return made, [made.view(self._flaws, c) for c in range(self._chunks)]
 
 
-class Passes:
+class NetworkPrograms:
     """The programs of one problem, each made when it is asked for.
 
     Parameters
     ----------
-    problem : Problem
-    grown : callable
+    problem : NetworkProblem
+    on_growth : callable
         Called when there is more memory than before.
     """
 
-    def __init__(self, problem: Problem, grown: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, problem: NetworkProblem, on_growth: Callable[[], None] = lambda: None
+    ) -> None:
         runners = []
 
-        def made(writer: _Writer) -> Runner:
-            runners.append(Runner(writer, grown))
+        def made(writer: _ProgramWriter) -> ProgramRunner:
+            runners.append(ProgramRunner(writer, on_growth))
             return runners[-1]
 
         writer = _Forward(problem)
         self._runners = runners
-        self._shelf = Shelf(writer.program.outside_size, grown)
+        self._pool = BufferPool(writer.program.external_size, on_growth)
         self._forward = made(writer)
-        self._backward = functools.cache(lambda wants: made(_Backward(problem, wants)))
-        self._rates = functools.cache(lambda moves, wants: made(_Rates(problem, moves, wants)))
+        self._backward = functools.cache(lambda needed: made(_Backward(problem, needed)))
+        self._tangents = functools.cache(
+            lambda has_tangent, needed: made(_Tangents(problem, has_tangent, needed))
+        )
 
     @property
     def nbytes(self) -> int:
         """Memory, without that of records in use."""
-        return self._shelf.nbytes + sum(runner.nbytes for runner in self._runners)
+        return self._pool.nbytes + sum(runner.nbytes for runner in self._runners)
 
-    def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, Record] | None:
+    def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, ForwardRecord] | None:
         """The output, and the record of how it came about; theta is w_1, b_1, w_2, ...
 
         Like the other two, None if a number that comes out is not finite.
         """
-        record = Record(self._shelf)
+        record = ForwardRecord(self._pool)
         found = self._forward(record, [*theta, x])
         return None if found is None else (found[0], record)
 
-    def backward(self, record: Record, y_bar: NDArray, wants: Which) -> list[NDArray] | None:
-        """The cotangents of x and theta, those that are asked for."""
-        return self._backward(wants)(record, [y_bar])
-
-    def rates(
-        self, record: Record, inputs: Sequence[NDArray], moves: Which, wants: Which
+    def backward(
+        self, record: ForwardRecord, y_bar: NDArray, needed: PassMask
     ) -> list[NDArray] | None:
-        """The rates of change of y and of the cotangents of x and theta that are asked for.
+        """The cotangents of x and theta, those that are needed."""
+        return self._backward(needed)(record, [y_bar])
 
-        `inputs` are how theta moves, y_bar if any of the last two is asked for, how y_bar moves,
-        and how x moves.
+    def tangents(
+        self,
+        record: ForwardRecord,
+        inputs: Sequence[NDArray],
+        has_tangent: PassMask,
+        needed: PassMask,
+    ) -> list[NDArray] | None:
+        """The tangents of y and of the cotangents of x and theta, those that are needed.
+
+        `inputs` are Rtheta, y_bar if a cotangent is needed, Ry_bar and Rx, those that there are.
         """
-        return self._rates(moves, wants)(record, inputs)
+        return self._tangents(has_tangent, needed)(record, inputs)
 
 
-class _Writer:
+class _ProgramWriter:
     """What the programs share: the layout of the record, and the ways in and out."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: NetworkProblem) -> None:
         net, p = problem.network, Program(problem.target, problem.dtype)
         self.program, self.network, self.rows = p, net, problem.rows
         unit = problem.target.padded(1, problem.dtype)
@@ -162,7 +171,7 @@ class _Writer:
         self.chunks = max(1, min(_CHUNKS, chunks))
         self.blocks = split(problem.rows, self.chunks, _BLOCK, unit)
         self.flaws = p.vector(1, self.chunks)
-        with p.outside():
+        with p.external():
             self.theta = network.allocate(p, net, transposed=True)
             self.h = [self.array(n) for n in net.sizes[:-1]]
         self.write()
@@ -171,22 +180,22 @@ class _Writer:
         """Write the program."""
         raise NotImplementedError
 
-    def array(self, columns: int) -> Array:
+    def array(self, columns: int) -> Matrix:
         """Room for a number of columns of all rows, at the rows of the block."""
         return self.program.array(self._tall, columns).by_row
 
-    def scratch(self) -> list[Array]:
+    def scratch(self) -> list[Matrix]:
         """Room for the inputs of all layers, for the rows of a block."""
         p = self.program
         return [p.array(_BLOCK, n, self.chunks).along(CHUNK) for n in self.network.sizes[:-1]]
 
-    def make_pass(self, x_bar: Array | None) -> Pass:
+    def make_pass(self, x_bar: Matrix | None) -> Pass:
         """The pass at the rows of the block; the cotangent of the input may be kept for all."""
         d = self.scratch()
         d[0] = x_bar or d[0]
         return Pass(self.program, self.network, self.h, self.scratch(), d, [], [])
 
-    def scale(self, x_bar: Array) -> None:
+    def scale(self, x_bar: Matrix) -> None:
         """From the cotangent of the scaled input to that of the input."""
         p, factor = self.program, self.network.input_scale
         if factor != 1.0:
@@ -203,7 +212,7 @@ class _Writer:
         slots = [self.program.input(name, shape) for shape in self.network.shapes]
         network.copy_in(self.program, self.network, into, slots, self.chunks)
 
-    def take_rows(self, name: str, into: Array, scale: float = 1.0) -> None:
+    def take_rows(self, name: str, into: Matrix, scale: float = 1.0) -> None:
         """Read rows, those of the section's blocks."""
         p, shape = self.program, (self.rows, into.columns)
         p.call(
@@ -211,7 +220,7 @@ class _Writer:
             scale=p.constant(scale), out=into, ldo=into.ld, n=into.columns,
         )  # fmt: skip
 
-    def give_rows(self, x: Array) -> None:
+    def give_rows(self, x: Matrix) -> None:
         """Hand rows to the caller, those that are not pads; a section of its own."""
         last = self.rows
         self.program.section(
@@ -234,7 +243,7 @@ class _Writer:
             self._give_parameter(partial.b[l - 1], b_shape, is_transposed=False)
 
     def _give_parameter(
-        self, partial: Array, shape: tuple[int, ...], *, is_transposed: bool
+        self, partial: Matrix, shape: tuple[int, ...], *, is_transposed: bool
     ) -> None:
         p, count, n, slot = self.program, partial.rows, partial.columns, self.program.result(shape)
         total = p.array(count, n)
@@ -253,7 +262,7 @@ class _Writer:
                 parameters.copy_out, x=total.by_row, ldx=total.ld, first=FIRST_ROW, out=slot, n=n
             )
 
-    def _find_flaws(self, x: Array) -> None:
+    def _find_flaws(self, x: Matrix) -> None:
         """Note whether the section's rows of a result hold a NaN or an infinity."""
         out = self.flaws.along(CHUNK)
         self.program.call(parameters.find_flaws, x=x, ld=x.ld, out=out, n=x.columns)
@@ -276,7 +285,7 @@ class _Writer:
         return partial
 
 
-class _Forward(_Writer):
+class _Forward(_ProgramWriter):
     def write(self) -> None:
         net = self.network
         self.take_theta("theta", self.theta)
@@ -289,19 +298,19 @@ class _Forward(_Writer):
         self.give_rows(y)
 
 
-class _Backward(_Writer):
-    def __init__(self, problem: Problem, wants: Which) -> None:
-        self._wants = wants
+class _Backward(_ProgramWriter):
+    def __init__(self, problem: NetworkProblem, needed: PassMask) -> None:
+        self._needed = needed
         super().__init__(problem)
 
     def write(self) -> None:
-        net, wants = self.network, self._wants
-        partial = self.row_phase(theta=wants.theta)
+        net, needed = self.network, self._needed
+        partial = self.row_phase(theta=needed.theta)
         y_bar = self.array(net.sizes[-1])
         self.take_rows("y_bar", y_bar)
-        x_bar = self.array(net.sizes[0]) if wants.x else None
+        x_bar = self.array(net.sizes[0]) if needed.x else None
         grad = partial and partial.along(CHUNK)
-        self.make_pass(x_bar).backward(self.theta, y_bar, grad, to_input=wants.x)
+        self.make_pass(x_bar).backward(self.theta, y_bar, grad, to_input=needed.x)
         if x_bar:
             self.scale(x_bar)
             self.give_rows(x_bar)
@@ -309,36 +318,36 @@ class _Backward(_Writer):
             self.give_theta(partial)
 
 
-class _Rates(_Writer):
-    def __init__(self, problem: Problem, moves: Which, wants: Which) -> None:
-        self._moves, self._wants = moves, wants
+class _Tangents(_ProgramWriter):
+    def __init__(self, problem: NetworkProblem, has_tangent: PassMask, needed: PassMask) -> None:
+        self._has_tangent, self._needed = has_tangent, needed
         super().__init__(problem)
 
     def write(self) -> None:
-        net, moves, wants = self.network, self._moves, self._wants
+        net, has_tangent, needed = self.network, self._has_tangent, self._needed
         v = network.allocate(self.program, net, transposed=True)
-        if moves.theta:
+        if has_tangent.theta:
             self.take_theta("Rtheta", v)
-        partial = self.row_phase(theta=wants.theta)
+        partial = self.row_phase(theta=needed.theta)
         y_bar, Ry_bar, Ry = (self.array(net.sizes[-1]) for _ in range(3))
         Rx, Rx_bar = (self.array(net.sizes[0]) for _ in range(2))
         for is_given, name, rows, scale in (
-            (wants.x or wants.theta, "y_bar", y_bar, 1.0),
-            (moves.y, "Ry_bar", Ry_bar, 1.0),
-            (moves.x, "Rx", Rx, net.input_scale),
+            (needed.x or needed.theta, "y_bar", y_bar, 1.0),
+            (has_tangent.y, "Ry_bar", Ry_bar, 1.0),
+            (has_tangent.x, "Rx", Rx, net.input_scale),
         ):
             if is_given:
                 self.take_rows(name, rows, scale)
         Rh, Rd = [Rx, *self.scratch()[1:]], [Rx_bar, *self.scratch()[1:]]
-        here = Rates(self.make_pass(None), Rh, Rd, self.theta, v, moves.x)
+        here = TangentPass(self.make_pass(None), Rh, Rd, self.theta, v, has_tangent.x)
         here.hidden()
-        if wants.y:
+        if needed.y:
             here.output(Ry)
-        if wants.x or wants.theta:
-            here.backward(y_bar, Ry_bar, partial and partial.along(CHUNK), to_input=wants.x)
-        if wants.x:
+        if needed.x or needed.theta:
+            here.backward(y_bar, Ry_bar, partial and partial.along(CHUNK), to_input=needed.x)
+        if needed.x:
             self.scale(Rx_bar)
-        for is_wanted, rows in ((wants.y, Ry), (wants.x, Rx_bar)):
+        for is_wanted, rows in ((needed.y, Ry), (needed.x, Rx_bar)):
             if is_wanted:
                 self.give_rows(rows)
         if partial:

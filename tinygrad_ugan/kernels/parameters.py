@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Slot, Value
+from tinygrad_ugan.kernels.emitter import Address, ArraySlot, Count, Emitter, Value
 
 
 def zero(e: Emitter, out: Address) -> None:
@@ -20,7 +20,7 @@ def zero(e: Emitter, out: Address) -> None:
 
 def copy_in(
     e: Emitter,
-    source: Slot,
+    source: ArraySlot,
     first: Count,
     count: Count,
     scale: Address,
@@ -40,7 +40,7 @@ def copy_in(
             e.store_scalar(factor * e.load_scalar(line, j), place, j)
 
 
-def copy_in_transposed(e: Emitter, source: Slot, out: Address, ldo: Count, n: Count) -> None:
+def copy_in_transposed(e: Emitter, source: ArraySlot, out: Address, ldo: Count, n: Count) -> None:
     """``out[j, r] = source[r, j]`` for the caller's `rows` rows of n elements, n being small."""
     with e.loop(e.rows) as r, e.loop(n) as j:
         e.store_scalar(e.load_scalar(source, r * n + j), out, j * ldo + r)
@@ -225,13 +225,13 @@ def descend_adam(
     e: Emitter,
     first: Count,
     scalars: Address,
-    theta: Slot,
-    g: Slot,
-    mean: Slot,
-    square: Slot,
-    theta_next: Slot,
-    mean_next: Slot,
-    square_next: Slot,
+    theta: ArraySlot,
+    g: ArraySlot,
+    mean: ArraySlot,
+    square: ArraySlot,
+    theta_next: ArraySlot,
+    mean_next: ArraySlot,
+    square_next: ArraySlot,
 ) -> None:
     """One step of `tinygrad_ugan.optim.Adam` down, on `rows` of the caller's numbers from `first`.
 
@@ -312,7 +312,7 @@ def scaled(e: Emitter, x: Address, ld: Count, scale: Address, out: Address, n: C
         e.store(factor * e.load(x, offset), out, offset)
 
 
-def copy_out(e: Emitter, x: Address, ldx: Count, first: Count, out: Slot, n: Count) -> None:
+def copy_out(e: Emitter, x: Address, ldx: Count, first: Count, out: ArraySlot, n: Count) -> None:
     """``out = x``: into the caller's array of n columns, from row `first` on."""
     whole = n / e.lanes * e.lanes
     with e.loop(e.rows) as r:
@@ -323,7 +323,7 @@ def copy_out(e: Emitter, x: Address, ldx: Count, first: Count, out: Slot, n: Cou
             e.store_scalar(e.load_scalar(line, j), place, j)
 
 
-def copy_out_transposed(e: Emitter, x: Address, ldx: Count, out: Slot, n: Count) -> None:
+def copy_out_transposed(e: Emitter, x: Address, ldx: Count, out: ArraySlot, n: Count) -> None:
     """``out[r, j] = x[j, r]``: into the caller's array of n columns, n being small."""
     with e.loop(e.rows) as r, e.loop(n) as j:
         e.store_scalar(e.load_scalar(x, j * ldx + r), out, r * n + j)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels import vecmath
-from tinygrad_ugan.kernels.buffer_pool import Shelf
-from tinygrad_ugan.kernels.emitter import Count, Emitter, Given, Slot, Value
+from tinygrad_ugan.kernels.buffer_pool import BufferPool
+from tinygrad_ugan.kernels.emitter import ArraySlot, Count, Emitter, IntSlot, Value
 from tinygrad_ugan.kernels.program import FIRST_ROW, Program, split
 from tinygrad_ugan.kernels.target import Target
 
 BLOCK = 64
-"""Numbers that are drawn together; a row, as the kernel counts."""
+"""Numbers drawn together: one row of the kernel."""
 
 DIGITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
 """Binary digits of a uniform number."""
@@ -29,7 +29,7 @@ ROUNDS = 10
 _CHUNK = 64  # rows of a chunk at least: less is not worth a second thread
 
 
-class Noise:
+class NormalSampler:
     """Draws arrays of one size from N(0, 1). `draw` is not to be called by two threads at once.
 
     Parameters
@@ -44,7 +44,7 @@ class Noise:
     def __init__(self, size: int, target: Target, dtype: DTypeLike) -> None:
         self._size, self._dtype = size, np.dtype(dtype)
         rows = -(-size // BLOCK)
-        self._shelf = Shelf(rows * BLOCK * self._dtype.itemsize)
+        self._pool = BufferPool(rows * BLOCK * self._dtype.itemsize)
         p = Program(target, dtype)
         chunks = -(-rows // _CHUNK)
         p.run_phase(p.phase(chunks))
@@ -66,13 +66,13 @@ class Noise:
         -------
         ndarray, shape (size,)
         """
-        numbers = self._shelf.lend().view(self._dtype)
+        numbers = self._pool.acquire_array().view(self._dtype)
         self._executable.numbers[0] = key
         self._executable.run(results=[numbers])
         return numbers[: self._size]
 
 
-def normal(e: Emitter, digits: int, key: Given, first: Count, out: Slot) -> None:
+def normal(e: Emitter, digits: int, key: IntSlot, first: Count, out: ArraySlot) -> None:
     """``out ~ N(0, 1)``, for `rows` rows of `BLOCK` numbers from the row `first` on.
 
     A row takes as many counters as it needs, the first of them its words for the first numbers of

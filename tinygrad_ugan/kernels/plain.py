@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_ugan.kernels import jit_cache
-from tinygrad_ugan.kernels.reference import HELPERS, STATEMENTS, Operand, layers, losses
+from tinygrad_ugan.kernels.reference import HELPERS, REFERENCES, ArrayLayout, layers, losses
 
 WORD = np.dtype(np.int64)
 
 
-class Kernel:
-    """A kernel's statement, called as the kernel would be: with addresses and counts."""
+class ReferenceKernel:
+    """A kernel's reference, called as the kernel would be: with addresses and counts."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Kernel:
         statics: tuple[Any, ...],
         dtype: np.dtype,
     ) -> None:
-        self._statement = STATEMENTS[emit.__name__]
+        self._reference = REFERENCES[emit.__name__]
         self._kinds = kinds
         self._dtype = dtype
         names = [name for name in inspect.signature(emit).parameters if name not in kinds]
@@ -44,19 +44,21 @@ class Kernel:
         self._function(*self.arguments(numbers, rows))
 
     def arguments(self, numbers: Sequence[int], rows: int) -> Iterable[Any]:
-        """What the statement takes, arrays being views of memory."""
+        """What the reference takes, arrays being views of memory."""
         known = {"rows": rows, **self._statics, **dict(zip(self._kinds, numbers, strict=False))}
-        for name in (name for name, kind in self._kinds.items() if kind in ("Slot", "Given")):
+        for name in (
+            name for name, kind in self._kinds.items() if kind in ("ArraySlot", "IntSlot")
+        ):
             known[name] = int(memory(known[name], (1,), (1,), WORD)[0])
-        for name in self._statement.names:
-            operand = self._statement.operands.get(name)
-            yield known[name] if operand is None else self._view(name, operand, known)
+        for name in self._reference.names:
+            layout = self._reference.layouts.get(name)
+            yield known[name] if layout is None else self._view(name, layout, known)
 
-    def _view(self, name: str, operand: Operand, known: dict[str, Any]) -> NDArray:
-        return memory(known[name], *operand.resolve(known), self._dtype)
+    def _view(self, name: str, layout: ArrayLayout, known: dict[str, Any]) -> NDArray:
+        return memory(known[name], *layout.resolve(known), self._dtype)
 
 
-KERNELS: list[Kernel] = []
+KERNELS: list[ReferenceKernel] = []
 """By their numbers."""
 
 
@@ -68,7 +70,7 @@ def load(
     dtype: np.dtype,
 ) -> int:
     """The number of a kernel."""
-    KERNELS.append(Kernel(emit, dict(kinds), statics, dtype))
+    KERNELS.append(ReferenceKernel(emit, dict(kinds), statics, dtype))
     return len(KERNELS) - 1
 
 
@@ -114,11 +116,11 @@ def memory(
 
 @functools.cache
 def compiled(name: str, dtype: np.dtype) -> Callable[..., None]:
-    """A statement, compiled for one dtype and arrays of any strides."""
+    """A reference, compiled for one dtype and arrays of any strides."""
     _introduce_helpers()
-    statement = STATEMENTS[name]
-    kinds = (_kind(statement.operands.get(n), n, dtype) for n in statement.names)
-    return jitted(statement.function, numba.void(*kinds))
+    reference = REFERENCES[name]
+    kinds = (_kind(reference.layouts.get(n), n, dtype) for n in reference.names)
+    return jitted(reference.function, numba.void(*kinds))
 
 
 def jitted(function: Callable[..., None], signature: Any) -> Any:
@@ -136,10 +138,10 @@ def _introduce_helpers() -> None:
         numba.extending.register_jitable(function)
 
 
-def _kind(operand: Operand | None, name: str, dtype: np.dtype) -> numba.types.Type:
-    if operand is None:
+def _kind(layout: ArrayLayout | None, name: str, dtype: np.dtype) -> numba.types.Type:
+    if layout is None:
         return _SCALARS[name]
-    dimensions = len(operand.shape)
+    dimensions = len(layout.shape)
     return numba.types.Array(numba.from_dtype(dtype), dimensions, "C" if dimensions == 1 else "A")
 
 

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels import executor, kernel, threads
-from tinygrad_ugan.kernels.addresses import Operands, address_of
+from tinygrad_ugan.kernels.addresses import ArraySignature, address_of
 from tinygrad_ugan.kernels.target import PLAIN, Target
 
 _LINE = 64  # bytes, of a cache line
@@ -25,11 +25,11 @@ _STAGGER = 5 * _LINE  # between arrays, lest equal places of equal arrays fall o
 _CROWD = 512  # rows that are a multiple of so many bytes apart fall on each other in the cache
 _ARGUMENT = 250  # bytes that an argument of a call takes, with the array that it describes
 BASE, ROW, CHUNK, K, I, J = range(6)
-Numbers = tuple[int, int, int, int, int, int]
+Affine = tuple[int, int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Array:
+class Matrix:
     """A matrix in a program's memory, or several of one shape.
 
     Attributes
@@ -42,41 +42,41 @@ class Array:
         Without pads.
     copy, size : int
         Distance from one copy to the next in bytes; padded elements of one copy.
-    outside : bool
+    external : bool
         Whether it lies in memory that is handed to `Executable.run`.
     """
 
-    address: Numbers
+    address: Affine
     ld: int
     rows: int
     columns: int
     copy: int
     size: int
     itemsize: int
-    outside: bool = False
+    external: bool = False
 
-    def along(self, register: int, distance: int | None = None) -> Array:
+    def along(self, register: int, distance: int | None = None) -> Matrix:
         """The copy that belongs to a register: to the chunk, or to k, i or j of the schedule."""
         step = self.copy if distance is None else distance
         return replace(self, address=_changed(self.address, register, step))
 
     @property
-    def by_row(self) -> Array:
+    def by_row(self) -> Matrix:
         """The rows from the block's first on."""
         return self.along(ROW, self.ld * self.itemsize)
 
     @property
-    def by_element(self) -> Array:
+    def by_element(self) -> Matrix:
         """The elements from the block's first on."""
         return self.along(ROW, self.itemsize)
 
-    def row(self, r: int) -> Array:
+    def row(self, r: int) -> Matrix:
         """From row r on."""
         return self.along(BASE, r * self.ld * self.itemsize)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Slot:
     """Where the address of a caller's array, or a number, stands.
 
     With `per_step`, at the k-th place after it.
@@ -86,17 +86,17 @@ class Place:
     per_step: bool = False
 
     @property
-    def along_steps(self) -> Place:
+    def along_steps(self) -> Slot:
         """The place that belongs to k."""
         return replace(self, per_step=True)
 
 
-def _changed(numbers: Numbers, register: int, step: int) -> Numbers:
+def _changed(numbers: Affine, register: int, step: int) -> Affine:
     base, row, chunk, k, i, j = (x + step * (r == register) for r, x in enumerate(numbers))
     return base, row, chunk, k, i, j
 
 
-FIRST_ROW: Numbers = (0, 1, 0, 0, 0, 0)
+FIRST_ROW: Affine = (0, 1, 0, 0, 0, 0)
 """As a count: the number of the block's first row."""
 
 Blocks = Sequence[Sequence[tuple[int, int]]]
@@ -116,28 +116,28 @@ class Program:
         self.target = target
         self.dtype = np.dtype(dtype)
         self._size = 0
-        self._is_outside = False
-        self.outside_size = 0
+        self._is_external = False
+        self.external_size = 0
         self._calls: list[tuple[int, list[tuple[Any, str]]]] = []
         self._sections: list[list[Any]] = []
         self._phases: list[list[int]] = []
         self._schedule: list[tuple[int, int, int, int]] = []
-        self._constants: dict[float, Array] = {}
-        self._initial: list[tuple[Array, NDArray]] = []
-        self._inputs, self._results = Operands(dtype), Operands(dtype)
+        self._constants: dict[float, Matrix] = {}
+        self._initial: list[tuple[Matrix, NDArray]] = []
+        self._inputs, self._results = ArraySignature(dtype), ArraySignature(dtype)
         self._numbers = 0
 
     # Memory
 
-    def array(self, rows: int, columns: int, copies: int = 1) -> Array:
+    def array(self, rows: int, columns: int, copies: int = 1) -> Matrix:
         """Room for `copies` matrices, zero at first."""
         return self._array(rows, self.target.padded(rows, self.dtype), columns, copies)
 
-    def vector(self, length: int, copies: int = 1) -> Array:
+    def vector(self, length: int, copies: int = 1) -> Matrix:
         """Room for `copies` rows of numbers, zero at first."""
         return self._array(1, 1, length, copies)
 
-    def _array(self, rows: int, tall: int, columns: int, copies: int) -> Array:
+    def _array(self, rows: int, tall: int, columns: int, copies: int) -> Matrix:
         ld = self.target.padded(columns, self.dtype)
         if tall > 1 and ld * self.dtype.itemsize % _CROWD == 0:
             ld += _LINE // self.dtype.itemsize
@@ -145,52 +145,54 @@ class Program:
         copy = -(-size * self.dtype.itemsize // _LINE) * _LINE
         itemsize = self.dtype.itemsize
         address = (self._reserve(copies * copy + _STAGGER), 0, 0, 0, 0, 0)
-        return Array(address, ld, rows, columns, copy, copy // itemsize, itemsize, self._is_outside)
+        return Matrix(
+            address, ld, rows, columns, copy, copy // itemsize, itemsize, self._is_external
+        )
 
     def _reserve(self, size: int) -> int:
-        if self._is_outside:
-            self.outside_size += size
-            return self.outside_size - size
+        if self._is_external:
+            self.external_size += size
+            return self.external_size - size
         self._size += size
         return self._size - size
 
     @contextlib.contextmanager
-    def outside(self) -> Iterator[None]:
+    def external(self) -> Iterator[None]:
         """What is allocated meanwhile lies in memory that each run is given, zero at first.
 
         Programs that lay it out alike can hand it on to each other.
         """
-        self._is_outside = True
+        self._is_external = True
         yield
-        self._is_outside = False
+        self._is_external = False
 
-    def constants(self, values: Sequence[float]) -> Array:
+    def constants(self, values: Sequence[float]) -> Matrix:
         """A row of numbers, set before the first run."""
         array = self.vector(len(values))
         self._initial.append((array, np.asarray(values, self.dtype)))
         return array
 
-    def constant(self, value: float) -> Array:
+    def constant(self, value: float) -> Matrix:
         """One number."""
         if value not in self._constants:
             self._constants[value] = self.constants([value])
         return self._constants[value]
 
-    def input(self, name: str, shape: tuple[int, ...], copies: int = 1) -> Place:
+    def input(self, name: str, shape: tuple[int, ...], copies: int = 1) -> Slot:
         """Places for so many of the caller's arrays; all of them come before the results."""
         assert not len(self._results)
         self._inputs.expect(name, shape, copies)
-        return Place(len(self._inputs) - copies)
+        return Slot(len(self._inputs) - copies)
 
-    def result(self, shape: tuple[int, ...], copies: int = 1) -> Place:
+    def result(self, shape: tuple[int, ...], copies: int = 1) -> Slot:
         """Places for so many arrays that the program writes for the caller."""
         self._results.expect("result", shape, copies)
-        return Place(len(self._inputs) + len(self._results) - copies)
+        return Slot(len(self._inputs) + len(self._results) - copies)
 
-    def number(self) -> Place:
+    def number(self) -> Slot:
         """A place for a whole number that the caller sets: see `Executable.numbers`."""
         self._numbers += 1
-        return Place(self._numbers - 1)
+        return Slot(self._numbers - 1)
 
     # Code
 
@@ -252,7 +254,7 @@ class Executable:
         self._inputs, self._results = program._inputs, program._results
         self._slots = np.zeros(len(self._inputs) + len(self._results), np.int64)
         self.numbers = np.zeros(program._numbers, np.int64)
-        self._outside_size = program.outside_size
+        self._external_size = program.external_size
         self._is_serial = all(chunks == 1 for chunks, _, _ in program._phases)
         self._tables = self._lay_out(program)
         for array, values in program._initial:
@@ -276,17 +278,17 @@ class Executable:
         sections_table[:, 2] = starts_table.ctypes.data + 8 * sections_table[:, 2]
         calls = aligned(8 * executor.CALL_WORDS * len(program._calls)).view(np.int64)
         calls = calls.reshape(len(program._calls), executor.CALL_WORDS)
-        outside = []
+        external = []
         for i, (row, (address, values)) in enumerate(zip(calls, program._calls, strict=True)):
             row[0] = address
             numbers = row[8:].reshape(6, -1)
             for c, (value, kind) in enumerate(values):
                 numbers[:, c] = self._numbers(value, kind)
-                if isinstance(value, Array) and value.outside:
-                    outside.append((i, 8 + c))
+                if isinstance(value, Matrix) and value.external:
+                    external.append((i, 8 + c))
         self._calls = calls.reshape(-1)
-        self._outside = np.array([i * executor.CALL_WORDS + c for i, c in outside], np.intp)
-        self._offsets = self._calls[self._outside]
+        self._external = np.array([i * executor.CALL_WORDS + c for i, c in external], np.intp)
+        self._offsets = self._calls[self._external]
         schedule = np.array(program._schedule, np.int64)
         self._counters = np.zeros((2, len(schedule)), np.int64)
         tables = [
@@ -302,14 +304,14 @@ class Executable:
         self._header_address = self._header.ctypes.data
         return [*tables, starts_table]
 
-    def _numbers(self, value: Any, kind: str) -> Numbers:
+    def _numbers(self, value: Any, kind: str) -> Affine:
         if kind == "Count":
             return (value, 0, 0, 0, 0, 0) if isinstance(value, int) else value
-        if kind in ("Slot", "Given"):
-            table = self._slots if kind == "Slot" else self.numbers
+        if kind in ("ArraySlot", "IntSlot"):
+            table = self._slots if kind == "ArraySlot" else self.numbers
             return (table.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         base, *strides = value.address
-        if value.outside:
+        if value.external:
             return value.address
         return (self._memory.ctypes.data + base, *strides)
 
@@ -322,7 +324,7 @@ class Executable:
         self,
         inputs: Sequence[NDArray] = (),
         results: list[NDArray] | None = None,
-        outside: NDArray | None = None,
+        external: NDArray | None = None,
     ) -> list[NDArray]:
         """Run the program.
 
@@ -333,8 +335,8 @@ class Executable:
         results : list of ndarray, optional
             Where to write what `Program.result` announced; no input may share their memory. New
             arrays, if not given.
-        outside : ndarray, optional
-            The memory for what was laid out in `Program.outside`.
+        external : ndarray, optional
+            The memory for what was laid out in `Program.external`.
 
         Returns
         -------
@@ -352,8 +354,8 @@ class Executable:
         else:
             places = self._results.writable(results)
         self._slots[:] = addresses + places
-        if self._outside_size:
-            self._point_to(outside)
+        if self._external_size:
+            self._point_to(external)
         self._counters.fill(0)
         if self.target == PLAIN:
             from tinygrad_ugan.kernels import plain  # numba is slow to import
@@ -364,13 +366,13 @@ class Executable:
         del kept  # the program has read them
         return results
 
-    def _point_to(self, outside: NDArray | None) -> None:
-        if outside is None or outside.nbytes < self._outside_size:
-            given = "none" if outside is None else f"{outside.nbytes} bytes"
-            raise ArgumentError("outside", given, f"memory of {self._outside_size} bytes")
-        self._calls[self._outside] = self._offsets + address_of(outside)
+    def _point_to(self, external: NDArray | None) -> None:
+        if external is None or external.nbytes < self._external_size:
+            given = "none" if external is None else f"{external.nbytes} bytes"
+            raise ArgumentError("external", given, f"memory of {self._external_size} bytes")
+        self._calls[self._external] = self._offsets + address_of(external)
 
-    def view(self, array: Array, copy: int = 0) -> NDArray:
+    def view(self, array: Matrix, copy: int = 0) -> NDArray:
         """The memory of an array, pads cut off."""
         start = array.address[BASE] + copy * array.copy
         flat = self._memory[start : start + array.copy].view(self.dtype)

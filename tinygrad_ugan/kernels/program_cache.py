@@ -1,7 +1,7 @@
-"""What is built and kept to be used again; building a program takes longer than running it.
+"""Caches of programs: building one takes longer than running it.
 
-There is no lock: every step is one of Python's own on a dict or a list, which no thread and no
-interrupt can come into. What gets lost between two of them is built anew.
+There are no locks. Every step is a single operation of Python's on a dict or a list, which neither
+another thread nor an interrupt can split; an entry lost between two steps is built anew.
 """
 
 from __future__ import annotations
@@ -10,73 +10,77 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 
-class Recent:
-    """Things in common use, by key: the latest, up to so many and so many bytes.
+class LRUCache:
+    """A least-recently-used cache of shared objects, bounded in number and in bytes.
 
-    `limit` counts what each says of itself in its attribute ``nbytes``.
+    Parameters
+    ----------
+    max_bytes : int
+        Bound on the sum of the entries' attributes ``nbytes``; the latest entry always stays.
+    max_entries : int
     """
 
-    def __init__(self, limit: int, most: int) -> None:
-        self.limit = limit
-        self.most = most
-        self._things: dict[Hashable, Any] = {}
+    def __init__(self, max_bytes: int, max_entries: int) -> None:
+        self.max_bytes = max_bytes
+        self.max_entries = max_entries
+        self._entries: dict[Hashable, Any] = {}  # the least recently used first
 
     def get(self, key: tuple[Any, ...], make: Callable[..., Any]) -> Any:
-        """What belongs to a key; made, as a function of it, if it is not here."""
-        found = self._things.pop(key, None)
-        thing = make(*key) if found is None else found
-        self._things[key] = thing  # behind all others
+        """Return the entry of a key; ``make(*key)`` builds it if there is none."""
+        found = self._entries.pop(key, None)
+        entry = make(*key) if found is None else found
+        self._entries[key] = entry
         if found is None:
             self.trim()
-        return thing
+        return entry
 
     def trim(self) -> None:
-        """Forget the oldest until the others are few enough: for things that have grown, too."""
-        while len(kept := list(self._things.items())) > 1 and (
-            len(kept) > self.most or sum(thing.nbytes for _, thing in kept) > self.limit
+        """Drop the oldest entries until the rest fit; to be called when an entry has grown, too."""
+        while len(entries := list(self._entries.items())) > 1 and (
+            len(entries) > self.max_entries
+            or sum(entry.nbytes for _, entry in entries) > self.max_bytes
         ):
-            self._things.pop(kept[0][0], None)
+            self._entries.pop(entries[0][0], None)
 
 
-class Idle:
-    """Keeps programs by key, up to so many and so many bytes; the longest unused go first.
+class ProgramPool:
+    """A pool of programs of which each is used by one thread at a time, bounded like `LRUCache`.
 
-    A program in use is not here, so that no two threads can have the same one; nor is one that has
-    failed, or was interrupted. `limit` counts what a program says of itself in its attribute
-    ``nbytes``.
+    A program in use is not in the pool, so no two threads can have the same one; nor is one that
+    has failed or was interrupted. Where too many are idle, the least recently used go.
     """
 
-    def __init__(self, limit: int, most: int) -> None:
-        self.limit = limit
-        self.most = most
-        self._programs: dict[Hashable, list[Any]] = {}
+    def __init__(self, max_bytes: int, max_entries: int) -> None:
+        self.max_bytes = max_bytes
+        self.max_entries = max_entries
+        self._idle: dict[Hashable, list[Any]] = {}  # the least recently used first
 
-    def take(self, key: Hashable) -> Any:
-        """A program for nobody else to use before it is `put` back; None if there is none."""
-        alike = self._programs.pop(key, None)
+    def acquire(self, key: Hashable) -> Any:
+        """Take a program out, for exclusive use until `release`; None if there is none."""
+        alike = self._idle.pop(key, None)
         if not alike:
             return None
         program = alike.pop()
         if alike:
-            self._programs[key] = alike
+            self._idle[key] = alike
         return program
 
-    def put(self, key: Hashable, program: Any) -> None:
-        """Keep a program."""
-        alike = self._programs.pop(key, [])
+    def release(self, key: Hashable, program: Any) -> None:
+        """Put a program back, or in."""
+        alike = self._idle.pop(key, [])
         alike.append(program)
-        self._programs[key] = alike  # behind all others
-        kept = self.kept()
-        while len(kept) > self.most or sum(p.nbytes for p in kept) > self.limit:
-            self._forget_oldest()
-            kept = self.kept()
+        self._idle[key] = alike
+        idle = self.idle()
+        while len(idle) > self.max_entries or sum(p.nbytes for p in idle) > self.max_bytes:
+            self._drop_oldest()
+            idle = self.idle()
 
-    def kept(self) -> list[Any]:
-        """All programs that wait."""
-        return [program for alike in list(self._programs.values()) for program in alike]
+    def idle(self) -> list[Any]:
+        """All programs that are not in use."""
+        return [program for alike in list(self._idle.values()) for program in alike]
 
-    def _forget_oldest(self) -> None:
-        for key, alike in list(self._programs.items())[:1]:
+    def _drop_oldest(self) -> None:
+        for key, alike in list(self._idle.items())[:1]:
             del alike[:1]
             if not alike:
-                self._programs.pop(key, None)
+                self._idle.pop(key, None)

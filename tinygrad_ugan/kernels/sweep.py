@@ -76,7 +76,7 @@ class Sweep:
         K.
     moves : tuple of Move
         Up to state K, and then back, with steps up again where states were not kept; `straight`
-        makes the simplest. Slot 0 holds the first state.
+        makes the simplest. ArraySlot 0 holds the first state.
     rule : str
         One of `RULES`.
     fresh : bool

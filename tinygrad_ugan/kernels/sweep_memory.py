@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.network import Network, Weights
 from tinygrad_ugan.kernels.network_pass import make_pass
-from tinygrad_ugan.kernels.program import CHUNK, Array, Blocks, K, Place, Program, split
+from tinygrad_ugan.kernels.program import CHUNK, Blocks, K, Matrix, Program, Slot, split
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
 from tinygrad_ugan.kernels.target import Target
 
@@ -126,7 +126,7 @@ class SweepMemory:
         """Make an array, or a place for an address, that of batch k."""
         if not self.sweep.fresh:
             return x
-        return x.along_steps if isinstance(x, Place) else x.along(K)
+        return x.along_steps if isinstance(x, Slot) else x.along(K)
 
     # What all phases may need
 
@@ -134,11 +134,11 @@ class SweepMemory:
         self.program.once(partial.flat.size)
         self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
 
-    def _find_flaws(self, x: Array) -> None:
+    def _find_flaws(self, x: Matrix) -> None:
         """Note whether the section's rows hold a NaN or an infinity."""
         flaws, n = self.flaws.along(CHUNK), x.columns
         self.program.call(parameters.find_flaws, x=x.by_row, ld=x.ld, out=flaws, n=n)
 
-    def _clear_value(self, value: Array) -> None:
+    def _clear_value(self, value: Matrix) -> None:
         self.program.once(self.program.target.lanes(self.program.dtype))
         self.program.call(parameters.zero, out=value)

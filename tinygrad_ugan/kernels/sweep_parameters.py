@@ -11,7 +11,7 @@ from typing import Any
 
 from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.network import Network, Weights
-from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Array, I, J, Place
+from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, I, J, Matrix, Slot
 from tinygrad_ugan.kernels.sweep import RULES
 from tinygrad_ugan.kernels.sweep_memory import SweepMemory
 
@@ -115,7 +115,7 @@ class ParameterPhases(SweepMemory):
         return phase
 
     def _hand_out(
-        self, net: Network, partial: Weights, grad: Weights, slot: Callable[[int, str], Place]
+        self, net: Network, partial: Weights, grad: Weights, slot: Callable[[int, str], Slot]
     ) -> int:
         """Add up a network's gradient, and hand it to the caller."""
 
@@ -146,7 +146,7 @@ class ParameterPhases(SweepMemory):
 
     # Their parts
 
-    def _slot_out(self, l: int, kind: str) -> Place:
+    def _slot_out(self, l: int, kind: str) -> Slot:
         place = self._slots_out[2 * l + (kind == "b")]
         return place.along_steps if self.sweep.terms else place
 
@@ -155,11 +155,11 @@ class ParameterPhases(SweepMemory):
         stride = array.copy // array.itemsize
         return {"partial": array.by_row, "stride": stride, "groups": self.chunks, "ld": array.ld}
 
-    def _step_size(self) -> dict[str, Array]:
+    def _step_size(self) -> dict[str, Matrix]:
         name = "eta" if self._rule is RULES["ascent"] else "scalars"
         return {name: self._scalars_now}
 
-    def _inner_product(self, x: Array, y: Array, out: Array) -> None:
+    def _inner_product(self, x: Matrix, y: Matrix, out: Matrix) -> None:
         n = _whole(x, self._unit)
         self.program.call(parameters.inner_product, x=x, y=y, ld=x.ld, out=out, n=n)
 
@@ -180,6 +180,6 @@ class ParameterPhases(SweepMemory):
             step(l, "b")
 
 
-def _whole(array: Array, unit: int) -> int:
+def _whole(array: Matrix, unit: int) -> int:
     """Columns, pads included."""
     return -(-array.columns // unit) * unit

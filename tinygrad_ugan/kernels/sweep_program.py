@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels.network import Weights
-from tinygrad_ugan.kernels.program import Array
+from tinygrad_ugan.kernels.program import Matrix
 from tinygrad_ugan.kernels.sweep import Move, Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
@@ -183,7 +183,7 @@ class SweepProgram(RowPhases, ParameterPhases):
         """||lambda_k|| for k = 0 ... K."""
         return np.sqrt(self._sums(self.squares, self.sweep.steps + 1))
 
-    def _sums(self, array: Array, steps: int) -> NDArray:
+    def _sums(self, array: Matrix, steps: int) -> NDArray:
         view, chunks = self._executable.view, range(self.chunks)
         sums = [sum(view(array, k * self.chunks + c)[0, 0] for c in chunks) for k in range(steps)]
         return np.array(sums, float)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tinygrad_ugan.kernels import losses, parameters
 from tinygrad_ugan.kernels.network import Weights
 from tinygrad_ugan.kernels.network_pass import Pass
-from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Array, Blocks, I, K, Place
+from tinygrad_ugan.kernels.program import BASE, CHUNK, FIRST_ROW, Blocks, I, K, Matrix, Slot
 from tinygrad_ugan.kernels.sweep import Term
 from tinygrad_ugan.kernels.sweep_memory import SweepMemory
 
@@ -38,7 +38,7 @@ class RowPhases(SweepMemory):
             p.call(parameters.scaled, scale=p.constant(scale), **arguments)
         return phase
 
-    def _read(self, slot: Place, count: int, scale: float, out: Array) -> None:
+    def _read(self, slot: Slot, count: int, scale: float, out: Matrix) -> None:
         """Copy the rows of a block from a caller's array of `count` rows."""
         self.program.call(
             parameters.copy_in,
@@ -86,7 +86,7 @@ class RowPhases(SweepMemory):
                 self._add_cotangent(parameters.scaled, here.d[0])
         return phase
 
-    def _after_value(self) -> Array:
+    def _after_value(self) -> Matrix:
         """The entry of the values that follows the K-th: `outer` is run with k = K."""
         now = self._value_now
         return now.along(BASE, self.chunks * now.copy)
@@ -104,7 +104,7 @@ class RowPhases(SweepMemory):
         return phase
 
     def _objective(
-        self, here: Pass, theta: Weights, term: Term, weights: Array, value: Array
+        self, here: Pass, theta: Weights, term: Term, weights: Matrix, value: Matrix
     ) -> None:
         """The logits, their objective, and its derivative."""
         logits = self.logits.by_element
@@ -118,7 +118,7 @@ class RowPhases(SweepMemory):
             value=value,
         )
 
-    def _add_cotangent(self, how: Callable[..., None], d: Array) -> None:
+    def _add_cotangent(self, how: Callable[..., None], d: Matrix) -> None:
         """To the cotangent of the samples, scaled as these are before the discriminator."""
         p = self.program
         out = self.x_bar.by_row.row(-self._real_rows)
@@ -185,10 +185,10 @@ class RowPhases(SweepMemory):
         return [(bool(i), t, blocks[i]) for i, t in enumerate(terms) if t is not None]
 
 
-def _by_row(arrays: list[Array]) -> list[Array]:
+def _by_row(arrays: list[Matrix]) -> list[Matrix]:
     return [a.by_row for a in arrays]
 
 
-def _column(array: Array) -> Array:
+def _column(array: Matrix) -> Matrix:
     """A row of numbers as a column: one output for every row."""
     return replace(array, ld=1)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
 
-class Pool:
+class ThreadPool:
     """Some threads that help the one that calls `run`.
 
     Nothing here is taken that would have to be given back: an interrupt may come anywhere.
@@ -100,13 +100,13 @@ def available() -> int:
 
 
 class _Current:
-    pool: Pool | None = None
+    pool: ThreadPool | None = None
 
 
-def pool() -> Pool:
+def pool() -> ThreadPool:
     """The pool in use."""
     if _Current.pool is None:
-        _Current.pool = Pool(available())
+        _Current.pool = ThreadPool(available())
     return _Current.pool
 
 
@@ -122,7 +122,7 @@ def set_num_threads(n: int) -> None:
     old = _Current.pool
     if old is not None and old.threads == n:
         return
-    _Current.pool = Pool(int(n))
+    _Current.pool = ThreadPool(int(n))
     if old is not None:
         old.stop()
 
@@ -132,8 +132,8 @@ def get_num_threads() -> int:
     return pool().threads
 
 
-@fork_safety.in_child
+@fork_safety.call_in_child
 def _forget() -> None:
     """After a fork the child has none of its parent's threads."""
     if _Current.pool is not None:
-        _Current.pool = Pool(_Current.pool.threads)
+        _Current.pool = ThreadPool(_Current.pool.threads)

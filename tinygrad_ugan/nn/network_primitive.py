@@ -2,14 +2,14 @@
 
 With ``y = F(p)``, p being the input x and the parameters, and a cotangent ``y_bar`` of y::
 
-    network    y
-    backward   p_bar = d<y_bar, F(p)> / dp                           the vjp of `network`
-    rates      Ry, Rp_bar  as p and y_bar move by Rp and Ry_bar      the jvp of both, and the vjp
-                                                                     of `backward`
+    network             y
+    network_backward    p_bar = d<y_bar, F(p)> / dp                  the vjp of `network`
+    network_tangents    Ry, Rp_bar along (Rp, Ry_bar)                the jvp of both, and the vjp
+                                                                     of `network_backward`
 
-The last one is so because second derivatives commute: pulling a cotangent v of p_bar back to p and
-to y_bar gives Rp_bar and Ry for ``Rp = v, Ry_bar = 0``. The derivatives of `rates` are those of the
-plain composition of layers, through the engine, to any order.
+An R marks the tangent of a quantity. The last line holds because second derivatives commute:
+pulling a cotangent v of p_bar back to p and y_bar gives Rp_bar and Ry for ``Rp = v, Ry_bar = 0``.
+`network_tangents` is differentiated through the plain composition of layers, to any order.
 
 All three run in `tinygrad_ugan.kernels.network_programs` on bare arrays. If a result there is not
 finite, the plain composition computes it again, so that NaN and infinities are those of NumPy. The
@@ -31,11 +31,11 @@ from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.primitive import Primitive
 from tinygrad_ugan.autodiff.pytrees import zeros_of
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
-from tinygrad_ugan.kernels.pass_mask import Which
+from tinygrad_ugan.kernels.pass_mask import PassMask
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.program_cache import Recent
+    from tinygrad_ugan.kernels.program_cache import LRUCache
     from tinygrad_ugan.nn.mlp import MLP
 
 
@@ -112,36 +112,36 @@ def _passes(
     sizes: tuple[int, ...], activation: str, input_scale: float, rows: int, dtype: np.dtype
 ) -> Any:
     """The programs for a network, its activation and its number of rows; the latest are kept."""
-    return _recent().get((sizes, activation, input_scale, rows, dtype), _make_passes)
+    return _program_cache().get((sizes, activation, input_scale, rows, dtype), _make_passes)
 
 
 def _make_passes(
     sizes: tuple[int, ...], activation: str, input_scale: float, rows: int, dtype: np.dtype
 ) -> Any:
     from tinygrad_ugan.kernels.network import Network
-    from tinygrad_ugan.kernels.network_programs import Passes, Problem
+    from tinygrad_ugan.kernels.network_programs import NetworkProblem, NetworkPrograms
 
     net = Network(tuple(map(int, sizes)), activation, float(input_scale))
-    return Passes(Problem(net, rows, _target(), dtype), _recent().trim)
+    return NetworkPrograms(NetworkProblem(net, rows, _target(), dtype), _program_cache().trim)
 
 
 @functools.cache
-def _recent() -> Recent:
-    from tinygrad_ugan.kernels.program_cache import Recent
+def _program_cache() -> LRUCache:
+    from tinygrad_ugan.kernels.program_cache import LRUCache
 
-    return Recent(MOST_KEPT, most=32)
+    return LRUCache(MOST_KEPT, max_entries=32)
 
 
 # The rules. A place is that of an argument among x, theta and y_bar, n being the place of y_bar.
 
 
-def _asked(places: Sequence[int], n: int) -> Which:
+def _asked(places: Sequence[int], n: int) -> PassMask:
     """The groups that some places belong to; that of y_bar asks for the rate of y."""
-    return Which(n in places, 0 in places, any(0 < i < n for i in places))
+    return PassMask(n in places, 0 in places, any(0 < i < n for i in places))
 
 
-def _places(which: Which, n: int) -> list[int]:
-    """The places of the groups, in the order of the results of `backward` and `rates`."""
+def _places(which: PassMask, n: int) -> list[int]:
+    """The places of the groups, in the order of the results of the two derivatives."""
     return [n] * which.y + [0] * which.x + list(range(1, n)) * which.theta
 
 
@@ -169,7 +169,7 @@ def _network_jvp(
 ) -> Any:
     moving = dict(zip(traced, tangents, strict=True))
     direction = _direction([*args, None], moving)
-    (Ry,) = rates(*args, None, *direction, wants=Which(y=True), **params)
+    (Ry,) = network_tangents(*args, None, *direction, needed=PassMask(y=True), **params)
     return Ry
 
 
@@ -177,8 +177,9 @@ def _network_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, y_bar: Any
 ) -> Sequence[Any]:
     n = len(args)
-    wants = _asked(traced, n)
-    p_bar = dict(zip(_places(wants, n), backward(*args, y_bar, wants=wants, **params), strict=True))
+    needed = _asked(traced, n)
+    found = network_backward(*args, y_bar, needed=needed, **params)
+    p_bar = dict(zip(_places(needed, n), found, strict=True))
     return [p_bar[i] for i in traced]
 
 
@@ -188,23 +189,23 @@ network = Primitive("network", "general", _network, _network, _network_jvp, _net
 # p_bar
 
 
-def _backward(*args: Any, net: MLP, memo: Memo, wants: Which) -> tuple[Any, ...]:
-    found = memo.record and memo.passes.backward(memo.record, args[-1], wants)
-    return _compose_backward(net, wants, args) if found is None else tuple(found)
+def _backward(*args: Any, net: MLP, memo: Memo, needed: PassMask) -> tuple[Any, ...]:
+    found = memo.record and memo.passes.backward(memo.record, args[-1], needed)
+    return _compose_backward(net, needed, args) if found is None else tuple(found)
 
 
-def _compose_backward(net: MLP, wants: Which, args: Sequence[Any]) -> tuple[Any, ...]:
-    """`backward` by the engine, from the plain composition."""
+def _compose_backward(net: MLP, needed: PassMask, args: Sequence[Any]) -> tuple[Any, ...]:
+    """`network_backward` by the engine, from the plain composition."""
     *p, y_bar = args
     p_bar = vjp(lambda *p: compose(net, *p), *p)[1](y_bar)
-    return tuple(p_bar[i] for i in _places(wants, len(p)))
+    return tuple(p_bar[i] for i in _places(needed, len(p)))
 
 
 def _backward_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> tuple[Any, ...]:
     direction = _direction(args, dict(zip(traced, tangents, strict=True)))
-    return rates(*args, *direction, **params)
+    return network_tangents(*args, *direction, **params)
 
 
 def _backward_vjp(
@@ -212,31 +213,31 @@ def _backward_vjp(
 ) -> Sequence[Any]:
     """Second derivatives commute: see the module's text."""
     n = len(args) - 1
-    v = zip(_places(params["wants"], n), cotangents, strict=True)
+    v = zip(_places(params["needed"], n), cotangents, strict=True)
     direction = _direction(args, {i: c for i, c in v if c is not None})
-    wants = _asked(traced, n)
-    found = rates(*args, *direction, **{**params, "wants": wants})
-    q_bar = dict(zip(_places(wants, n), found, strict=True))
+    needed = _asked(traced, n)
+    found = network_tangents(*args, *direction, **{**params, "needed": needed})
+    q_bar = dict(zip(_places(needed, n), found, strict=True))
     return [q_bar[i] for i in traced]
 
 
-backward = JointPrimitive("network_backward", _backward, _backward_jvp, _backward_vjp)
+network_backward = JointPrimitive("network_backward", _backward, _backward_jvp, _backward_vjp)
 
 
 # Ry and Rp_bar, for (x, *theta, y_bar, Rx, *Rtheta, Ry_bar), with None for what does not move
 
 
-def _rates(*args: Any, net: MLP, memo: Memo, wants: Which) -> tuple[Any, ...]:
+def _tangents(*args: Any, net: MLP, memo: Memo, needed: PassMask) -> tuple[Any, ...]:
     half = len(args) // 2
     y_bar, Rx, *Rtheta, Ry_bar = args[half - 1 :]
-    moves = Which(Ry_bar is not None, Rx is not None, Rtheta[0] is not None)
+    has_tangent = PassMask(Ry_bar is not None, Rx is not None, Rtheta[0] is not None)
     inputs = [a for a in (*Rtheta, y_bar, Ry_bar, Rx) if a is not None]
-    found = memo.record and memo.passes.rates(memo.record, inputs, moves, wants)
-    return _compose_rates(net, wants, args) if found is None else tuple(found)
+    found = memo.record and memo.passes.tangents(memo.record, inputs, has_tangent, needed)
+    return _compose_tangents(net, needed, args) if found is None else tuple(found)
 
 
-def _compose_rates(net: MLP, wants: Which, args: Sequence[Any]) -> tuple[Any, ...]:
-    """`rates` by the engine, from the plain composition."""
+def _compose_tangents(net: MLP, needed: PassMask, args: Sequence[Any]) -> tuple[Any, ...]:
+    """`network_tangents` by the engine, from the plain composition."""
     half = len(args) // 2
     q, direction = args[:half], args[half:]
     moving = [i for i, R in enumerate(direction) if R is not None]
@@ -245,7 +246,7 @@ def _compose_rates(net: MLP, wants: Which, args: Sequence[Any]) -> tuple[Any, ..
         *p, y_bar = _with(q, moving, chosen)
         y, pullback = vjp(lambda *p: compose(net, *p), *p)
         p_bar = pullback(y_bar) if y_bar is not None else ()
-        return tuple({half - 1: y, **dict(enumerate(p_bar))}[i] for i in _places(wants, half - 1))
+        return tuple({half - 1: y, **dict(enumerate(p_bar))}[i] for i in _places(needed, half - 1))
 
     return jvp(passes, [q[i] for i in moving], [direction[i] for i in moving])[1]
 
@@ -258,30 +259,30 @@ def _with(args: Sequence[Any], places: Sequence[int], chosen: Sequence[Any]) -> 
     return full
 
 
-def _rates_of(
+def _tangents_of(
     traced: Sequence[int], args: Sequence[Any], params: dict
 ) -> tuple[Callable[..., Any], list[Any]]:
-    """`rates` as a function of the arguments at some places, and these arguments."""
+    """`network_tangents` as a function of the arguments at some places, and these arguments."""
 
     def f(*chosen: Any) -> tuple[Any, ...]:
-        return _compose_rates(params["net"], params["wants"], _with(args, traced, chosen))
+        return _compose_tangents(params["net"], params["needed"], _with(args, traced, chosen))
 
     return f, [args[i] for i in traced]
 
 
-def _rates_jvp(
+def _tangents_jvp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
 ) -> tuple[Any, ...]:
-    f, primals = _rates_of(traced, args, params)
+    f, primals = _tangents_of(traced, args, params)
     return jvp(f, primals, tangents)[1]
 
 
-def _rates_vjp(
+def _tangents_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
 ) -> Sequence[Any]:
-    f, primals = _rates_of(traced, args, params)
+    f, primals = _tangents_of(traced, args, params)
     full = (zeros_of(y) if c is None else c for y, c in zip(ans, cotangents, strict=True))
     return vjp(f, *primals)[1](tuple(full))
 
 
-rates = JointPrimitive("network_rates", _rates, _rates_jvp, _rates_vjp)
+network_tangents = JointPrimitive("network_tangents", _tangents, _tangents_jvp, _tangents_vjp)

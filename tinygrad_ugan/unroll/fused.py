@@ -25,7 +25,7 @@ from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.snapshots import reversed_states
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.program_cache import Idle
+    from tinygrad_ugan.kernels.program_cache import ProgramPool
     from tinygrad_ugan.kernels.sweep import Move, Sweep, Term
     from tinygrad_ugan.kernels.sweep_program import Result, SweepProgram
 
@@ -49,9 +49,9 @@ class Found(NamedTuple):
 def fused(problem: Problem, snapshots: int | None = None, constant_steps: int = 0) -> Found:
     """Value and exact gradient of f_K, with the first `held` steps held constant."""
     plan = _plan(problem, constant_steps=constant_steps, snapshots=snapshots)
-    program = _idle().take(plan) or _build(plan)
+    program = _programs().acquire(plan) or _build(plan)
     value, (gradient,), is_sound = _run(program, problem)
-    _idle().put(plan, program)
+    _programs().release(plan, program)
     return Found(value, _tree(gradient), is_sound)
 
 
@@ -63,9 +63,9 @@ def fused_ascent(problem: Problem) -> Found:
     plan, batch = _plan(problem), problem.batches[0]
     players = _leaves(problem.theta_g), _leaves(problem.state.theta)
     key = ("ascent", plan)
-    program = _idle().take(key) or AscentProgram(_sweep(plan), host_target(), plan.dtype)
+    program = _programs().acquire(key) or AscentProgram(_sweep(plan), host_target(), plan.dtype)
     value, gradient, is_sound = program.ascent(*players, batch.real, batch.noise)
-    _idle().put(key, program)
+    _programs().release(key, program)
     return Found(value, _tree(gradient), is_sound)
 
 
@@ -85,7 +85,7 @@ class Parts(NamedTuple):
 def parts(problem: Problem) -> Parts | None:
     """Take the gradient of f_K apart; see `tinygrad_ugan.unroll.Terms`. None if it is not sound."""
     plan = _plan(problem, terms=True)
-    program = _idle().take(plan) or _build(plan)
+    program = _programs().acquire(plan) or _build(plan)
     result = _run(program, problem)
     *per_step, direct = map(_tree, result.gradients)
     found = Parts(
@@ -100,7 +100,7 @@ def parts(problem: Problem) -> Parts | None:
         grad_lr=program.step_size_gradients(),
         adjoint_norms=program.adjoint_norms(),
     )
-    _idle().put(plan, program)
+    _programs().release(plan, program)
     return found if result.is_sound else None
 
 
@@ -301,10 +301,10 @@ def _sweep(plan: _Plan) -> Sweep:
 
 
 @functools.cache
-def _idle() -> Idle:
-    from tinygrad_ugan.kernels.program_cache import Idle
+def _programs() -> ProgramPool:
+    from tinygrad_ugan.kernels.program_cache import ProgramPool
 
-    return Idle(2 * MOST_KEPT, most=64)
+    return ProgramPool(2 * MOST_KEPT, max_entries=64)
 
 
 def _run(program: SweepProgram, problem: Problem) -> Result:

@@ -11,7 +11,7 @@ from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
 
 if TYPE_CHECKING:
-    from tinygrad_ugan.kernels.philox import Noise
+    from tinygrad_ugan.kernels.philox import NormalSampler
 
 
 class Draws:
@@ -62,11 +62,11 @@ class Draws:
         self._rng.bit_generator.state = state
 
 
-def _noise(size: int, dtype: Any) -> Noise:
-    from tinygrad_ugan.kernels.philox import Noise  # LLVM takes a while to load
+def _noise(size: int, dtype: Any) -> NormalSampler:
+    from tinygrad_ugan.kernels.philox import NormalSampler  # LLVM takes a while to load
     from tinygrad_ugan.kernels.target import host_target
 
-    return Noise(size, host_target(), dtype)
+    return NormalSampler(size, host_target(), dtype)
 
 
 def streams(config: Config) -> tuple[np.random.Generator, np.random.Generator]:

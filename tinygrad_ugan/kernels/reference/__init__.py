@@ -6,13 +6,13 @@ product is a sum of rows: a call of BLAS would wake BLAS's own threads up.
 """
 
 from tinygrad_ugan.kernels.reference import layers, losses, parameters, philox
-from tinygrad_ugan.kernels.reference.registry import HELPERS, STATEMENTS, Operand, Statement
+from tinygrad_ugan.kernels.reference.registry import HELPERS, REFERENCES, ArrayLayout, Reference
 
 __all__ = [
     "HELPERS",
-    "STATEMENTS",
-    "Operand",
-    "Statement",
+    "REFERENCES",
+    "ArrayLayout",
+    "Reference",
     "layers",
     "losses",
     "parameters",

@@ -6,7 +6,7 @@ not in a file of their own: numba's cache notices changes within a file only.
 
 import numpy as np
 
-from tinygrad_ugan.kernels.reference.registry import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, reference
 
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "softplus", "sigmoid", "identity")
 """Statements take an activation by its place here, for numba compares numbers faster than names."""
@@ -114,7 +114,7 @@ def fill_rows(row, out):
 # Products
 
 
-@states(a="rows depth lda", w="depth n ldw", bias="n", out="rows n ldo")
+@reference(a="rows depth lda", w="depth n ldw", bias="n", out="rows n ldo")
 def dense(activation, a, w, bias, out):
     """``out = act(a w + bias)``."""
     fill_rows(bias, out)
@@ -122,7 +122,7 @@ def dense(activation, a, w, bias, out):
     activate(activation, out)
 
 
-@states(
+@reference(
     a="rows depth lda",
     Ra="rows depth lda",
     w="depth n ldw",
@@ -140,7 +140,7 @@ def dense_tangent(activation, has_tangent, a, Ra, w, Rw, Rbias, h, Rout):
     multiply_by_slope(activation, h, Rout)
 
 
-@states(
+@reference(
     d="rows depth ldd",
     wt="depth n ldw",
     h="rows n ldo",
@@ -155,7 +155,7 @@ def pullback(activation, d, wt, h, e_out, d_out):
     multiply_by_slope(activation, h, d_out)
 
 
-@states(
+@reference(
     d="rows depth ldd",
     Rd="rows depth ldd",
     wt="depth n ldw",
@@ -178,14 +178,14 @@ def pullback_tangent(activation, d, Rd, wt, Rwt, h, Rh, e_out, d_out, Rd_out):
         Rd_out[r, j] += e_out[r, j] * bend(activation, h[r, j], Rh[r, j])
 
 
-@states(a="rows m lda", d="rows n ldd", dw="m n ldo", db="n")
+@reference(a="rows m lda", d="rows n ldd", dw="m n ldo", db="n")
 def accumulate(a, d, dw, db):
     """``dw += a^T d`` and ``db += sum_r d``."""
     add_product(a.T, d, dw)
     add_row_sum(d, db)
 
 
-@states(
+@reference(
     a="rows m lda",
     Ra="rows m lda",
     d="rows n ldd",
@@ -203,7 +203,7 @@ def accumulate_tangent(a, Ra, d, Rd, Rdw, Rdb):
 # Rows
 
 
-@states(x="rows width ldx", w="width n ldw", bias="n", out="rows n ldo")
+@reference(x="rows width ldx", w="width n ldw", bias="n", out="rows n ldo")
 def narrow_input(activation, x, w, bias, out):
     """``out = act(x w + bias)``."""
     fill_rows(bias, out)
@@ -211,7 +211,7 @@ def narrow_input(activation, x, w, bias, out):
     activate(activation, out)
 
 
-@states(x="rows width ldx", Rw="width n ldw", Rbias="n", h="rows n ldo", Rout="rows n ldo")
+@reference(x="rows width ldx", Rw="width n ldw", Rbias="n", h="rows n ldo", Rout="rows n ldo")
 def narrow_input_tangent(activation, x, Rw, Rbias, h, Rout):
     """``Rout = act'(z) (x Rw + Rbias)``."""
     fill_rows(Rbias, Rout)
@@ -219,21 +219,21 @@ def narrow_input_tangent(activation, x, Rw, Rbias, h, Rout):
     multiply_by_slope(activation, h, Rout)
 
 
-@states(x="rows width ldx", d="rows n ldd", dw="width n ldo", db="n")
+@reference(x="rows width ldx", d="rows n ldd", dw="width n ldo", db="n")
 def narrow_input_accumulate(x, d, dw, db):
     """``dw += x^T d`` and ``db += sum_r d``."""
     add_product(x.T, d, dw)
     add_row_sum(d, db)
 
 
-@states(a="rows n lda", wt="width n ldw", bias="width", out="rows width ldo")
+@reference(a="rows n lda", wt="width n ldw", bias="width", out="rows width ldo")
 def narrow_output(a, wt, bias, out):
     """``out = a w + bias``."""
     fill_rows(bias, out)
     add_product(a, wt.T, out)
 
 
-@states(
+@reference(
     a="rows n lda",
     Ra="rows n lda",
     wt="width n ldw",
@@ -249,7 +249,7 @@ def narrow_output_tangent(has_tangent, a, Ra, wt, Rwt, Rbias, Rout):
     add_product(a, Rwt.T, Rout)
 
 
-@states(
+@reference(
     h="rows n ldh",
     wt="width n ldw",
     ds="rows width lds",
@@ -266,7 +266,7 @@ def output_backward(activation, h, wt, ds, d, dwt, db):
     add_row_sum(ds, db)
 
 
-@states(
+@reference(
     h="rows n ldh",
     Rh="rows n ldh",
     w="n",
@@ -296,7 +296,7 @@ def output_backward_tangent(activation, has_tangent, h, Rh, w, Rw, ds, Rds, d, R
         Rdb[0] += Rds[r]
 
 
-@states(
+@reference(
     x="rows width ldx",
     Rx="rows width ldx",
     w="width n ldw",
@@ -313,7 +313,7 @@ def narrow_input_full_tangent(activation, x, Rx, w, Rw, Rbias, h, Rout):
     multiply_by_slope(activation, h, Rout)
 
 
-@states(
+@reference(
     h="rows n ldh",
     Rh="rows n ldh",
     wt="width n ldw",
@@ -347,7 +347,7 @@ def output_backward_full_tangent(
     add_row_sum(Rds, Rdb)
 
 
-@states(
+@reference(
     x="rows width ldx",
     w="width n ldw",
     Rw="width n ldw",
@@ -369,7 +369,7 @@ def narrow_input_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
 # One hidden layer: a prime of the text is a `2` here
 
 
-@states(
+@reference(
     x="rows width ldx",
     w="width n ldw",
     bias="n",
@@ -388,7 +388,7 @@ def one_hidden_forward(activation, x, w, bias, w2, bias2, h, s):
         s[r, 0] += h[r, j] * w2[j]
 
 
-@states(
+@reference(
     x="rows width ldx",
     w="width n ldw",
     Rw="width n ldw",
@@ -414,7 +414,7 @@ def one_hidden_forward_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias
         Rs[r] += Rh[r, j] * w2[j] + h[r, j] * Rw2[j]
 
 
-@states(
+@reference(
     x="rows width ldx",
     h="rows n ldh",
     w2="n",
@@ -435,7 +435,7 @@ def one_hidden_backward(activation, x, h, w2, ds, dw, db, dw2, db2):
     db2[0] += ds.sum()
 
 
-@states(
+@reference(
     x="rows width ldx",
     h="rows n ldh",
     Rh="rows n ldh",

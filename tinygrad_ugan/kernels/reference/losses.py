@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygrad_ugan.kernels.reference.registry import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, reference
 
 FUNCTIONS = (
     "log_sigmoid",
@@ -80,7 +80,7 @@ def phi_bend(function, t):
     return 0.0
 
 
-@states(t="rows", weight="rows", dt="rows", value="1")
+@reference(t="rows", weight="rows", dt="rows", value="1")
 def objective(function, t, weight, dt, value):
     """``value += sum_r weight phi(t)`` and ``dt = weight phi'(t)``, but for rows of weight 0."""
     for r in range(t.shape[0]):
@@ -90,7 +90,7 @@ def objective(function, t, weight, dt, value):
             dt[r] = weight[r] * phi_slope(function, t[r])
 
 
-@states(t="rows", Rt="rows", weight="rows", dt="rows", Rdt="rows")
+@reference(t="rows", Rt="rows", weight="rows", dt="rows", Rdt="rows")
 def objective_tangent(function, t, Rt, weight, dt, Rdt):
     """``dt = weight phi'(t)`` again, and ``Rdt = weight phi''(t) Rt``."""
     for r in range(t.shape[0]):

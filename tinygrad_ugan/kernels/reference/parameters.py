@@ -5,7 +5,7 @@ The callers' arrays have no pads; the pads of all others are zero, and stay so.
 
 import numpy as np
 
-from tinygrad_ugan.kernels.reference.registry import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, reference
 
 
 @helper
@@ -31,38 +31,38 @@ def add(scale, x, out):
         out[r, j] += scale * x[r, j]
 
 
-@states(out="rows")
+@reference(out="rows")
 def zero(out):
     """``out = 0``."""
     out[:] = 0
 
 
-@states(source="count n n", scale="1", out="rows n ldo")
+@reference(source="count n n", scale="1", out="rows n ldo")
 def copy_in(first, source, scale, out):
     """``out = scale source``: rows from `first` on, as far as there are any."""
     here = source[first : first + out.shape[0]]
     assign(scale[0], here, out[: here.shape[0]])
 
 
-@states(source="rows n n", out="n rows ldo")
+@reference(source="rows n n", out="n rows ldo")
 def copy_in_transposed(source, out):
     """``out[j, r] = source[r, j]``."""
     assign(1, source.T, out)
 
 
-@states(source="rows n lds", out="n rows ldo")
+@reference(source="rows n lds", out="n rows ldo")
 def transpose(source, out):
     """``out[j, r] = source[r, j]``."""
     assign(1, source.T, out)
 
 
-@states(partial="groups rows n stride ld", out="rows n ld")
+@reference(partial="groups rows n stride ld", out="rows n ld")
 def total(partial, out):
     """``out = sum_p partial[p]``."""
     add_up(partial, out)
 
 
-@states(
+@reference(
     partial="groups rows n stride ld",
     theta="rows n ld",
     eta="1",
@@ -76,7 +76,7 @@ def ascend(partial, theta, eta, g, theta_next):
     add(eta[0], g, theta_next)
 
 
-@states(partial="groups rows n stride ld", lam="rows n ld", eta="1", v="rows n ld")
+@reference(partial="groups rows n stride ld", lam="rows n ld", eta="1", v="rows n ld")
 def pull_back_ascend(partial, lam, eta, v):
     """``lam += sum_p partial[p]`` and ``v = eta lam``."""
     add_up(partial, v)
@@ -84,7 +84,7 @@ def pull_back_ascend(partial, lam, eta, v):
     assign(eta[0], lam, v)
 
 
-@states(
+@reference(
     partial="groups rows n stride ld",
     theta="rows n ld",
     velocity="rows n ld",
@@ -102,7 +102,7 @@ def momentum(partial, theta, velocity, scalars, g, theta_next, velocity_next):
     add(-scalars[0], velocity_next, theta_next)
 
 
-@states(
+@reference(
     partial="groups rows n stride ld",
     lam="rows n ld",
     nu="rows n ld",
@@ -127,7 +127,7 @@ def moments(scalars, g, mean, square):
     return mean, square, np.sqrt(scale * square + floor)
 
 
-@states(
+@reference(
     partial="groups rows n stride ld",
     theta="rows n ld",
     mean="rows n ld",
@@ -147,7 +147,7 @@ def adam(partial, theta, mean, square, scalars, g, theta_next, mean_next, square
         theta_next[r, j] = theta[r, j] + scalars[5] * m / root
 
 
-@states(
+@reference(
     partial="groups rows n stride ld",
     lam="rows n ld",
     nu="rows n ld",
@@ -176,7 +176,7 @@ def pull_back_adam(partial, lam, nu, xi, scalars, g, mean, square, v):
         xi[r, j] = beta2 * second
 
 
-@states(
+@reference(
     scalars="7",
     theta="first+rows",
     g="first+rows",
@@ -194,39 +194,39 @@ def descend_adam(first, scalars, theta, g, mean, square, theta_next, mean_next, 
         theta_next[i] = theta[i] + scalars[5] * m / root
 
 
-@states(x="rows n ld", y="rows n ld", out="1")
+@reference(x="rows n ld", y="rows n ld", out="1")
 def inner_product(x, y, out):
     """``out += sum x y``."""
     for r, j in np.ndindex(x.shape):
         out[0] += x[r, j] * y[r, j]
 
 
-@states(x="rows n ld", out="1")
+@reference(x="rows n ld", out="1")
 def find_flaws(x, out):
     """``out += sum 0 x``: nothing, or NaN if an element is not finite."""
     for r, j in np.ndindex(x.shape):
         out[0] += 0 * x[r, j]
 
 
-@states(x="rows n ld", scale="1", out="rows n ld")
+@reference(x="rows n ld", scale="1", out="rows n ld")
 def add_scaled(x, scale, out):
     """``out += scale x``."""
     add(scale[0], x, out)
 
 
-@states(x="rows n ld", scale="1", out="rows n ld")
+@reference(x="rows n ld", scale="1", out="rows n ld")
 def scaled(x, scale, out):
     """``out = scale x``."""
     assign(scale[0], x, out)
 
 
-@states(x="rows n ldx", out="first+rows n n")
+@reference(x="rows n ldx", out="first+rows n n")
 def copy_out(first, x, out):
     """``out = x``, from row `first` on."""
     assign(1, x, out[first:])
 
 
-@states(x="n rows ldx", out="rows n n")
+@reference(x="n rows ldx", out="rows n n")
 def copy_out_transposed(x, out):
     """``out[r, j] = x[j, r]``."""
     assign(1, x.T, out)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygrad_ugan.kernels.reference.registry import helper, states
+from tinygrad_ugan.kernels.reference.registry import helper, reference
 
 LOW = np.uint64(2**32 - 1)
 HALF = np.uint64(32)
@@ -43,7 +43,7 @@ def box_muller(digits, bits, x, y):
     return radius * np.cos(t), radius * np.sin(t)
 
 
-@states(out="first+rows 64 64")
+@reference(out="first+rows 64 64")
 def normal(digits, key, first, out):
     """``out ~ N(0, 1)``, from row `first` on: 4 or 2 numbers a counter, far from each other."""
     per_counter = 4 if digits <= 32 else 2

@@ -1,4 +1,4 @@
-"""How the arguments of a kernel, addresses and counts, are arrays for its statement."""
+"""How the arguments of a kernel, addresses and counts, become arrays for its reference."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Operand:
+class ArrayLayout:
     """An array among the arguments of a kernel: shape, and strides in elements, the last one 1.
 
-    Numbers are given by names of the kernel's other arguments, or are sums of such: ``first+rows``.
+    Lengths are named after the kernel's other arguments, or are sums of them: ``first+rows``.
     """
 
     shape: tuple[str, ...]
     strides: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Operand:
+    def parse(cls, text: str) -> ArrayLayout:
         """Read ``"n"``, ``"rows n ld"`` or ``"groups rows n stride ld"``."""
         names = text.split()
         dimensions = (len(names) + 1) // 2
@@ -38,11 +38,11 @@ def _number(text: str, known: Mapping[str, Any]) -> int:
 
 
 @dataclass(frozen=True)
-class Statement:
+class Reference:
     """What a kernel does, as a function of arrays, and of counts and statics by their names."""
 
     function: Callable[..., None]
-    operands: Mapping[str, Operand]
+    layouts: Mapping[str, ArrayLayout]
 
     @property
     def names(self) -> list[str]:
@@ -50,19 +50,19 @@ class Statement:
         return list(inspect.signature(self.function).parameters)
 
 
-STATEMENTS: dict[str, Statement] = {}
+REFERENCES: dict[str, Reference] = {}
 """By the name of the kernel."""
 
 HELPERS: list[Callable[..., Any]] = []
 """What the statements call: numba has to know of it."""
 
 
-def states(**operands: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Enter a function in `STATEMENTS`; see `Operand.parse` for what is said of its arrays."""
+def reference(**layouts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Enter a function in `REFERENCES`; see `ArrayLayout.parse` for what is said of its arrays."""
 
     def enter(function: Callable[..., None]) -> Callable[..., None]:
-        parsed = {name: Operand.parse(text) for name, text in operands.items()}
-        STATEMENTS[function.__name__] = Statement(function, parsed)
+        parsed = {name: ArrayLayout.parse(text) for name, text in layouts.items()}
+        REFERENCES[function.__name__] = Reference(function, parsed)
         return function
 
     return enter
