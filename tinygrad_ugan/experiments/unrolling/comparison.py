@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinygrad_ugan import viz
+from tinygrad_ugan.experiments.experiment import Claim
 from tinygrad_ugan.experiments.presets import PRESETS
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import Config, Row, Run, pictures
+from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Runs = Mapping[str, Sequence[Run]]  # by the label of the settings, seed by seed
-Figures = dict[str, dict[str, np.ndarray]]  # by the label of the settings, then as in COLUMNS
+FinalMetrics = dict[str, dict[str, Array]]  # by the label of the settings, then as in COLUMNS
 
 # What shows in a few seconds: the ring, with the least noise that tells modes apart quickly.
 MINIATURE = PRESETS["ring-miniature"].updated(
@@ -55,12 +57,12 @@ def unrolled(config: Config, steps: Sequence[int]) -> dict[str, Config]:
     return {f"K = {K}": config.updated({"unroll": {"steps": K}}) for K in steps}
 
 
-def figures(runs: Runs) -> Figures:
+def final_metrics(runs: Runs) -> FinalMetrics:
     """The metrics at the end of training, seed by seed."""
     return {label: _columns([run.metrics[-1] for run in each]) for label, each in runs.items()}
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+def _columns(rows: Sequence[Row]) -> dict[str, Array]:
     return {
         "modes": np.array([row.modes for row in rows]),
         "quality": np.array([100 * row.high_quality for row in rows]),
@@ -84,12 +86,38 @@ def estimate(values: ArrayLike) -> str:
     return f"{mean} ± {values.mean() - viz.confidence_interval(values)[0]:.2g}"
 
 
-def table(figures: Figures) -> list[dict[str, str]]:
+def table(metrics: FinalMetrics) -> list[dict[str, str]]:
     """A row for each of the settings: means over seeds, with 95 % confidence intervals."""
     return [
         {"": label, **{title: estimate(each[name]) for name, title in COLUMNS.items()}}
-        for label, each in figures.items()
+        for label, each in metrics.items()
     ]
+
+
+def mean_claim(text: str, values: Array, least: float, unit: str = "") -> Claim:
+    """Claim that the mean over seeds is at least so much.
+
+    Examples
+    --------
+    >>> mean_claim("quality", np.array([80.0, 84.0, 85.0]), 80, " %")
+    Claim(text='quality', seen='83 ± 6.6 %', holds=True)
+    """
+    return Claim(text, f"{estimate(values)}{unit}", bool(values.mean() >= least))
+
+
+def found_claims(columns: Mapping[str, Array], least: float, goal: float) -> list[Claim]:
+    """Claim that K = 5 finds so many modes, and so much high quality, on average."""
+    return [
+        mean_claim(f"K = 5 finds at least {least:g} modes on average", columns["modes"], least),
+        mean_claim(
+            f"and at least {goal:g} % high quality on average", columns["quality"], goal, " %"
+        ),
+    ]
+
+
+def all_modes_claim(text: str, modes: Array, total: int) -> Claim:
+    """Claim that every seed has all the modes at the end."""
+    return Claim(text, f"at least {modes.min()}", bool((modes == total).all()))
 
 
 def published(figures: Mapping[str, tuple[float, float]]) -> list[dict[str, str]]:
@@ -104,13 +132,13 @@ def published(figures: Mapping[str, tuple[float, float]]) -> list[dict[str, str]
 def pictured(runs: Runs) -> dict[str, Figure]:
     """Draw the first seed's samples over time, and the metrics of all seeds."""
     samples = pictures.samples_over_time(first_of(runs))
-    return {"samples": samples, "intervals": intervals(figures(runs))}
+    return {"samples": samples, "intervals": intervals(final_metrics(runs))}
 
 
-def intervals(figures: Figures) -> Figure:
+def intervals(metrics: FinalMetrics) -> Figure:
     """Draw the figures of the table, and every run as a dot."""
     panels = {name: title for name, title in COLUMNS.items() if name != "seconds"}
-    groups = {name: {label: each[name] for label, each in figures.items()} for name in panels}
+    groups = {name: {label: each[name] for label, each in metrics.items()} for name in panels}
     return viz.intervals(groups, panels)
 
 

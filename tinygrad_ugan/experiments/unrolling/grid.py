@@ -41,19 +41,10 @@ def run(session: Session) -> Outcome:
     if session.quick:
         config, (least, goal) = CONFIG.updated({"steps": 1_000, "pictures": 4}), (12, 1.0)
     runs = comparison.train_all(session, comparison.unrolled(config, (0, 5)))
-    found = comparison.figures(runs)
+    found = comparison.final_metrics(runs)
     unrolled, ordinary = found["K = 5"], found["K = 0"]
     claims = [
-        Claim(
-            f"K = 5 finds at least {least:g} modes on average",
-            comparison.estimate(unrolled["modes"]),
-            bool(unrolled["modes"].mean() >= least),
-        ),
-        Claim(
-            f"and at least {goal:g} % high quality on average",
-            f"{comparison.estimate(unrolled['quality'])} %",
-            bool(unrolled["quality"].mean() >= goal),
-        ),
+        *comparison.found_claims(unrolled, least, goal),
         Claim(
             "and more modes than K = 0 on average",
             f"{unrolled['modes'].mean():.3g} against {ordinary['modes'].mean():.3g}",

@@ -63,7 +63,7 @@ def run(session: Session) -> Outcome:
         config = CONFIG.updated({"data": data.to_dict(), "steps": 300})
     runs = comparison.train_all(session, comparison.unrolled(config, (0, 5)))
     samples = {label: [_samples(run) for run in each] for label, each in runs.items()}
-    found = comparison.figures(runs)
+    found = comparison.final_metrics(runs)
     centers, reach = data.centers(), radius(data)
     for label, columns in found.items():
         coverages = [mode_coverage(x, centers, reach / 3) for x in samples[label]]
@@ -78,7 +78,7 @@ def run(session: Session) -> Outcome:
     return Outcome(claims, rows, pictured, config.to_dict())
 
 
-def _claims(found: comparison.Figures, quick: bool) -> list[Claim]:
+def _claims(found: comparison.FinalMetrics, quick: bool) -> list[Claim]:
     unrolled, ordinary = found["K = 5"], found["K = 0"]
     evenness = Claim(
         "K = 5 is spread over the modes more evenly than K = 0 on every seed: its reverse KL",
@@ -91,16 +91,7 @@ def _claims(found: comparison.Figures, quick: bool) -> list[Claim]:
     least, goal = PUBLISHED["VEEGAN"]
     return [
         evenness,
-        Claim(
-            f"K = 5 finds at least {least:g} modes on average",
-            comparison.estimate(unrolled["modes"]),
-            bool(unrolled["modes"].mean() >= least),
-        ),
-        Claim(
-            f"and at least {goal:g} % high quality on average",
-            f"{comparison.estimate(unrolled['quality'])} %",
-            bool(unrolled["quality"].mean() >= goal),
-        ),
+        *comparison.found_claims(unrolled, least, goal),
     ]
 
 

@@ -49,7 +49,7 @@ def run(session: Session) -> Outcome:
         configs = comparison.unrolled(config, [0, 1, 5, 10])
         configs["K = 10, Adam"] = config.updated({"unroll": {"optimizer": "adam", "lr": 1e-4}})
     runs = comparison.train_all(session, configs)
-    found = comparison.figures(runs)
+    found = comparison.final_metrics(runs)
     ordinary = found["K = 0"]["quality"]
     farthest = [label for label in found if label.startswith("K = 10")]
     claims = [
@@ -64,19 +64,13 @@ def run(session: Session) -> Outcome:
     return Outcome(claims, rows, pictured, config.to_dict(), "" if session.quick else REMARKS)
 
 
-def _claims(label: str, found: comparison.Figures, goal: float) -> list[Claim]:
-    modes, quality = (found[label][name] for name in ("modes", "quality"))
+def _claims(label: str, found: comparison.FinalMetrics, goal: float) -> list[Claim]:
+    columns, text = found[label], f"{label} has at least {goal} % high quality on average"
     return [
-        Claim(
-            f"{label} has all 8 modes on every seed at the end",
-            f"at least {modes.min()}",
-            bool((modes == 8).all()),
+        comparison.all_modes_claim(
+            f"{label} has all 8 modes on every seed at the end", columns["modes"], 8
         ),
-        Claim(
-            f"{label} has at least {goal} % high quality on average",
-            f"{comparison.estimate(quality)} %",
-            bool(quality.mean() >= goal),
-        ),
+        comparison.mean_claim(text, columns["quality"], goal, " %"),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
+from tinygrad_ugan.experiments.experiment import Experiment, Outcome
 from tinygrad_ugan.experiments.presets import PRESETS
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.experiments.unrolling import comparison
@@ -30,18 +30,12 @@ def run(session: Session) -> Outcome:
     if session.quick:
         config, goal = config.updated({"steps": 1_000, "batch": 128, "pictures": 4}), 50
     runs = comparison.train_all(session, {f"K = {config.unroll.steps}": config})
-    found = comparison.figures(runs)
+    found = comparison.final_metrics(runs)
     [best] = found.values()
     claims = [
-        Claim(
-            "all 8 modes on every seed",
-            f"at least {best['modes'].min()}",
-            bool((best["modes"] == 8).all()),
-        ),
-        Claim(
-            f"at least {goal} % high quality on average",
-            f"{comparison.estimate(best['quality'])} %",
-            bool(best["quality"].mean() >= goal),
+        comparison.all_modes_claim("all 8 modes on every seed", best["modes"], 8),
+        comparison.mean_claim(
+            f"at least {goal} % high quality on average", best["quality"], goal, " %"
         ),
     ]
     return Outcome(claims, comparison.table(found), comparison.pictured(runs), config.to_dict())
