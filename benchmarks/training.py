@@ -26,7 +26,7 @@ import numpy as np
 
 from tinygrad_ugan import gan, unroll
 from tinygrad_ugan.experiments import PRESETS
-from tinygrad_ugan.gan.runs import checkpoint
+from tinygrad_ugan.gan.runs import checkpoint_files
 from tinygrad_ugan.gan.training import loop
 from tinygrad_ugan.gan.training.evaluation import Evaluation
 from tinygrad_ugan.gan.training.sampler import streams
@@ -89,7 +89,7 @@ def measure(config):
             ),
             "loop": loop_overhead(config),
             "row of metrics": median(row),
-            "checkpoint": median(lambda: checkpoint.save(Path(folder), full)),
+            "checkpoint": median(lambda: checkpoint_files.save(Path(folder), full)),
         }
     whole = parts["step"] + parts["draws"] + parts["loop"]
     occasional = (
@@ -104,7 +104,7 @@ def measure(config):
 def loop_overhead(config, steps=2000):
     """Milliseconds that the loop itself takes for a step, with steps and draws that do nothing."""
     idle = dataclasses.replace(config, steps=10**9, evaluate_every=10**9, pictures=1)
-    idling = loop._Loop(loop.start(idle), None, [gan.Callback()])
+    idling = loop._Loop(loop.start(idle), [gan.Callback()], None)
     idling._take_step = lambda state, _: (state._replace(step=state.step + 1), gan.Objectives(0, 0))
     idling._draws.next = lambda: ()
 

@@ -10,13 +10,13 @@ from tinygrad_ugan.gan.games.semi_supervised import LabelledBatch, SemiSupervise
 from tinygrad_ugan.gan.reports import pictures
 from tinygrad_ugan.gan.reports.html_page import report
 from tinygrad_ugan.gan.runs.atomic_io import CorruptError, WriteError
-from tinygrad_ugan.gan.runs.checkpoint import Checkpoint
-from tinygrad_ugan.gan.runs.failed_step import replay
 from tinygrad_ugan.gan.runs.locks import BusyError
-from tinygrad_ugan.gan.runs.run import Run, load
+from tinygrad_ugan.gan.runs.replay import replay
+from tinygrad_ugan.gan.runs.run import Run, load, resume, train
 from tinygrad_ugan.gan.sweeps.cluster import sweep
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
 from tinygrad_ugan.gan.training.callbacks import Callback, TensorBoard
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import (
     Config,
     Networks,
@@ -25,7 +25,6 @@ from tinygrad_ugan.gan.training.config import (
     Update,
 )
 from tinygrad_ugan.gan.training.evaluation import Row
-from tinygrad_ugan.gan.training.loop import resume, train
 from tinygrad_ugan.gan.training.metrics import (
     Coverage,
     Divergences,

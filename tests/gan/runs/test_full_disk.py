@@ -14,7 +14,8 @@ from tests.test_cli import TINY, exit_code, output
 from tinygrad_ugan import gan
 from tinygrad_ugan.cli import main
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.runs import atomic_io, checkpoint, run_dir
+from tinygrad_ugan.gan.runs import atomic_io, checkpoint_files
+from tinygrad_ugan.gan.runs.run_dir import RunDir
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.ENAMETOOLONG)
@@ -56,16 +57,16 @@ def test_every_write_that_fails_says_what_is_safe(elsewhere, monkeypatch):
             fail_after(patch, calls_left, number)
             error, ended = attempt(folder)
         if isinstance(error, ArgumentError):  # before anything was computed
-            assert not run_dir.holds_run(folder)
+            assert not RunDir(folder).holds_run
             assert os.strerror(number) in str(error)
         elif error is not None:
             check_words(f"{error}; {error.__notes__[0]}", folder, number)
         assert not list(folder.rglob(".new-*"))
-        for place in checkpoint.list_checkpoints(folder / "checkpoints"):
-            checkpoint.read(place)
+        for place in checkpoint_files.list_checkpoints(folder / "checkpoints"):
+            checkpoint_files.read(place)
         if ended:
             break
-        begun = run_dir.holds_run(folder)
+        begun = RunDir(folder).holds_run
         run = gan.resume(folder) if begun else gan.train(SMALL, folder=folder)
         assert outcome(run) == expected
     assert ended
@@ -84,7 +85,7 @@ def check_words(message, folder, number):
     """The file, the reason, the last whole checkpoint, and the command that goes on."""
     assert str(folder) in message
     assert f"could not be written: {os.strerror(number)}" in message
-    there = [int(p.name) for p in checkpoint.list_checkpoints(folder / "checkpoints")]
+    there = [int(p.name) for p in checkpoint_files.list_checkpoints(folder / "checkpoints")]
     if there:
         words = rf"the checkpoint of step {max(there)} is whole: .* `ugan resume {folder}`"
     else:
@@ -182,7 +183,7 @@ def test_a_small_disk_fills_up_and_is_gone_on_with(small_disk, capsys):
         gan.train(config, folder=folder)
     check_words(f"{error.value}; {error.value.__notes__[0]}", folder, errno.ENOSPC)
     assert not list(folder.rglob(".*"))
-    for place in checkpoint.list_checkpoints(folder / "checkpoints")[:-1]:
+    for place in checkpoint_files.list_checkpoints(folder / "checkpoints")[:-1]:
         shutil.rmtree(place)
     remount(small_disk, "size=40M")
     assert outcome(gan.resume(folder)) == outcome(gan.train(config))

@@ -12,7 +12,8 @@ import pytest
 
 from tests.gan.small import outcome, varied
 from tinygrad_ugan import gan
-from tinygrad_ugan.gan.runs import checkpoint, run_dir
+from tinygrad_ugan.gan.runs import checkpoint_files
+from tinygrad_ugan.gan.runs.run_dir import RunDir
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 TRIALS, STEPS = (50, 1_000) if DEEP else (2, 60)
@@ -38,9 +39,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(checkpoint_every, tmp_path):
     for trial in range(TRIALS // 2):
         folder = tmp_path / str(trial)
         killed = train_and_kill(config, folder, after=rng.uniform(0, duration))
-        for place in checkpoint.list_checkpoints(folder / "checkpoints"):
-            checkpoint.read(place)  # none is unreadable
-        if killed and run_dir.holds_run(folder):
+        for place in checkpoint_files.list_checkpoints(folder / "checkpoints"):
+            checkpoint_files.read(place)  # none is unreadable
+        if killed and RunDir(folder).holds_run:
             halfway += 1
             run = gan.resume(folder)
         elif killed:

@@ -16,8 +16,8 @@ import pytest
 from tests.gan.small import SMALL, outcome, varied
 from tinygrad_ugan import gan
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.runs import atomic_io, checkpoint, locks
-from tinygrad_ugan.gan.training import loop
+from tinygrad_ugan.gan.runs import atomic_io, checkpoint_files, locks
+from tinygrad_ugan.gan.training.loop import start
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 ROUNDS = 40 if DEEP else 5
@@ -96,8 +96,8 @@ def test_two_that_train_into_one_folder(tmp_path):
         busy += was_busy
         folder = tmp_path / str(i)
         assert json.loads((folder / "config.json").read_text())["seed"] == winner
-        for place in checkpoint.list_checkpoints(folder / "checkpoints"):
-            assert checkpoint.read(place).config.seed == winner
+        for place in checkpoint_files.list_checkpoints(folder / "checkpoints"):
+            assert checkpoint_files.read(place).config.seed == winner
         assert gan.load(folder).finished
         names = {path.name for path in folder.iterdir()}
         assert names == {"config.json", "metrics.csv", "checkpoints"}
@@ -258,8 +258,8 @@ def test_a_lock_that_says_nothing_is_one_all_the_same(tmp_path, monkeypatch):
 
 
 def test_no_moment_without_a_checkpoint_while_it_is_replaced(tmp_path, monkeypatch):
-    begun = loop.start(SMALL)
-    place = checkpoint.save(tmp_path, begun)
+    begun = start(SMALL)
+    place = checkpoint_files.save(tmp_path, begun)
     moments = []
 
     def watched(name):
@@ -267,8 +267,8 @@ def test_no_moment_without_a_checkpoint_while_it_is_replaced(tmp_path, monkeypat
 
         def call(self, *args, **kwargs):
             result = before(self, *args, **kwargs)
-            assert checkpoint.list_checkpoints(tmp_path) == [place]
-            assert checkpoint.read(place).step == 0
+            assert checkpoint_files.list_checkpoints(tmp_path) == [place]
+            assert checkpoint_files.read(place).step == 0
             moments.append(name)
             return result
 
@@ -276,7 +276,7 @@ def test_no_moment_without_a_checkpoint_while_it_is_replaced(tmp_path, monkeypat
 
     for name in ("rename", "mkdir"):
         monkeypatch.setattr(atomic_io.Path, name, watched(name))
-    checkpoint.save(tmp_path, begun)
+    checkpoint_files.save(tmp_path, begun)
     assert moments.count("rename") >= 2
     assert [path.name for path in tmp_path.iterdir()] == ["00000000"]
 
@@ -287,7 +287,7 @@ def test_what_stands_in_for_a_checkpoint_is_put_back(tmp_path):
     place = tmp_path / "checkpoints/00000004"
     place.rename(place.with_name(".was-00000004"))
     assert outcome(gan.load(tmp_path)) == outcome(run)
-    checkpoint.save(tmp_path / "checkpoints", gan.load(tmp_path, step=2).checkpoint)
+    checkpoint_files.save(tmp_path / "checkpoints", gan.load(tmp_path, step=2).checkpoint)
     assert {p.name for p in place.parent.iterdir()} == {"00000002", "00000004"}
     assert outcome(gan.load(tmp_path)) == outcome(run)
 
@@ -299,7 +299,7 @@ def test_reading_a_run_that_is_being_written(tmp_path):
     ).start()
     seen = []
     while writer.is_alive():
-        if checkpoint.list_checkpoints(tmp_path / "checkpoints"):
+        if checkpoint_files.list_checkpoints(tmp_path / "checkpoints"):
             seen.append(gan.load(tmp_path).checkpoint.step)
     writer.join()
     assert seen == sorted(seen)

@@ -106,7 +106,7 @@ def test_resuming_on_a_smaller_machine(monkeypatch, tmp_path):
     place = tmp_path / "checkpoints/00000002"
     run = gan.load(tmp_path)
     later = dataclasses.replace(run.checkpoint, config=varied(steps=4))
-    gan.runs.checkpoint.write(place, later)
+    gan.runs.checkpoint_files.write(place, later)
     monkeypatch.setattr(memory_check, "available", lambda: 1000)
     with pytest.raises(ArgumentError, match="this machine has 1 kB"):
         gan.resume(tmp_path)

@@ -6,22 +6,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan.gan.games.game import Batch
-from tinygrad_ugan.gan.runs import checkpoint as checkpoints
-from tinygrad_ugan.gan.runs import run_dir
-from tinygrad_ugan.gan.runs.checkpoint import Checkpoint
 from tinygrad_ugan.gan.runs.locks import at_work
-from tinygrad_ugan.gan.runs.run_dir import load_checkpoint
-from tinygrad_ugan.gan.training.callbacks import Callback, MetricsFile
+from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
+from tinygrad_ugan.gan.training.callbacks import Callback
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
-
-PyTree = Any
+from tinygrad_ugan.gan.training.loop import finish, start
+from tinygrad_ugan.typing import Array, PyTree
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ class Run:
         return tuple(self.checkpoint.pictures)
 
     @property
-    def samples(self) -> NDArray:
+    def samples(self) -> Array:
         """Generated samples over time, always from the same noise, shape (times, n, d)."""
         n, d = self.config.evaluation_samples, self.config.data.dimension
         return np.array([*self.checkpoint.pictures.values()]).reshape(-1, n, d)
@@ -75,13 +71,13 @@ class Run:
         """Whether training took all its steps, or used up its seconds; or was interrupted."""
         return self.checkpoint.finished
 
-    def columns(self) -> dict[str, NDArray]:
+    def columns(self) -> dict[str, Array]:
         """Return the metrics table as an array for every column."""
         return {
             name: np.array([getattr(row, name) for row in self.metrics]) for name in Row._fields
         }
 
-    def sample(self, n: int, rng: np.random.Generator) -> NDArray:
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n samples from the trained generator, shape (n, d)."""
         config = self.config
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
@@ -89,22 +85,114 @@ class Run:
         return config.game().generate(self.theta_g, Batch(real, noise))
 
     def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:
-        """Go on where training was interrupted: see `tinygrad_ugan.gan.resume`."""
-        from tinygrad_ugan.gan.training.loop import go_on  # which makes runs itself
-
-        if self.folder is None or self.finished:
-            return go_on(self.checkpoint, self.folder, callbacks)
-        with at_work(self.folder), run_dir.advice(self.folder):
-            return go_on(self.checkpoint, self.folder, callbacks)
+        """Continue where training was interrupted: see `tinygrad_ugan.gan.resume`."""
+        if self.finished:
+            return self
+        if self.folder is None:
+            return _finish(self.checkpoint, None, callbacks)
+        with (store := RunDir(self.folder)).at_work():
+            return _finish(self.checkpoint, store, callbacks)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
         self.config.to_dict()  # or what cannot be written down is refused
-        with at_work(place := Path(folder)):
-            run_dir.create(place, self.config)
-            checkpoints.save(place / run_dir.CHECKPOINTS, self.checkpoint)
-            MetricsFile(place / run_dir.METRICS).on_start(self.checkpoint.step, self.metrics)
-        return place
+        store = RunDir(Path(folder))
+        with at_work(store.path):
+            store.create(self.config)
+            store.save(self.checkpoint)
+            MetricsFile(store.metrics).on_start(self.checkpoint.step, self.metrics)
+        return store.path
+
+
+def train(
+    config: Config,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Run:
+    """Train a GAN.
+
+    Runs that differ in `config.unroll` alone share their initial weights and all their draws.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    folder : path, optional
+        Where checkpoints and metrics are kept; nothing is written if not given.
+    callbacks : sequence of Callback
+        What is to happen around the loop.
+
+    Returns
+    -------
+    Run
+        The settings, the metrics and samples over time, and the final parameters. Ctrl-C ends
+        training after the step under way, and returns what has been computed.
+
+    Raises
+    ------
+    NonFiniteError
+        If training leaves the finite numbers; the message names the step and the tensor, and with
+        a `folder` how to take that step again.
+    ArgumentError
+        If `folder` holds a run already, or cannot be written to, or if training would need more
+        memory than there is.
+    BusyError
+        If somebody else is at work in `folder`; the message says who.
+    OSError
+        If something cannot be written; a note says which checkpoint is whole, and how to go on.
+    ArgumentTypeError
+        If there is a `folder`, and settings of one's own class or with methods of one's own would
+        come back from it as something else.
+
+    Examples
+    --------
+    >>> run = train(Config(steps=2, batch=8))
+    >>> [row.step for row in run.metrics], run.samples.shape
+    ([0, 1, 2], (3, 2500, 2))
+    """
+    if folder is None:
+        return _finish(start(config), None, callbacks)
+    config.to_dict()  # or what cannot be written down is refused, before anything is done
+    begun, store = start(config), RunDir(Path(folder))
+    with store.at_work():
+        store.create(config)
+        store.save(begun)
+        return _finish(begun, store, callbacks)
+
+
+def resume(
+    folder: str | os.PathLike[str], *, step: int | None = None, callbacks: Sequence[Callback] = ()
+) -> Run:
+    """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
+
+    Parameters
+    ----------
+    folder : path
+        The run's folder.
+    step : int, optional
+        Go on from the checkpoint of this step instead of from the last one.
+    callbacks : sequence of Callback
+        What is to happen around the loop.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ArgumentError
+        If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
+        format.
+    BusyError, NonFiniteError, OSError
+        As `train`.
+    """
+    store = RunDir(Path(folder))
+    found = store.load(step)
+    if found.finished:  # nothing will be written
+        return Run(found, store.path)
+    with store.at_work():
+        return _finish(store.load(step), store, callbacks)
 
 
 def load(folder: str | os.PathLike[str], *, step: int | None = None) -> Run:
@@ -116,4 +204,13 @@ def load(folder: str | os.PathLike[str], *, step: int | None = None) -> Run:
         If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
         format.
     """
-    return Run(load_checkpoint(Path(folder), step), Path(folder))
+    return Run(RunDir(Path(folder)).load(step), Path(folder))
+
+
+def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[Callback]) -> Run:
+    """Train from a checkpoint to the end; whoever calls is at work in the folder."""
+    folder = None if store is None else store.path
+    if begun.finished:
+        return Run(begun, folder)
+    own = [] if store is None else [MetricsFile(store.metrics)]
+    return Run(finish(begun, [*own, *callbacks], store), folder)

@@ -2,98 +2,190 @@
 
 config.json      the settings
 metrics.csv      the metrics table
-checkpoints/     see `tinygrad_ugan.gan.runs.checkpoint`
+checkpoints/     see `tinygrad_ugan.gan.runs.checkpoint_files`
 failure/         there only after training left the finite numbers
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.runs import checkpoint as checkpoints
-from tinygrad_ugan.gan.runs.atomic_io import CorruptError, write_file
-from tinygrad_ugan.gan.runs.checkpoint import Checkpoint
-from tinygrad_ugan.gan.training.config import Config
+import numpy as np
 
-CONFIG, METRICS, CHECKPOINTS, FAILURE = "config.json", "metrics.csv", "checkpoints", "failure"
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.runs import checkpoint_files
+from tinygrad_ugan.gan.runs.atomic_io import CorruptError, write_file, write_folder
+from tinygrad_ugan.gan.runs.locks import at_work
+from tinygrad_ugan.gan.training.callbacks import Callback
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
+from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.evaluation import Row
+
 _FORMAT_1 = "parameters.safetensors"
 
 
-def create(folder: Path, config: Config) -> Path:
-    """Write the settings of a new run into a folder that one is at work in: see `locks`.
+@dataclass(frozen=True)
+class RunDir:
+    """The folder of a run; a `Store` of the training loop.
 
-    Raises
-    ------
-    ArgumentError
-        If there is a run in it already, or it cannot be written to.
-    ArgumentTypeError
-        If the settings cannot be written down; see `Settings.to_dict`.
+    Parameters
+    ----------
+    path : Path
+        The folder.
     """
-    if holds_run(folder):
-        hint = "go on with it by `ugan resume`, or choose another folder"
-        raise ArgumentError("folder", f"{folder}, which holds a run", "a new folder", hint)
-    try:
-        write_file(folder / CONFIG, config.to_json())
-    except OSError as error:
-        raise ArgumentError("folder", f"{error}", "a folder that can be written to") from None
-    return folder
+
+    path: Path
+
+    @property
+    def metrics(self) -> Path:
+        """The file of the metrics table."""
+        return self.path / "metrics.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def last_good(self) -> Path:
+        """The checkpoint from which a step left the finite numbers."""
+        return self.path / "failure" / "last-good"
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether there is a checkpoint in the folder."""
+        return bool(checkpoint_files.list_checkpoints(self.checkpoints))
+
+    def create(self, config: Config) -> None:
+        """Write the settings of a new run into a folder that one is at work in: see `locks`.
+
+        Raises
+        ------
+        ArgumentError
+            If there is a run in it already, or it cannot be written to.
+        ArgumentTypeError
+            If the settings cannot be written down; see `Settings.to_dict`.
+        """
+        if self.holds_run:
+            hint = "go on with it by `ugan resume`, or choose another folder"
+            raise ArgumentError("folder", f"{self.path}, which holds a run", "a new folder", hint)
+        try:
+            write_file(self.path / "config.json", config.to_json())
+        except OSError as error:
+            raise ArgumentError("folder", f"{error}", "a folder that can be written to") from None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and keep the last few up to it."""
+        checkpoint_files.save(self.checkpoints, checkpoint)
+
+    def save_failure(self, last_good: Checkpoint, batches: Sequence[Batch]) -> str:
+        """Write the state before a step that failed, and what it saw; return how to replay it."""
+        import safetensors.numpy
+
+        arrays = {
+            f"{i}.{name}": np.asarray(x, order="C")
+            for i, batch in enumerate(batches)
+            for name, x in batch._asdict().items()
+        }
+        checkpoint_files.write(self.last_good, last_good)
+        content = {"batches.safetensors": safetensors.numpy.save(arrays)}
+        write_folder(self.last_good.with_name("batches"), content)
+        return f"take that step again by `ugan replay {shlex.quote(str(self.path))}`"
+
+    def load(self, step: int | None = None) -> Checkpoint:
+        """Read the last checkpoint, or that of a given step.
+
+        Raises
+        ------
+        ArgumentError
+            If the folder holds no run, or not that checkpoint, or one of another format.
+        CorruptError
+            If the checkpoint was damaged; the message names those that are left.
+        """
+        there = self._steps()
+        if not there:
+            raise ArgumentError("folder", str(self.path), "the folder of a run", self._why_none())
+        wanted = max(there) if step is None else step
+        if wanted not in there:
+            expected = f"one of {sorted(there)}, where there are checkpoints"
+            raise ArgumentError("step", wanted, expected)
+        try:
+            return checkpoint_files.read(there[wanted])
+        except CorruptError as error:
+            left = self._steps().keys()
+            if wanted not in left:  # whoever is at work there has removed it as too old
+                return self.load(step)
+            others = ", ".join(map(str, sorted(left - {wanted}))) or "none"
+            raise error.advising(f"checkpoints of other steps, for --step: {others}") from None
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be the only one who trains in the folder; errors of the disk say how to go on.
+
+        Raises
+        ------
+        ArgumentError, BusyError
+            As `locks.at_work`.
+        """
+        with at_work(self.path):
+            try:
+                yield
+            except OSError as error:
+                error.add_note(self._what_is_safe())
+                raise
+
+    def _steps(self) -> dict[int, Path]:
+        return {int(p.name): p for p in checkpoint_files.list_checkpoints(self.checkpoints)}
+
+    def _what_is_safe(self) -> str:
+        saved = self._steps()
+        if not saved:
+            return f"there was no checkpoint yet: once {self.path} can be written to, train again"
+        command = f"ugan resume {shlex.quote(str(self.path))}"
+        whole = f"the checkpoint of step {max(saved)} is whole"
+        return f"{whole}: once there is room, go on by `{command}`"
+
+    def _why_none(self) -> str:
+        if (self.path / _FORMAT_1).exists():
+            return (
+                "this one was written by an older version, in format 1, which kept no checkpoints"
+            )
+        return "there is no checkpoint in it"
 
 
-def holds_run(folder: Path) -> bool:
-    """Whether there is a checkpoint in the folder."""
-    return bool(checkpoints.list_checkpoints(folder / CHECKPOINTS))
+class MetricsFile(Callback):
+    """Keeps the metrics table on disk, as CSV.
 
-
-def load_checkpoint(folder: Path, step: int | None = None) -> Checkpoint:
-    """Read the last checkpoint of a run, or that of a given step.
-
-    Raises
-    ------
-    ArgumentError
-        If `folder` holds no run, or not that checkpoint, or one of another format.
-    CorruptError
-        If the checkpoint was damaged; the message names those that are left.
+    Parameters
+    ----------
+    path : Path
+        The file.
     """
-    there = {int(p.name): p for p in checkpoints.list_checkpoints(folder / CHECKPOINTS)}
-    if not there:
-        raise ArgumentError("folder", str(folder), "the folder of a run", _why_none(folder))
-    wanted = max(there) if step is None else step
-    if wanted not in there:
-        raise ArgumentError("step", wanted, f"one of {sorted(there)}, where there are checkpoints")
-    try:
-        return checkpoints.read(there[wanted])
-    except CorruptError as error:
-        left = {int(p.name) for p in checkpoints.list_checkpoints(folder / CHECKPOINTS)}
-        if wanted not in left:  # whoever is at work there has removed it as too old
-            return load_checkpoint(folder, step)
-        others = ", ".join(map(str, sorted(left - {wanted}))) or "none"
-        raise error.advising(f"checkpoints of other steps, for --step: {others}") from None
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows: list[Row] = []
 
-@contextmanager
-def advice(folder: Path) -> Iterator[None]:
-    """Add to an error of the disk what is safe, and how to go on."""
-    try:
-        yield
-    except OSError as error:
-        error.add_note(_what_is_safe(folder))
-        raise
+    def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
+        """Write the rows so far: the file may have some that came after the last checkpoint."""
+        self._rows = list(rows)
+        self._write()
 
+    def on_row(self, row: Row) -> None:
+        """Add a row."""
+        self._rows.append(row)
+        self._write()
 
-def _what_is_safe(folder: Path) -> str:
-    saved = checkpoints.list_checkpoints(folder / CHECKPOINTS)
-    if not saved:
-        return f"there was no checkpoint yet: once {folder} can be written to, train again"
-    command = f"ugan resume {shlex.quote(str(folder))}"
-    step = int(saved[-1].name)
-    return f"the checkpoint of step {step} is whole: once there is room, go on by `{command}`"
-
-
-def _why_none(folder: Path) -> str:
-    if (folder / _FORMAT_1).exists():
-        return "this one was written by an older version, in format 1, which kept no checkpoints"
-    return "there is no checkpoint in it"
+    def _write(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(Row._fields)
+        writer.writerows(self._rows)
+        write_file(self._path, text.getvalue())

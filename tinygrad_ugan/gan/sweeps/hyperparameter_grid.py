@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.runs import run_dir
-from tinygrad_ugan.gan.runs.run import Run, load
+from tinygrad_ugan.gan.runs.run import Run, load, resume, train
+from tinygrad_ugan.gan.runs.run_dir import RunDir
 from tinygrad_ugan.gan.training.callbacks import Callback
 from tinygrad_ugan.gan.training.config import Config
-from tinygrad_ugan.gan.training.loop import resume, train
 
 _SYMBOLS = {"unroll.steps": "K"}
 
@@ -101,7 +100,7 @@ def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> 
     ArgumentTypeError
         If the settings cannot be written down.
     """
-    if not run_dir.holds_run(folder):
+    if not RunDir(folder).holds_run:
         return train(config, folder=folder, callbacks=callbacks)
     if (run := load(folder)).config.to_dict() != config.to_dict():
         given = f"{folder}, which holds a run of other settings"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 from tinygrad_ugan.extras import import_extra
-from tinygrad_ugan.gan.runs.atomic_io import write_file
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.step import Objectives
 
@@ -40,37 +37,6 @@ class Callback:
 
     def on_end(self) -> None:
         """Training has ended, been interrupted, or failed."""
-
-
-class MetricsFile(Callback):
-    """Keeps the metrics table on disk, as CSV.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rows: list[Row] = []
-
-    def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
-        """Write the rows so far: the file may have some that came after the last checkpoint."""
-        self._rows = list(rows)
-        self._write()
-
-    def on_row(self, row: Row) -> None:
-        """Add a row."""
-        self._rows.append(row)
-        self._write()
-
-    def _write(self) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(Row._fields)
-        writer.writerows(self._rows)
-        write_file(self._path, text.getvalue())
 
 
 class TensorBoard(Callback):

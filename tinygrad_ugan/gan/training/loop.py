@@ -1,22 +1,18 @@
-"""The loop around the training step."""
+"""The training loop, in memory: what it keeps on disk, it hands to a `Store`."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from tinygrad_ugan.errors import NonFiniteError
-from tinygrad_ugan.gan.runs import checkpoint as checkpoints
-from tinygrad_ugan.gan.runs import failed_step, run_dir
-from tinygrad_ugan.gan.runs.checkpoint import Checkpoint
-from tinygrad_ugan.gan.runs.locks import at_work
-from tinygrad_ugan.gan.runs.run import Run
-from tinygrad_ugan.gan.training.callbacks import Callback, MetricsFile
+from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.training.callbacks import Callback
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Evaluation
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
@@ -25,96 +21,14 @@ from tinygrad_ugan.gan.training.step import State, TrainStep
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 
 
-def train(
-    config: Config,
-    *,
-    folder: str | os.PathLike[str] | None = None,
-    callbacks: Sequence[Callback] = (),
-) -> Run:
-    """Train a GAN.
+class Store(Protocol):
+    """Where a loop keeps its checkpoints."""
 
-    Runs that differ in `config.unroll` alone share their initial weights and all their draws.
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint."""
 
-    Parameters
-    ----------
-    config : Config
-        The settings.
-    folder : path, optional
-        Where checkpoints and metrics are kept; nothing is written if not given.
-    callbacks : sequence of Callback
-        What is to happen around the loop.
-
-    Returns
-    -------
-    Run
-        The settings, the metrics and samples over time, and the final parameters. Ctrl-C ends
-        training after the step under way, and returns what has been computed.
-
-    Raises
-    ------
-    NonFiniteError
-        If training leaves the finite numbers; the message names the step and the tensor, and with
-        a `folder` how to take that step again.
-    ArgumentError
-        If `folder` holds a run already, or cannot be written to, or if training would need more
-        memory than there is.
-    BusyError
-        If somebody else is at work in `folder`; the message says who.
-    OSError
-        If something cannot be written; a note says which checkpoint is whole, and how to go on.
-    ArgumentTypeError
-        If there is a `folder`, and settings of one's own class or with methods of one's own would
-        come back from it as something else.
-
-    Examples
-    --------
-    >>> run = train(Config(steps=2, batch=8))
-    >>> [row.step for row in run.metrics], run.samples.shape
-    ([0, 1, 2], (3, 2500, 2))
-    """
-    if folder is not None:
-        config.to_dict()  # or what cannot be written down is refused, before anything is done
-    begun = start(config)
-    if folder is None:
-        return go_on(begun, None, callbacks)
-    with at_work(place := Path(folder)), run_dir.advice(place):
-        run_dir.create(place, config)
-        checkpoints.save(place / run_dir.CHECKPOINTS, begun)
-        return go_on(begun, place, callbacks)
-
-
-def resume(
-    folder: str | os.PathLike[str], *, step: int | None = None, callbacks: Sequence[Callback] = ()
-) -> Run:
-    """Go on with a run from its last checkpoint, to the same bits as if it had never stopped.
-
-    Parameters
-    ----------
-    folder : path
-        The run's folder.
-    step : int, optional
-        Go on from the checkpoint of this step instead of from the last one.
-    callbacks : sequence of Callback
-        What is to happen around the loop.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    ArgumentError
-        If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
-        format.
-    BusyError, NonFiniteError, OSError
-        As `train`.
-    """
-    place = Path(folder)
-    found = run_dir.load_checkpoint(place, step)
-    if found.finished:  # nothing will be written
-        return Run(found, place)
-    with at_work(place), run_dir.advice(place):
-        return go_on(run_dir.load_checkpoint(place, step), place, callbacks)
+    def save_failure(self, last_good: Checkpoint, batches: Sequence[Batch]) -> str:
+        """Keep a step that left the finite numbers; return how to take it again."""
 
 
 def start(config: Config) -> Checkpoint:
@@ -125,14 +39,12 @@ def start(config: Config) -> Checkpoint:
     return Checkpoint(config, state, Draws(config, batch_rng).state, (), {}, 0.0)
 
 
-def go_on(begun: Checkpoint, folder: Path | None, callbacks: Sequence[Callback]) -> Run:
-    """Train from a checkpoint to the end; whoever calls is at work in the folder."""
-    if begun.finished:
-        return Run(begun, folder)
+def finish(
+    begun: Checkpoint, callbacks: Sequence[Callback] = (), store: Store | None = None
+) -> Checkpoint:
+    """Train from a checkpoint to the end, or until interrupted."""
     check_memory(training_needs(begun.config))
-    own = [] if folder is None else [MetricsFile(folder / run_dir.METRICS)]
-    loop = _Loop(begun, folder, [*own, *callbacks])
-    return Run(loop.run(), folder)
+    return _Loop(begun, callbacks, store).run()
 
 
 @contextmanager
@@ -153,10 +65,12 @@ class _Loop:
     one assignment: an interrupt at any moment leaves something to go on from.
     """
 
-    def __init__(self, begun: Checkpoint, folder: Path | None, callbacks: list[Callback]) -> None:
+    def __init__(
+        self, begun: Checkpoint, callbacks: Sequence[Callback], store: Store | None
+    ) -> None:
         self._config = config = begun.config
-        self._folder = folder
         self._callbacks = callbacks
+        self._store = store
         self._take_step = TrainStep(config)
         self._draws = Draws(config, streams(config)[1])
         self._draws.state = begun.draws
@@ -192,7 +106,9 @@ class _Loop:
         try:
             following, objectives = self._take_step(state, batches)
         except NonFiniteError as error:
-            raise failed_step.record(self._folder, self._checkpoint(), batches, error) from error
+            store, given = self._store, f"at step {state.step + 1}: {error}"
+            hint = "" if store is None else store.save_failure(self._checkpoint(), batches)
+            raise NonFiniteError("training", given, "finite numbers", hint) from error
         self._at = following, self._draws.state
         for callback in self._callbacks:
             callback.on_step(following.step, self._seconds(), objectives)
@@ -229,6 +145,6 @@ class _Loop:
 
     def _save(self) -> None:
         there = self._at[0].step, len(self._rows)
-        if self._folder is not None and there != self._saved:
-            checkpoints.save(self._folder / run_dir.CHECKPOINTS, self._checkpoint())
+        if self._store is not None and there != self._saved:
+            self._store.save(self._checkpoint())
             self._saved = there

@@ -1,8 +1,7 @@
-"""Checkpoints: all that training needs to go on as if it had never stopped.
+"""Checkpoints on disk.
 
-A checkpoint is a folder named after its step, with ``state.safetensors`` (parameters, the
-optimisers' memories, the samples over time), ``state.json`` (everything else) and the checksums of
-both.
+Each is a folder named after its step, with ``state.safetensors`` (parameters, optimiser states, the
+samples over time), ``state.json`` (everything else) and the checksums of both.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -28,56 +26,13 @@ from tinygrad_ugan.gan.runs.atomic_io import (
     write_folder,
 )
 from tinygrad_ugan.gan.runs.checkpoint_arrays import contents, named
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
-from tinygrad_ugan.gan.training.environment import environment
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.sampler import streams
-from tinygrad_ugan.gan.training.step import State
 
 FORMAT = 2  # 1 was a run folder without checkpoints
 _ARRAYS, _REST = "state.safetensors", "state.json"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Training at one moment.
-
-    Attributes
-    ----------
-    config : Config
-        The settings.
-    state : State
-        Parameters, the optimisers' memories, and the number of steps done.
-    draws : dict
-        Where the supply of batches is, see `Draws`.
-    rows : tuple of Row
-        The metrics table so far.
-    pictures : mapping of int to ndarray
-        Samples over time, by the step at which they were taken.
-    seconds : float
-        Time spent training.
-    environment : mapping of str to str
-        Versions, machine and commit that got it here, see `environment`.
-    """
-
-    config: Config
-    state: State
-    draws: dict[str, Any]
-    rows: tuple[Row, ...]
-    pictures: Mapping[int, NDArray]
-    seconds: float
-    environment: Mapping[str, str] = field(default_factory=environment)
-
-    @property
-    def step(self) -> int:
-        """Training steps done."""
-        return self.state.step
-
-    @property
-    def finished(self) -> bool:
-        """Whether the steps or the seconds are used up, and the last row is there."""
-        last_row = bool(self.rows) and self.rows[-1].step == self.step
-        return last_row and self.config.exhausted(self.step, self.seconds)
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:

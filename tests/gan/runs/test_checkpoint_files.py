@@ -12,8 +12,9 @@ import pytest
 from tests.gan.small import SMALL, outcome, varied
 from tinygrad_ugan import gan
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.runs import atomic_io, checkpoint, run_dir
-from tinygrad_ugan.gan.training import loop
+from tinygrad_ugan.gan.runs import atomic_io, checkpoint_files
+from tinygrad_ugan.gan.runs.run_dir import RunDir
+from tinygrad_ugan.gan.training.loop import start
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 TRUNCATIONS, FLIPS = (100, 500) if DEEP else (10, 25)
@@ -57,11 +58,11 @@ def test_every_damage_is_detected(name, saved, tmp_path, rng):
 def test_going_back_keeps_what_it_went_back_to(tmp_path):
     """Resumed from step 2 because step 8 is damaged, step 4 must outlive its own saving."""
     config = varied(steps=8, checkpoints=1, checkpoint_every=2)
-    begun = loop.start(config)
+    begun = start(config)
     steps = {k: begun.state._replace(step=k) for k in (8, 2, 4)}
     for step, kept in ((8, {8}), (2, {2, 8}), (4, {4, 8})):
-        checkpoint.save(tmp_path, dataclasses.replace(begun, state=steps[step]))
-        assert {int(path.name) for path in checkpoint.list_checkpoints(tmp_path)} == kept
+        checkpoint_files.save(tmp_path, dataclasses.replace(begun, state=steps[step]))
+        assert {int(path.name) for path in checkpoint_files.list_checkpoints(tmp_path)} == kept
 
 
 def test_what_is_written_is_what_is_read(saved):
@@ -73,7 +74,8 @@ def test_what_is_written_is_what_is_read(saved):
 
 
 @pytest.mark.parametrize(
-    ("version", "hint"), [(checkpoint.FORMAT + 1, "upgrade tinygrad_ugan"), (1, "train again")]
+    ("version", "hint"),
+    [(checkpoint_files.FORMAT + 1, "upgrade tinygrad_ugan"), (1, "train again")],
 )
 def test_another_format_is_refused_with_the_reason(version, hint, saved, tmp_path):
     place = saved / "checkpoints/00000004"
@@ -109,8 +111,8 @@ def test_a_process_killed_in_a_write_leaves_the_last_checkpoint(tmp_path, monkey
             except Killed:
                 killed = True
         for leftover in (folder / "checkpoints").glob("[0-9]*"):
-            checkpoint.read(leftover)
-        begun = run_dir.holds_run(folder)
+            checkpoint_files.read(leftover)
+        begun = RunDir(folder).holds_run
         run = gan.resume(folder) if begun else gan.train(SMALL, folder=folder)
         assert outcome(run) == expected
         assert "00000004" in {path.name for path in (folder / "checkpoints").iterdir()}

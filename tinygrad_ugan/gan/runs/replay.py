@@ -1,0 +1,38 @@
+"""Take the step again that left the finite numbers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.runs import checkpoint_files
+from tinygrad_ugan.gan.runs.run_dir import RunDir
+from tinygrad_ugan.gan.training.sampler import Draws, streams
+from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
+
+
+def replay(folder: str | os.PathLike[str]) -> tuple[State, Objectives]:
+    """Take the step again that ended a run.
+
+    Raises
+    ------
+    NonFiniteError
+        As it did then; the message names the tensor.
+    ArgumentError
+        If no step of the run failed.
+    CorruptError
+        If what was saved of it was damaged.
+    """
+    store = RunDir(Path(folder))
+    if not store.last_good.exists():
+        why = "where no step has failed: there is nothing to take again"
+        given = f"{folder}, {why if store.holds_run else 'which holds no run'}"
+        raise ArgumentError("folder", given, "a run that left the finite numbers")
+    last_good = checkpoint_files.read(store.last_good)
+    draws = Draws(last_good.config, streams(last_good.config)[1])
+    draws.state = last_good.draws
+    with np.errstate(all="ignore"):  # the step checks its numbers itself
+        return TrainStep(last_good.config)(last_good.state, draws.next())

@@ -1,0 +1,55 @@
+"""Training at one moment: everything that it takes to continue as if it had never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.environment import environment
+from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.step import State
+from tinygrad_ugan.typing import Array
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Training at one moment.
+
+    Attributes
+    ----------
+    config : Config
+        The settings.
+    state : State
+        Parameters, optimiser states, and the number of steps done.
+    draws : dict
+        Where the supply of batches is, see `Draws`.
+    rows : tuple of Row
+        The metrics table so far.
+    pictures : mapping of int to ndarray
+        Samples over time, by the step at which they were taken.
+    seconds : float
+        Time spent training.
+    environment : mapping of str to str
+        Versions, machine and commit that got it here, see `environment`.
+    """
+
+    config: Config
+    state: State
+    draws: dict[str, Any]
+    rows: tuple[Row, ...]
+    pictures: Mapping[int, Array]
+    seconds: float
+    environment: Mapping[str, str] = field(default_factory=environment)
+
+    @property
+    def step(self) -> int:
+        """Training steps done."""
+        return self.state.step
+
+    @property
+    def finished(self) -> bool:
+        """Whether the steps or the seconds are used up, and the last row is there."""
+        last_row = bool(self.rows) and self.rows[-1].step == self.step
+        return last_row and self.config.exhausted(self.step, self.seconds)
