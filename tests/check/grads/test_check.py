@@ -96,7 +96,7 @@ def test_one_wrong_element_among_many_is_named(dtype, element, rng):
     found = finding_of(f, ({k: x.astype(dtype) for k, x in params.items()},))
     assert (found.argument, found.element) == ("args[0]['w']", element)
     assert found.found / found.expected - 1 == pytest.approx(size, rel=0.1)
-    assert found.place.modes == ("forward",)
+    assert found.derivative.modes == ("forward",)
 
 
 @pytest.mark.parametrize("modes", ["reverse", "forward"])
@@ -107,7 +107,7 @@ def test_a_rule_that_is_wrong_at_second_order_only(modes):
 
     check_grads(sine, (0.3,), order=1, modes=modes)
     found = finding_of(sine, (0.3,), order=2, modes=modes)
-    assert found.place.order == 2
+    assert found.derivative.order == 2
     assert found.found == 0
     text = str(found)
     assert text.startswith(f"{modes} over {modes} is wrong, order 2\n")
@@ -123,7 +123,7 @@ def test_only_the_mode_that_is_wrong_is_accused():
 
     square = ug.primitive(lambda x: x * x, jvp=jvp, vjp=vjp)
     check_grads(square, (1.5,), modes="forward")
-    assert finding_of(square, (1.5,)).place.modes == ("reverse",)
+    assert finding_of(square, (1.5,)).derivative.modes == ("reverse",)
 
 
 def test_rules_that_are_wrong_in_form():

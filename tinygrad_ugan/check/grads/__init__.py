@@ -1,6 +1,6 @@
-"""The gradient checker: flatten a function (`derivatives`), differentiate it in each mode
-(`modes`) and by differences (`differences`), compare the two (`compare`), look whether it is smooth
-(`evidence`), and say what is wrong (`report`).
+"""The gradient checker. `check` is the call; `derivatives` flattens a function and differentiates
+it in each mode, `differences` estimates the same rates without the engine, `compare` sets the two
+side by side, and `report` says what is wrong, and where.
 """
 
 from tinygrad_ugan.check.grads.check import check_grads

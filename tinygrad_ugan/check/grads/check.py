@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.check.grads.compare import Judge, Oracle, directions
-from tinygrad_ugan.check.grads.derivatives import Flat, flatten
-from tinygrad_ugan.check.grads.modes import MODES
-from tinygrad_ugan.check.grads.report import GradCheckError, Place, check_form, find
+from tinygrad_ugan.check.grads.compare import Comparator, Oracle, directions
+from tinygrad_ugan.check.grads.derivatives import MODES, FlatFunction, flatten
+from tinygrad_ugan.check.grads.report import Derivative, GradCheckError, check_form, find
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
 
 
@@ -104,23 +103,23 @@ class _Checks:
     allowed: tuple[float, float] | None
     rng: np.random.Generator
 
-    def run(self, flat: Flat, order: int, taken: tuple[str, ...]) -> None:
+    def run(self, flat: FlatFunction, order: int, taken: tuple[str, ...]) -> None:
         """Check `order` more derivatives of what is the derivative in the modes `taken`."""
         __tracebackhide__ = True
         oracle = Oracle(flat, self.rng)
-        judges = {}
+        comparators = {}
         for name in self.modes:
-            place, mode = Place((*taken, name), flat), MODES[name](flat, self.rng)
-            check_form(place, mode)
-            judges[place] = Judge(flat, mode, oracle, self.allowed, self.rng)
+            derivative, mode = Derivative((*taken, name), flat), MODES[name](flat, self.rng)
+            check_form(derivative, mode)
+            comparators[derivative] = Comparator(flat, mode, oracle, self.allowed, self.rng)
         for v in directions(flat, self.rng):
             rates = oracle.rates(v)
-            for place, judge in judges.items():
-                if np.any(judge(v, rates).is_wrong):
-                    raise GradCheckError(find(place, judge, v))
+            for derivative, comparator in comparators.items():
+                if np.any(comparator(v, rates).is_wrong):
+                    raise GradCheckError(find(derivative, comparator, v))
         if order > 1:
-            for place, judge in judges.items():
-                self.run(judge.mode.derived, order - 1, place.modes)
+            for derivative, comparator in comparators.items():
+                self.run(comparator.mode.derivative, order - 1, derivative.modes)
 
 
 def _allowed(rtol: float | None, atol: float | None) -> tuple[float, float] | None:

@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinygrad_ugan.check.grads.derivatives import Flat, join
+from tinygrad_ugan.check.grads.derivatives import FlatFunction, Mode, join
 from tinygrad_ugan.check.grads.differences import (
     EPSILON,
     LONGEST,
     Estimate,
+    Slopes,
     by_complex_step,
     by_differences,
     noise_of,
     quotient_rounding,
+    slopes,
 )
-from tinygrad_ugan.check.grads.evidence import Evidence, gather
-from tinygrad_ugan.check.grads.modes import Mode
+from tinygrad_ugan.typing import Array
 
 ROUNDINGS = 8
 """A derivative may be off by so many epsilons of the terms that it is the sum of;"""
 
 NUDGES = 8
 REACH = 4
-SPREADS = 5
+VARIATIONS = 5
 """and, if that is not enough, by five times what it varies among the middle half of eight points
 around, up to four roundings away. The point itself has no say in that: a rule may be wrong there,
 and nowhere else.
@@ -57,7 +57,7 @@ class Oracle:
     differences, which know less exactly but are right for any smooth function.
     """
 
-    def __init__(self, flat: Flat, rng: np.random.Generator) -> None:
+    def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
         self._flat = flat
         line = flat.along(random_direction(join(flat.inputs), rng))
         self.noise = noise_of(line)
@@ -66,7 +66,7 @@ class Oracle:
         rates = by_complex_step(line)
         self.is_complex = rates is not None and _agree(rates, by_differences(line, self.noise))
 
-    def rates(self, v: NDArray) -> Estimate:
+    def rates(self, v: Array) -> Estimate:
         """The derivative along v."""
         line = self._flat.along(v)
         rates = by_complex_step(line) if self.is_complex else None
@@ -75,12 +75,12 @@ class Oracle:
         rounding = self._rounding + COMPLEX_ROUNDINGS * EPSILON * np.abs(rates)
         return Estimate(rates, rounding, rounding)
 
-    def rates_again(self, v: NDArray) -> Estimate:
+    def rates_again(self, v: Array) -> Estimate:
         """The same by differences over other steps."""
         return by_differences(self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7)
 
 
-class Verdict(NamedTuple):
+class Agreement(NamedTuple):
     """The numbers of a mode along a direction.
 
     Attributes
@@ -92,12 +92,12 @@ class Verdict(NamedTuple):
         Whether they are too far apart; whether the expected ones are known well enough to tell.
     """
 
-    found: NDArray
-    expected: NDArray
-    tolerance: NDArray
-    size: NDArray
-    is_wrong: NDArray
-    is_settled: NDArray
+    found: Array
+    expected: Array
+    tolerance: Array
+    size: Array
+    is_wrong: Array
+    is_settled: Array
 
     @property
     def worst(self) -> int:
@@ -106,12 +106,12 @@ class Verdict(NamedTuple):
         return int(np.argmax(np.where(np.isnan(excess), np.inf, excess)))
 
 
-class Judge:
+class Comparator:
     """Compares a mode with the oracle.
 
     Parameters
     ----------
-    flat : Flat
+    flat : FlatFunction
     mode : Mode
     oracle : Oracle
     allowed : pair of float, optional
@@ -121,7 +121,7 @@ class Judge:
 
     def __init__(
         self,
-        flat: Flat,
+        flat: FlatFunction,
         mode: Mode,
         oracle: Oracle,
         allowed: tuple[float, float] | None,
@@ -133,42 +133,43 @@ class Judge:
         self._rng = rng
         self._epsilon = max(float(np.finfo(x.dtype).eps) for x in (*flat.inputs, *flat.outputs))
 
-    def __call__(self, v: NDArray, rates: Estimate) -> Verdict:
+    def __call__(self, v: Array, rates: Estimate) -> Agreement:
         """Compare along v, where the oracle says `rates`."""
         found = self.mode.found(self._flat.inputs, v)
         first = self._compare(v, found, rates, np.zeros(found.shape))
         if not np.any(first.is_wrong):
             return first
-        spread = self._spread(v, first)
-        second = self._compare(v, found, rates, spread)
+        variation = self._variation(v, first)
+        second = self._compare(v, found, rates, variation)
         if self.oracle.is_complex or not np.any(second.is_wrong):
             return second
-        third = self._compare(v, found, self.oracle.rates_again(v), spread)
+        third = self._compare(v, found, self.oracle.rates_again(v), variation)
         return second._replace(
             is_wrong=second.is_wrong & third.is_wrong,
             is_settled=second.is_settled & third.is_settled,
         )
 
-    def evidence(self, v: NDArray) -> Evidence:
-        """How the differences along v behave."""
-        return gather(self._flat.along(v), self.mode, self.oracle.noise)
+    def slopes(self, v: Array) -> Slopes:
+        """The slopes of the mode's numbers along v, to either side."""
+        line = self._flat.along(v)
+        return slopes(line, self.oracle.noise, self.mode.project, self.mode.bound)
 
-    def _compare(self, v: NDArray, found: NDArray, rates: Estimate, spread: NDArray) -> Verdict:
-        expected = self.mode.of(rates.value)
+    def _compare(self, v: Array, found: Array, rates: Estimate, variation: Array) -> Agreement:
+        expected = self.mode.project(rates.value)
         error, rounding = (CAUTION * self.mode.bound(x) for x in (rates.error, rates.rounding))
         size = np.abs(found) + self.mode.size(rates.value, v)
         is_settled = (error <= UNSETTLED * size) | (error <= CAUTION * rounding)
         error = np.where(is_settled, error, UNSETTLED * size)
         if self._allowed is None:
-            allowed = ROUNDINGS * self._epsilon * size + spread
+            allowed = ROUNDINGS * self._epsilon * size + variation
         else:
             rtol, atol = self._allowed
             allowed = atol + rtol * np.abs(expected)
         tolerance = error + allowed
         is_wrong = ~(np.abs(found - expected) <= tolerance)  # and a NaN is wrong
-        return Verdict(found, expected, tolerance, size, is_wrong, is_settled)
+        return Agreement(found, expected, tolerance, size, is_wrong, is_settled)
 
-    def _spread(self, v: NDArray, first: Verdict) -> NDArray:
+    def _variation(self, v: Array, first: Agreement) -> Array:
         """How much the derivative may be off because a few roundings change so much of it.
 
         Nothing where it differs from point to point though the differences are sure of it, or show
@@ -176,17 +177,17 @@ class Judge:
         """
         around = [self._found_nearby(v, first.found) for _ in range(NUDGES)]
         middle = np.sort(np.stack(around), axis=0)[NUDGES // 4 : -NUDGES // 4]
-        spread = SPREADS * np.ptp(middle, axis=0)
-        spread = np.where(np.isfinite(spread), spread, 0.0)
-        large = first.is_wrong & (spread > self._epsilon**0.25 * first.size)
+        variation = VARIATIONS * np.ptp(middle, axis=0)
+        variation = np.where(np.isfinite(variation), variation, 0.0)
+        large = first.is_wrong & (variation > self._epsilon**0.25 * first.size)
         if np.any(large):
-            evidence = self.evidence(v)
-            kinks = [j for j in np.flatnonzero(large).tolist() if not evidence.of(j).is_smooth]
-            spread[large & first.is_settled] = 0.0
-            spread[kinks] = 0.0
-        return spread
+            found = self.slopes(v)
+            kinks = [j for j in np.flatnonzero(large).tolist() if not found.of(j).is_smooth]
+            variation[large & first.is_settled] = 0.0
+            variation[kinks] = 0.0
+        return variation
 
-    def _found_nearby(self, v: NDArray, like: NDArray) -> NDArray:
+    def _found_nearby(self, v: Array, like: Array) -> Array:
         """The same numbers a few roundings away; NaN where the function ends before that."""
         try:
             with np.errstate(all="ignore"):
@@ -206,7 +207,7 @@ class Judge:
         ]
 
 
-def _agree(rates: NDArray, known: Estimate) -> bool:
+def _agree(rates: Array, known: Estimate) -> bool:
     """Whether complex steps agree with differences that have settled."""
     if rates.shape != known.value.shape:
         return False
@@ -215,7 +216,7 @@ def _agree(rates: NDArray, known: Estimate) -> bool:
     return bool(np.all(is_settled & (np.abs(rates - known.value) <= tolerance)))
 
 
-def directions(flat: Flat, rng: np.random.Generator) -> Iterator[NDArray]:
+def directions(flat: FlatFunction, rng: np.random.Generator) -> Iterator[Array]:
     """One element after the other, if they are few; and random directions."""
     start = join(flat.inputs)
     if start.size <= MOST_UNITS:
@@ -225,12 +226,12 @@ def directions(flat: Flat, rng: np.random.Generator) -> Iterator[NDArray]:
         yield from (random_direction(start, rng) for _ in range(RANDOM_DIRECTIONS))
 
 
-def random_direction(start: NDArray, rng: np.random.Generator) -> NDArray:
+def random_direction(start: Array, rng: np.random.Generator) -> Array:
     """Every element moves by a half to one of its scale, exactly so in any precision."""
-    share = rng.integers(32, 65, start.shape) / 64 * rng.choice([-1, 1], start.shape)
+    share: Array = rng.integers(32, 65, start.shape) / 64 * rng.choice([-1, 1], start.shape)
     return share * _scale(start)
 
 
-def _scale(start: NDArray) -> NDArray:
+def _scale(start: Array) -> Array:
     """For each element the power of two below its size, but 1 if that is smaller."""
     return np.exp2(np.floor(np.log2(np.maximum(1, np.abs(start)))))

@@ -1,23 +1,30 @@
-"""A function of pytrees as one of a list of arrays, and its derivatives as such functions again."""
+"""A function of pytrees as one of a list of arrays, and its derivative by the engine in each mode.
+
+The derivative is such a function again, so that it can be checked as the first one is. What a mode
+says along a direction comes as numbers that an independent estimate of the rates can be compared
+with: the rates themselves, or one weighted sum of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
+from tinygrad_ugan import tree
 from tinygrad_ugan.autodiff import jvp, vjp
 from tinygrad_ugan.check.grads.differences import Line
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
+from tinygrad_ugan.typing import Array
 
 
 @dataclass(frozen=True)
-class Flat:
-    """A function with the point at which it is looked at.
+class FlatFunction:
+    """A function of a list of arrays, and the point at which it is looked at.
 
     Attributes
     ----------
@@ -35,25 +42,24 @@ class Flat:
     input_names: list[str]
     output_names: list[str]
 
-    def split(self, vector: NDArray) -> list[Any]:
-        """Make of a vector arrays of the shapes of the inputs."""
-        ends = np.cumsum([np.size(x) for x in self.inputs])
-        parts = np.split(vector, ends[:-1])
-        return [np.reshape(v, np.shape(x))[()] for v, x in zip(parts, self.inputs, strict=True)]
+    def split(self, vector: Array) -> list[Any]:
+        """Cut a vector into arrays of the shapes of the inputs."""
+        arrays: list[Any] = tree.ravel(self.inputs)[1](vector)
+        return arrays
 
-    def along(self, v: NDArray) -> Line:
+    def along(self, v: Array) -> Line:
         """The line ``t -> f(x + t v)``, in double precision whatever the inputs are."""
         start = join(self.inputs)
         return lambda t: join(self.call(self.split(start + t * v)))
 
 
-def join(arrays: Sequence[Any]) -> NDArray:
+def join(arrays: Sequence[Any]) -> Array:
     """All elements as one vector, in double precision."""
     vector = np.concatenate([np.ravel(x) for x in arrays])
     return vector.astype(np.result_type(vector, np.float64))
 
 
-def flatten(f: Callable[..., Any], args: Sequence[Any]) -> Flat:
+def flatten(f: Callable[..., Any], args: Sequence[Any]) -> FlatFunction:
     """`f` as a function of the floating arrays in its arguments; everything else is held constant.
 
     Raises
@@ -80,39 +86,13 @@ def flatten(f: Callable[..., Any], args: Sequence[Any]) -> Flat:
         return f(*optree.tree_unflatten(treedef, full))
 
     def call(arrays: Sequence[Any]) -> list[Any]:
-        return optree.tree_leaves(evaluate(arrays))
+        return list(optree.tree_leaves(evaluate(arrays)))
 
     result = evaluate(inputs)
     output_names = [accessor.codify("result") for accessor in optree.tree_accessors(result)]
     outputs = [np.asarray(x) for x in optree.tree_leaves(result)]
     _check_results(output_names, outputs)
-    return Flat(call, inputs, outputs, names, output_names)
-
-
-def pushed(flat: Flat, tangents: list[Any]) -> Flat:
-    """The rates of the outputs, a function of the inputs and their tangents: forward mode."""
-    n = len(flat.inputs)
-
-    def call(arrays: Sequence[Any]) -> list[Any]:
-        return jvp(flat.call, (list(arrays[:n]),), (list(arrays[n:]),))[1]
-
-    inputs = [*flat.inputs, *tangents]
-    names = flat.input_names + [f"the tangent of {name}" for name in flat.input_names]
-    output_names = [f"the rate of {name}" for name in flat.output_names]
-    return Flat(call, inputs, call(inputs), names, output_names)
-
-
-def pulled(flat: Flat, cotangents: list[Any]) -> Flat:
-    """The gradients in the inputs, a function of the inputs and cotangents: reverse mode."""
-    n = len(flat.inputs)
-
-    def call(arrays: Sequence[Any]) -> list[Any]:
-        return vjp(flat.call, list(arrays[:n]))[1](list(arrays[n:]))[0]
-
-    inputs = [*flat.inputs, *cotangents]
-    names = flat.input_names + [f"the cotangent of {name}" for name in flat.output_names]
-    output_names = [f"the gradient in {name}" for name in flat.input_names]
-    return Flat(call, inputs, call(inputs), names, output_names)
+    return FlatFunction(call, inputs, outputs, names, output_names)
 
 
 def _is_floating(x: Any) -> bool:
@@ -125,10 +105,135 @@ def _check_finite(names: Sequence[str], arrays: Sequence[Any]) -> None:
             raise NonFiniteError(name, "a NaN or infinity", "finite numbers")
 
 
-def _check_results(names: Sequence[str], outputs: Sequence[NDArray]) -> None:
+def _check_results(names: Sequence[str], outputs: Sequence[Array]) -> None:
     for name, out in zip(names, outputs, strict=True):
         if not _is_floating(out):
             raise ArgumentTypeError("f", f"{name} of dtype {out.dtype}", "floating-point results")
     if not any(np.size(x) for x in outputs):
         raise ArgumentError("f", "no results", "a function that returns numbers")
     _check_finite(names, outputs)
+
+
+class Mode(Protocol):
+    """The derivative of a function in one mode.
+
+    Attributes
+    ----------
+    derivative : FlatFunction
+        The derivative as a function, whose derivatives are those of the next order.
+    like : list of arrays
+        The shapes and dtypes that the outputs of `derivative` are to have.
+    """
+
+    derivative: FlatFunction
+    like: list[Any]
+
+    def found(self, inputs: Sequence[Any], v: Array) -> Array:
+        """The numbers that the engine computes along v."""
+        ...
+
+    def project(self, rates: Array) -> Array:
+        """The same numbers, of the rates of the outputs along v."""
+        ...
+
+    def bound(self, errors: Array) -> Array:
+        """How far these may be off if the rates may be by `errors`."""
+        ...
+
+    def size(self, rates: Array, v: Array) -> Array:
+        """The size of the terms that they are sums of, which rounding is relative to."""
+        ...
+
+
+class Forward:
+    """Pushes v forward: the rate of every output."""
+
+    def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
+        self.derivative = _pushed(flat, _normal_like(rng, flat.inputs))
+        self.like = flat.outputs
+        self._flat = flat
+
+    def found(self, inputs: Sequence[Any], v: Array) -> Array:
+        """The Jacobian times v."""
+        return join(self.derivative.call([*inputs, *self._flat.split(v)]))
+
+    def project(self, rates: Array) -> Array:
+        """The rates themselves."""
+        return rates
+
+    bound = project
+
+    def size(self, rates: Array, v: Array) -> Array:
+        """The largest rate in the same array."""
+        counts = [np.size(x) for x in self.like]
+        parts = np.split(np.abs(rates), np.cumsum(counts)[:-1])
+        return np.repeat([np.max(part, initial=0) for part in parts], counts)
+
+
+class Reverse:
+    """Pulls a random cotangent back, and multiplies what comes by v."""
+
+    def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
+        self._cotangents = _normal_like(rng, flat.outputs)
+        self.derivative = _pulled(flat, self._cotangents)
+        self.like = flat.inputs
+        self._weights = join(self._cotangents)
+
+    def found(self, inputs: Sequence[Any], v: Array) -> Array:
+        """The gradient times v."""
+        is_known = inputs is self.like
+        gradient = self.derivative.outputs if is_known else self._pull_back(inputs)
+        return np.array([join(gradient) @ v])
+
+    def project(self, rates: Array) -> Array:
+        """The cotangent times the rates."""
+        return np.array([self._weights @ rates])
+
+    def bound(self, errors: Array) -> Array:
+        """All errors may add up."""
+        return np.array([np.abs(self._weights) @ errors])
+
+    def size(self, rates: Array, v: Array) -> Array:
+        """The terms of the cotangent times the rates, and of the gradient times v."""
+        gradient = np.abs(join(self.derivative.outputs))
+        size: Array = self.bound(np.abs(rates)) + gradient @ np.abs(v)
+        return size
+
+    def _pull_back(self, inputs: Sequence[Any]) -> list[Any]:
+        return self.derivative.call([*inputs, *self._cotangents])
+
+
+MODES: Mapping[str, Callable[[FlatFunction, np.random.Generator], Mode]] = MappingProxyType(
+    {"forward": Forward, "reverse": Reverse}
+)
+
+
+def _pushed(flat: FlatFunction, tangents: list[Any]) -> FlatFunction:
+    """The rates of the outputs, a function of the inputs and their tangents: forward mode."""
+    n = len(flat.inputs)
+
+    def call(arrays: Sequence[Any]) -> list[Any]:
+        return list(jvp(flat.call, (list(arrays[:n]),), (list(arrays[n:]),))[1])
+
+    inputs = [*flat.inputs, *tangents]
+    names = flat.input_names + [f"the tangent of {name}" for name in flat.input_names]
+    output_names = [f"the rate of {name}" for name in flat.output_names]
+    return FlatFunction(call, inputs, call(inputs), names, output_names)
+
+
+def _pulled(flat: FlatFunction, cotangents: list[Any]) -> FlatFunction:
+    """The gradients in the inputs, a function of the inputs and cotangents: reverse mode."""
+    n = len(flat.inputs)
+
+    def call(arrays: Sequence[Any]) -> list[Any]:
+        return list(vjp(flat.call, list(arrays[:n]))[1](list(arrays[n:]))[0])
+
+    inputs = [*flat.inputs, *cotangents]
+    names = flat.input_names + [f"the cotangent of {name}" for name in flat.output_names]
+    output_names = [f"the gradient in {name}" for name in flat.input_names]
+    return FlatFunction(call, inputs, call(inputs), names, output_names)
+
+
+def _normal_like(rng: np.random.Generator, arrays: Sequence[Any]) -> list[Any]:
+    """Standard normal numbers in the shapes and dtypes of arrays."""
+    return [np.asarray(rng.standard_normal(np.shape(x)), x.dtype)[()] for x in arrays]

@@ -1,7 +1,8 @@
 """Derivatives along a line by differences and by the complex step, with bounds on their errors.
 
-A *line* is a function of a number t: the results of f(x + t v), as one vector. Nothing here knows
-of the engine.
+A *line* is a function of a number t: the results of f(x + t v), as one vector. Besides a derivative
+there is evidence to be had of whether f has one: the slopes to either side, over shrinking steps.
+Nothing here knows of the engine.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Line = Callable[[complex], NDArray]
+from tinygrad_ugan.typing import Array
+
+Line: TypeAlias = Callable[[complex], Array]
+Projection: TypeAlias = Callable[[Array], Array]
 
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -43,6 +47,12 @@ ALIKE = 30
 NOISIEST = 1e-4
 """What is larger, relative to f, is no rounding error but the function itself: it jumps."""
 
+CLEAR = 10
+"""A gap between two slopes counts if it is so many times what rounding can make."""
+
+SMOOTH = 0.8
+"""Powers of h from here on are taken for the first, that of a smooth function."""
+
 TINY = 1e-30
 """The complex step: its square is nothing beside one."""
 
@@ -58,13 +68,13 @@ class Estimate(NamedTuple):
         The part of `error` that comes of rounding.
     """
 
-    value: NDArray
-    error: NDArray
-    rounding: NDArray
+    value: Array
+    error: Array
+    rounding: Array
 
 
 def by_differences(
-    line: Line, noise: NDArray, *, longest: float = LONGEST, ratio: float = 2.0
+    line: Line, noise: Array, *, longest: float = LONGEST, ratio: float = 2.0
 ) -> Estimate:
     """Differentiate at t = 0 by central differences and Richardson extrapolation.
 
@@ -92,7 +102,7 @@ def by_differences(
     True
     """
     best: Estimate | None = None
-    previous: list[NDArray] = []
+    previous: list[Array] = []
     for h in longest / ratio ** np.arange(MOST_ROWS):
         up, down = _finite(line, h), _finite(line, -h)
         if up is None or down is None:
@@ -111,7 +121,7 @@ def by_differences(
     return best or _unknown(noise)
 
 
-def noise_of(line: Line) -> NDArray:
+def noise_of(line: Line) -> Array:
     """The mean size of the rounding errors of f, whatever precision it computes in.
 
     From differences of high order, where nothing is left of a smooth function: More and Wild
@@ -134,7 +144,7 @@ def noise_of(line: Line) -> NDArray:
     return np.where(noise <= NOISIEST * _size(line), noise, 0.0)
 
 
-def _noise_at(line: Line, spacing: float) -> NDArray:
+def _noise_at(line: Line, spacing: float) -> Array:
     """What differences of order 3 to 6 say: the same, unless there is more in them than noise."""
     differences = np.stack([line((i - SAMPLES // 2) * spacing) for i in range(SAMPLES)])
     found = []
@@ -145,14 +155,15 @@ def _noise_at(line: Line, spacing: float) -> NDArray:
     return np.stack(found[2:])
 
 
-def _size(line: Line) -> NDArray:
+def _size(line: Line) -> Array:
     """The size of f, not at t = 0 alone, where it may happen to vanish."""
     wide = (_finite(line, LONGEST / 10.0**k) for k in range(10))
     values = [line(0.0), next((value for value in wide if value is not None), 0.0)]
-    return np.max(np.abs(np.broadcast_arrays(*values)), axis=0)
+    size: Array = np.max(np.abs(np.broadcast_arrays(*values)), axis=0)
+    return size
 
 
-def by_complex_step(line: Line) -> NDArray | None:
+def by_complex_step(line: Line) -> Array | None:
     """Differentiate by Im f(x + i h v) / h for a tiny h: no difference, and so no cancellation.
 
     It holds where f is computed analytically, which only a comparison with differences can tell.
@@ -173,21 +184,85 @@ def by_complex_step(line: Line) -> NDArray | None:
     return np.imag(moved) / TINY if np.all(np.isfinite(moved)) else None
 
 
-def quotient_rounding(size: NDArray, noise: NDArray, h: float) -> NDArray:
+def quotient_rounding(size: Array, noise: Array, h: float) -> Array:
     """What rounding may change in a difference quotient of values of some size and noise."""
     return ROUNDINGS * np.maximum(EPSILON * size, noise) / h
 
 
-def quotients(line: Line) -> Iterator[tuple[float, NDArray, NDArray]]:
-    """Triples of a step h and the slopes from 0 to -h and to h, for shorter and shorter steps."""
+@dataclass(frozen=True)
+class Slopes:
+    """The slopes to either side, over shrinking steps; of one number, or of many in columns.
+
+    Attributes
+    ----------
+    steps, left, right : ndarray
+        The slopes to either side, for each step.
+    roundings : ndarray
+        What rounding may account for in them.
+    """
+
+    steps: Array
+    left: Array
+    right: Array
+    roundings: Array
+
+    def of(self, j: int, unit: float = 1.0) -> Slopes:
+        """Those of the number in column j, per `unit` of the direction."""
+        return Slopes(
+            self.steps * abs(unit),
+            self.left[:, j] / unit,
+            self.right[:, j] / unit,
+            self.roundings[:, j] / abs(unit),
+        )
+
+    @property
+    def central(self) -> Array:
+        """The central differences."""
+        return (self.left + self.right) / 2
+
+    @property
+    def smoothness(self) -> float:
+        """The power of h by which the slopes on both sides come together, and settle.
+
+        At least 1 if f is smooth, 0 at a kink, -1 at a jump; infinite where rounding hides it.
+        """
+        gaps = np.abs(self.right - self.left)
+        gaps[1:] += np.abs(np.diff(self.central))
+        clear = np.flatnonzero(gaps > CLEAR * self.roundings)
+        if len(clear) < 2:
+            return np.inf
+        short = clear[-1]
+        long = clear[max(len(clear) - 3, 0)]
+        ratio = self.steps[long] / self.steps[short]
+        return float(np.log(gaps[long] / gaps[short]) / np.log(ratio))
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether nothing speaks against a second derivative."""
+        return self.smoothness >= SMOOTH
+
+
+def slopes(line: Line, noise: Array, project: Projection, bound: Projection) -> Slopes:
+    """The slopes of numbers that are linear in the rates: `project` gives them, `bound` errors."""
     middle = line(0.0)
+    steps, left, right = [], [], []
     for h in LONGEST / 10.0 ** np.arange(9):
         up, down = _finite(line, h), _finite(line, -h)
         if up is not None and down is not None:
-            yield float(h), (middle - down) / h, (up - middle) / h
+            steps.append(h)
+            left.append(project((middle - down) / h))
+            right.append(project((up - middle) / h))
+    rounding = bound(quotient_rounding(np.abs(middle), noise, 1.0))
+    shape = len(steps), len(rounding)
+    return Slopes(
+        np.array(steps),
+        np.reshape(left, shape),
+        np.reshape(right, shape),
+        rounding / np.reshape(steps, (-1, 1)),
+    )
 
 
-def _finite(line: Line, t: float) -> NDArray | None:
+def _finite(line: Line, t: float) -> Array | None:
     """The value at t, or None where the function ends before that."""
     try:
         with np.errstate(all="ignore"):
@@ -197,7 +272,7 @@ def _finite(line: Line, t: float) -> NDArray | None:
     return value if np.all(np.isfinite(value)) else None
 
 
-def _extrapolate(quotient: NDArray, previous: list[NDArray], ratio: float) -> list[NDArray]:
+def _extrapolate(quotient: Array, previous: list[Array], ratio: float) -> list[Array]:
     """The next row of the tableau; entry i is free of the first i terms of the error."""
     current = [quotient]
     for i, older in enumerate(previous[:MOST_EXTRAPOLATIONS], start=1):
@@ -206,7 +281,7 @@ def _extrapolate(quotient: NDArray, previous: list[NDArray], ratio: float) -> li
     return current
 
 
-def _judged(current: list[NDArray], previous: list[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
+def _judged(current: list[Array], previous: list[Array]) -> Iterator[tuple[Array, Array]]:
     """The entries that have a neighbour on every side, with the largest difference to one."""
     for i in range(1, min(len(current), len(previous))):
         neighbours = (current[i - 1], previous[i - 1], previous[i])
@@ -221,17 +296,17 @@ def _better(best: Estimate | None, new: Estimate) -> Estimate:
     return Estimate(*(np.where(wins, a, b) for a, b in zip(new, best, strict=True)))
 
 
-def _doubted(best: Estimate, quotient: NDArray, longer: NDArray, rounding: NDArray) -> Estimate:
+def _doubted(best: Estimate, quotient: Array, longer: Array, rounding: Array) -> Estimate:
     """The best so far, less trusted where a shorter step contradicts it."""
     distance = np.abs(best.value - quotient) - np.abs(quotient - longer) - rounding
     return best._replace(error=np.maximum(best.error, distance))
 
 
-def _is_done(best: Estimate, rounding: NDArray) -> bool:
+def _is_done(best: Estimate, rounding: Array) -> bool:
     return bool(np.all((best.error <= ACCURATE * np.abs(best.value)) | (best.error <= rounding)))
 
 
-def _unknown(like: NDArray) -> Estimate:
+def _unknown(like: Array) -> Estimate:
     """Not three steps in a row stay where the function is finite."""
     nan, infinite = np.full(like.shape, np.nan), np.full(like.shape, np.inf)
     return Estimate(nan, infinite, np.zeros(like.shape))

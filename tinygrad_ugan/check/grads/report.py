@@ -7,12 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinygrad_ugan.check.grads.compare import CAUTION, UNSETTLED, Judge, random_direction
-from tinygrad_ugan.check.grads.derivatives import Flat, join
-from tinygrad_ugan.check.grads.evidence import Evidence
-from tinygrad_ugan.check.grads.modes import Mode
+from tinygrad_ugan.check.grads.compare import CAUTION, UNSETTLED, Comparator, random_direction
+from tinygrad_ugan.check.grads.derivatives import FlatFunction, Mode, join
+from tinygrad_ugan.check.grads.differences import SMOOTH, Slopes
+from tinygrad_ugan.typing import Array
 
 
 class GradCheckError(AssertionError):
@@ -30,19 +29,19 @@ class GradCheckError(AssertionError):
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Which derivative is looked at.
+class Derivative:
+    """Which derivative is checked.
 
     Attributes
     ----------
     modes : tuple of str
         The modes, the first derivative's first.
-    flat : Flat
+    flat : FlatFunction
         The function that the last of them differentiates.
     """
 
     modes: tuple[str, ...]
-    flat: Flat
+    flat: FlatFunction
 
     def __str__(self) -> str:
         what = " over ".join(reversed(self.modes)) if self.order > 1 else f"{self.modes[0]} mode"
@@ -65,7 +64,7 @@ class Finding:
 
     Attributes
     ----------
-    place : Place
+    derivative : Derivative
     argument : str
         Such as ``"args[0]['w']"``; several, if it takes several to show the error.
     element : tuple of int or None
@@ -79,10 +78,10 @@ class Finding:
         Whether slopes along some elements and along others add up to the slope along all of them.
     by : str
         How it is known.
-    evidence : Evidence
+    slopes : Slopes
     """
 
-    place: Place
+    derivative: Derivative
     argument: str
     element: tuple[int, ...] | None
     result: str
@@ -92,14 +91,14 @@ class Finding:
     is_settled: bool
     adds_up: bool
     by: str
-    evidence: Evidence
+    slopes: Slopes
 
     def __str__(self) -> str:
         off = abs(self.found - self.expected)
         relative = off / abs(self.expected) if self.expected else np.inf
         return "\n".join(
             [
-                str(self.place),
+                str(self.derivative),
                 f"  derivative of  {self.result}",
                 f"  in             {self.argument}{self._index}",
                 f"  found          {self.found:.12g}",
@@ -119,24 +118,23 @@ class Finding:
         return f"[{', '.join(map(str, self.element))}]" if self.element else ""
 
     def _table(self) -> list[str]:
-        slopes = (self.evidence.left + self.evidence.right) / 2
-        rows = zip(self.evidence.steps, slopes, strict=True)
+        rows = zip(self.slopes.steps, self.slopes.central, strict=True)
         return [
             f"  {'step':<10}{'central difference':<22}minus the one found",
             *(f"  {h:<10.1e}{slope:<22.12g}{slope - self.found:.1e}" for h, slope in rows),
         ]
 
     def _conclusion(self) -> str:
-        f, power = self.place.function, self.evidence.smoothness
+        f, power = self.derivative.function, self.slopes.smoothness
         if power < -0.2:
             return f"{f} looks non-smooth here: it jumps, is infinitely steep, or noisy."
         if power < 0.2:
-            left, right = self.evidence.left[-1], self.evidence.right[-1]
+            left, right = self.slopes.left[-1], self.slopes.right[-1]
             return (
                 f"{f} looks non-smooth here, it has a kink: its slope is {left:.6g} on one side "
                 f"and {right:.6g} on the other."
             )
-        if power < 0.8:
+        if power < SMOOTH:
             return f"{f} looks non-smooth here: its second derivative looks infinite."
         if not self.adds_up:
             return f"{f} looks non-smooth here: its slopes along several directions do not add up."
@@ -148,46 +146,46 @@ class Finding:
         )
 
 
-def check_form(place: Place, mode: Mode) -> None:
+def check_form(derivative: Derivative, mode: Mode) -> None:
     """Raise unless a derivative has the shapes and dtypes that it must have, and is finite."""
     __tracebackhide__ = True
-    derived = mode.derived
-    for name, x, like in zip(derived.output_names, derived.outputs, mode.like, strict=True):
+    computed = mode.derivative
+    for name, x, like in zip(computed.output_names, computed.outputs, mode.like, strict=True):
         for what, given, right in (
             ("shape", np.shape(x), np.shape(like)),
             ("dtype", x.dtype, like.dtype),
         ):
             if given != right:
-                raise GradCheckError(f"{place}\n  {name} has {what} {given}, expected {right}")
+                raise GradCheckError(f"{derivative}\n  {name} has {what} {given}, expected {right}")
         if not np.all(np.isfinite(x)):
-            raise GradCheckError(f"{place}\n  {name} is not finite: {x}")
+            raise GradCheckError(f"{derivative}\n  {name} is not finite: {x}")
 
 
-def find(place: Place, judge: Judge, v: NDArray) -> Finding:
+def find(derivative: Derivative, comparator: Comparator, v: Array) -> Finding:
     """Narrow a direction along which a derivative is wrong down to one element, if one will do."""
-    flat = place.flat
-    v = _narrowed(judge, v)
+    flat = derivative.flat
+    v = _narrowed(comparator, v)
     moving = np.flatnonzero(v)
     leaves, elements = zip(*(_element(flat.inputs, int(i)) for i in moving), strict=True)
     unit = v[moving[0]] if len(moving) == 1 else 1.0
-    verdict = judge(v, judge.oracle.rates(v))
-    j = verdict.worst
+    agreement = comparator(v, comparator.oracle.rates(v))
+    j = agreement.worst
     return Finding(
-        place,
+        derivative,
         argument=", ".join(flat.input_names[i] for i in sorted(set(leaves))),
         element=elements[0] if len(moving) == 1 else None,
-        result=_result(place, j),
-        found=float(verdict.found[j] / unit),
-        expected=float(verdict.expected[j] / unit),
-        tolerance=float(verdict.tolerance[j] / abs(unit)),
-        is_settled=bool(verdict.is_settled[j]),
-        adds_up=_adds_up(flat, judge, v, j),
-        by="the complex step" if judge.oracle.is_complex else "central differences",
-        evidence=judge.evidence(v).of(j, unit),
+        result=_result(derivative, j),
+        found=float(agreement.found[j] / unit),
+        expected=float(agreement.expected[j] / unit),
+        tolerance=float(agreement.tolerance[j] / abs(unit)),
+        is_settled=bool(agreement.is_settled[j]),
+        adds_up=_adds_up(flat, comparator, v, j),
+        by="the complex step" if comparator.oracle.is_complex else "central differences",
+        slopes=comparator.slopes(v).of(j, unit),
     )
 
 
-def _adds_up(flat: Flat, judge: Judge, v: NDArray, j: int) -> bool:
+def _adds_up(flat: FlatFunction, comparator: Comparator, v: Array, j: int) -> bool:
     """Whether the slopes along one part and along another add up, as those of a smooth f do.
 
     The parts are the first of the elements that move along v, and the others of these; or, if it
@@ -200,27 +198,27 @@ def _adds_up(flat: Flat, judge: Judge, v: NDArray, j: int) -> bool:
     if len(moving) == 1:
         second = random_direction(join(flat.inputs), np.random.default_rng(0))
         second[moving] = 0
-    rates = judge.oracle.rates
+    rates = comparator.oracle.rates
     a, b, both = rates(first), rates(second), rates(first + second)
-    gap = judge.mode.of(both.value - a.value - b.value)[j]
-    errors = judge.mode.bound(a.error + b.error + both.error)[j]
-    size = judge.mode.bound(np.abs(a.value) + np.abs(b.value))[j]
+    gap = comparator.mode.project(both.value - a.value - b.value)[j]
+    errors = comparator.mode.bound(a.error + b.error + both.error)[j]
+    size = comparator.mode.bound(np.abs(a.value) + np.abs(b.value))[j]
     return not abs(gap) > CAUTION * errors + UNSETTLED * size
 
 
-def _narrowed(judge: Judge, v: NDArray) -> NDArray:
+def _narrowed(comparator: Comparator, v: Array) -> Array:
     """Halve the elements that move for as long as one half alone still shows the error."""
     moving = np.flatnonzero(v)
     for half in np.array_split(moving, 2):
         part = np.zeros(v.shape)
         part[half] = v[half]
         is_less = len(half) < len(moving)
-        if is_less and np.any(judge(part, judge.oracle.rates(part)).is_wrong):
-            return _narrowed(judge, part)
+        if is_less and np.any(comparator(part, comparator.oracle.rates(part)).is_wrong):
+            return _narrowed(comparator, part)
     return v
 
 
-def _element(arrays: list[NDArray], place: int) -> tuple[int, tuple[int, ...]]:
+def _element(arrays: list[Array], place: int) -> tuple[int, tuple[int, ...]]:
     """Which array, and which element of it, is at a place of them all in one vector."""
     for i, x in enumerate(arrays):
         if place < np.size(x):
@@ -229,10 +227,10 @@ def _element(arrays: list[NDArray], place: int) -> tuple[int, tuple[int, ...]]:
     raise IndexError(place)
 
 
-def _result(place: Place, j: int) -> str:
+def _result(derivative: Derivative, j: int) -> str:
     """What the number at place j of a mode is the derivative of."""
-    flat = place.flat
-    if place.modes[-1] == "reverse":
+    flat = derivative.flat
+    if derivative.modes[-1] == "reverse":
         return f"{' and '.join(flat.output_names)}, times a random cotangent"
     leaf, element = _element(flat.outputs, j)
     index = f"[{', '.join(map(str, element))}]" if element else ""
