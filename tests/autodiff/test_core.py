@@ -12,6 +12,7 @@ multiply = SimpleNamespace(
     jvp=lambda traced, ans, args, params, ts: sum(
         t * args[1 - i] for i, t in zip(traced, ts, strict=True)
     ),
+    multiple_results=False,
 )
 
 
@@ -34,6 +35,17 @@ add = SimpleNamespace(
     implementation=lambda x, y: x + y,
     vjp=lambda traced, ans, args, params, g: [g for _ in traced],
     jvp=lambda traced, ans, args, params, ts: sum(ts[1:], ts[0]),
+    multiple_results=False,
+)
+product_and_sum = SimpleNamespace(
+    implementation=lambda x, y: (x * y, x + y),
+    vjp=lambda traced, ans, args, params, gs: [
+        (gs[0] or 0.0) * args[1 - i] + (gs[1] or 0.0) for i in traced
+    ],
+    jvp=lambda traced, ans, args, params, ts: [
+        op.jvp(traced, y, args, params, ts) for op, y in zip((multiply, add), ans, strict=True)
+    ],
+    multiple_results=True,
 )
 
 
@@ -56,6 +68,17 @@ def test_forward_mode_on_plain_floats():
     level = new_level()
     out = (lambda x: x * x * x)(Float(2.0, level, Tangent(1.0)))
     assert (out.value, out.node.tangent) == (8.0, 12.0)
+
+
+def test_an_operation_with_several_results():
+    def f(x):
+        product, total = bind(product_and_sum, (x, x), {})
+        return product * total
+
+    assert grad(f)(2.0) == 24.0
+    assert grad(grad(f))(2.0) == 24.0
+    assert grad(lambda x: bind(product_and_sum, (x, 3.0), {})[0])(2.0) == 3.0
+    assert f(Float(2.0, new_level(), Tangent(1.0))).node.tangent == 24.0
 
 
 def test_no_perturbation_confusion():

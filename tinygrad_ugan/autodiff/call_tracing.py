@@ -1,9 +1,4 @@
-"""A whole function as one operation on the tape: what `checkpoint` and `custom_vjp` share.
-
-A primitive has one result; a function may have many, and they share a pullback. Its place on the
-tape is a node whose cotangent is a `Parts`, the cotangents of the results that have come in so
-far; every result is a child of that node and hands it one part.
-"""
+"""A whole function as one operation on the tape: what `checkpoint` and `custom_vjp` share."""
 
 from __future__ import annotations
 
@@ -18,21 +13,9 @@ from tinygrad_ugan.autodiff.pytrees import value_below, zeros_of
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
-class Parts(dict):
-    """Cotangents by the positions of the results that they belong to; adding two unites them."""
-
-    def __add__(self, other: Parts) -> Parts:
-        return Parts({**self, **other})
-
-
 def _is_constant(y: Any) -> bool:
     """Whether a result has no derivative: integers, booleans, text, but not complex numbers."""
     return y.dtype.kind not in "fc"
-
-
-def _hand(place: int) -> Callable[[Any], Sequence[Any]]:
-    """The pullback of one result of a call."""
-    return lambda cotangent: [Parts({place: cotangent})]
 
 
 class TracedCall:
@@ -94,14 +77,14 @@ class TracedCall:
         leaves, treedef = optree.tree_flatten(out)
         values = [value_below(x, self.level) for x in leaves]
 
-        def pull(parts: Parts) -> Sequence[Any]:
-            absent = (lambda y: None) if sparse else zeros_of
-            return pullback([parts[i] if i in parts else absent(y) for i, y in enumerate(values)])
+        def dense(cotangents: Sequence[Any]) -> Sequence[Any]:
+            pairs = zip(cotangents, values, strict=True)
+            return pullback([zeros_of(y) if c is None else c for c, y in pairs])
 
-        call = CopyingNode(self.nodes, pull)
+        call = CopyingNode(self.nodes, pullback if sparse else dense)
         results = [
-            y if _is_constant(y) else self._tracer(y, self.level, CopyingNode([call], _hand(i)))
-            for i, y in enumerate(values)
+            y if _is_constant(y) else self._tracer(y, self.level, node)
+            for y, node in zip(values, call.results(len(values)), strict=True)
         ]
         return optree.tree_unflatten(treedef, results)
 

@@ -15,7 +15,8 @@ threads and generators cannot disturb each other.
 
 **The tape.** In reverse mode a node is a `Node`: its parents and its pullback, which maps the
 cotangent of the result to the cotangents of the parents. In forward mode it is a `Tangent`: the
-derivative itself, carried along.
+derivative itself, carried along. An operation with several results has one node, and a node for
+each of its results besides: their cotangents wait until all of them can be pulled back at once.
 
 Nothing here knows of NumPy; plain Python floats will do.
 """
@@ -49,11 +50,11 @@ class Tracer:
 
 
 class Operation(Protocol):
-    """What `bind` needs to know of a primitive; `primitive.Primitive` is one."""
+    """The part of a primitive that `bind` uses; `primitive.Primitive` is one."""
 
     @property
     def implementation(self) -> Callable[..., Any]:
-        """What runs where nothing is traced."""
+        """The function itself, which runs where nothing is traced."""
 
     @property
     def jvp(self) -> Callable[..., Any]:
@@ -62,6 +63,10 @@ class Operation(Protocol):
     @property
     def vjp(self) -> Callable[..., Sequence[Any]]:
         """``vjp(traced, ans, args, params, cotangent) -> cotangents``, None where there is none."""
+
+    @property
+    def multiple_results(self) -> bool:
+        """Whether results, tangents and cotangents are sequences, of one for each result."""
 
 
 def bind(primitive: Operation, args: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -85,6 +90,9 @@ def bind(primitive: Operation, args: Sequence[Any], params: dict[str, Any]) -> A
             values.append(arg)
     ans = bind(primitive, values, params)
     node = tracer.node.record(primitive, nodes, traced, ans, values, params)
+    if primitive.multiple_results:
+        several: Sequence[Node | Tangent] = node.results(len(ans))
+        return tuple(map(tracer.__class__, ans, itertools.repeat(level), several))
     return tracer.__class__(ans, level, node)
 
 
@@ -92,10 +100,13 @@ class Node:
     """One operation on the tape of reverse mode: its parents and its pullback.
 
     The index grows with time, so that a node's parents always have smaller ones; sorting by it is
-    all the topological order that the backward pass needs.
+    all the topological order that the backward pass needs. A leaf has neither parents nor pullback;
+    the i-th of n results of an operation has a `place` ``(i, n)`` in it instead of a pullback.
     """
 
-    __slots__ = ("index", "parents", "pullback")
+    __slots__ = ("index", "parents", "place", "pullback")
+
+    place: tuple[int, int]
 
     def __init__(
         self, parents: Sequence[Node] = (), pullback: Callable[[Any], Sequence[Any]] | None = None
@@ -115,6 +126,13 @@ class Node:
     ) -> Node:
         """Put an operation on the tape; `traced` holds the positions of `parents` among `args`."""
         return Node(parents, partial(primitive.vjp, traced, ans, args, params))
+
+    def results(self, n: int) -> list[Node]:
+        """Nodes for the n results of this operation, whose pullback takes a list of cotangents."""
+        nodes: list[Node] = [self.__class__((self,)) for _ in range(n)]
+        for i, node in enumerate(nodes):
+            node.place = i, n
+        return nodes
 
 
 class Tangent:
@@ -137,6 +155,10 @@ class Tangent:
         """Push the parents' tangents through an operation."""
         tangents = [parent.tangent for parent in parents]
         return Tangent(primitive.jvp(traced, ans, args, params, tangents))
+
+    def results(self, n: int) -> list[Tangent]:
+        """The tangents of n results, one by one."""
+        return [Tangent(tangent) for tangent in self.tangent]
 
 
 def tape(nodes: Iterable[Node], since: int = 0) -> list[Node]:
@@ -167,15 +189,19 @@ def backward(tape: Iterable[Node], cotangents: dict[Node, Any]) -> dict[Node, An
     Returns
     -------
     dict
-        The cotangents of the leaves (nodes without a pullback) that the outputs depend on.
+        The cotangents of the leaves (nodes without parents) that the outputs depend on.
     """
-    leaves = {}
+    leaves: dict[Node, Any] = {}
     for node in tape:
         cotangent = cotangents.pop(node, None)
         if cotangent is None:
             continue
         if node.pullback is None:
-            leaves[node] = cotangent
+            if not node.parents:
+                leaves[node] = cotangent
+            else:
+                i, n = node.place
+                cotangents.setdefault(node.parents[0], [None] * n)[i] = cotangent
             continue
         for parent, part in zip(node.parents, node.pullback(cotangent), strict=True):
             if part is not None:

@@ -71,6 +71,9 @@ class Primitive:
         Place and name of the arguments in which no derivative is known: a tensor is refused there.
     reads : bool
         Whether the rule depends on the values of the arguments, not on shapes and dtypes alone.
+    multiple_results : bool
+        Whether `implementation` returns a tuple. Then `jvp` returns one tangent for each result,
+        and `vjp` takes a list of their cotangents, None for a result that nothing depends on.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Primitive:
     signature: Signature = field(default_factory=Signature)
     constants: tuple[tuple[int, str], ...] = ()
     reads: bool = True
+    multiple_results: bool = False
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors; by keyword come constants only."""
@@ -318,6 +322,8 @@ def general(
     samples: Sequence[SampleCall],
     convention: str = "",
     signature: Callable[..., Any] | None = None,
+    *,
+    multiple_results: bool = False,
 ) -> Primitive:
     """Declare a function by an explicit jvp and vjp, with the signatures given in `Primitive`.
 
@@ -334,6 +340,7 @@ def general(
         samples=tuple(samples),
         convention=convention,
         signature=Signature.of(signature or function),
+        multiple_results=multiple_results,
     )
 
 

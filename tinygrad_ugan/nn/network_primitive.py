@@ -26,9 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.multi_output import JointPrimitive
 from tinygrad_ugan.autodiff.operands import untrace
-from tinygrad_ugan.autodiff.primitive import Primitive
+from tinygrad_ugan.autodiff.primitive import general
 from tinygrad_ugan.autodiff.pytrees import zeros_of
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.kernels.pass_mask import PassMask
@@ -183,7 +182,7 @@ def _network_vjp(
     return [p_bar[i] for i in traced]
 
 
-network = Primitive("network", "general", _network, _network, _network_jvp, _network_vjp, ())
+network = general(_network, _network_jvp, _network_vjp, ())
 
 
 # p_bar
@@ -221,7 +220,7 @@ def _backward_vjp(
     return [q_bar[i] for i in traced]
 
 
-network_backward = JointPrimitive("network_backward", _backward, _backward_jvp, _backward_vjp)
+network_backward = general(_backward, _backward_jvp, _backward_vjp, (), multiple_results=True)
 
 
 # Ry and Rp_bar, for (x, *theta, y_bar, Rx, *Rtheta, Ry_bar), with None for what does not move
@@ -285,4 +284,4 @@ def _tangents_vjp(
     return vjp(f, *primals)[1](tuple(full))
 
 
-network_tangents = JointPrimitive("network_tangents", _tangents, _tangents_jvp, _tangents_vjp)
+network_tangents = general(_tangents, _tangents_jvp, _tangents_vjp, (), multiple_results=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.multi_output import JointPrimitive
 from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import composite, general
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
@@ -116,9 +115,7 @@ def _eigh_vjp(
     return [_folded(sum(terms[1:], terms[0]) @ mT(v), _is_upper(*args))]
 
 
-eigenpairs = JointPrimitive(
-    "eigh", lambda a, UPLO: tuple(np.linalg.eigh(a, UPLO)), _eigh_jvp, _eigh_vjp
-)
+eigenpairs = general(np.linalg.eigh, _eigh_jvp, _eigh_vjp, (), multiple_results=True)
 
 
 def _eigh(a: Any, UPLO: str = "L") -> Any:
@@ -199,9 +196,7 @@ def _beyond(q: Any, x: Any) -> Any:
     return x - q @ (mT(q) @ x)
 
 
-singular_triples = JointPrimitive(
-    "svd", lambda a, full_matrices: tuple(np.linalg.svd(a, full_matrices)), _svd_jvp, _svd_vjp
-)
+singular_triples = general(np.linalg.svd, _svd_jvp, _svd_vjp, (), multiple_results=True)
 
 
 def _singular_values(a: Any) -> Any:
@@ -262,7 +257,7 @@ def _full_rank(r: Any) -> Any:
     return np.where(singular[..., None, None], np.nan, r)
 
 
-orthogonal_factors = JointPrimitive("qr", lambda a: tuple(np.linalg.qr(a)), _qr_jvp, _qr_vjp)
+orthogonal_factors = general(np.linalg.qr, _qr_jvp, _qr_vjp, (), multiple_results=True)
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.autodiff.checks import check_modes
 from tinygrad_ugan import grad, jvp
-from tinygrad_ugan.autodiff.multi_output import JointPrimitive
+from tinygrad_ugan.autodiff.primitive import general
 
 
 def _jvp(traced, ans, args, params, tangents):
@@ -26,7 +26,7 @@ def _implementation(x, y, factor):
     return x * y, np.sin(x) * factor
 
 
-product_and_sine = JointPrimitive("product_and_sine", _implementation, _jvp, _vjp)
+product_and_sine = general(_implementation, _jvp, _vjp, (), multiple_results=True)
 
 
 @pytest.mark.parametrize("weights", [(1, 0), (0, 1), (2, 3)])
@@ -47,11 +47,12 @@ def test_on_bare_arrays_and_in_one_call():
 
 def test_results_that_nothing_depends_on_have_no_cotangent():
     seen = []
-    spy = JointPrimitive(
-        "spy",
+    spy = general(
         lambda x: (x, 2 * x),
         None,
         lambda traced, ans, args, params, c: seen.append(c) or [c[1]],
+        (),
+        multiple_results=True,
     )
     grad(lambda x: spy(x)[1])(1.0)
     assert seen == [[None, 1.0]]
