@@ -27,7 +27,10 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+Params: TypeAlias = dict[str, Any]
+"""The constants that an operation was given by keyword."""
 
 _level_numbers = itertools.count(1)
 _node_numbers = itertools.count()
@@ -69,7 +72,7 @@ class Operation(Protocol):
         """Whether results, tangents and cotangents are sequences, of one for each result."""
 
 
-def bind(primitive: Operation, args: Sequence[Any], params: dict[str, Any]) -> Any:
+def bind(primitive: Operation, args: Sequence[Any], params: Params) -> Any:
     """Apply a primitive, recording it at the highest level among its arguments."""
     level = 0
     for arg in args:
@@ -122,7 +125,7 @@ class Node:
         traced: Sequence[int],
         ans: Any,
         args: list[Any],
-        params: dict[str, Any],
+        params: Params,
     ) -> Node:
         """Put an operation on the tape; `traced` holds the positions of `parents` among `args`."""
         return Node(parents, partial(primitive.vjp, traced, ans, args, params))
@@ -150,7 +153,7 @@ class Tangent:
         traced: Sequence[int],
         ans: Any,
         args: list[Any],
-        params: dict[str, Any],
+        params: Params,
     ) -> Tangent:
         """Push the parents' tangents through an operation."""
         tangents = [parent.tangent for parent in parents]

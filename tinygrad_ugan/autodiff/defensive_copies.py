@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.core import Node, Tracer
+from tinygrad_ugan.autodiff.core import Node, Params, Tracer
 
 _Array = np.ndarray
 _IMMUTABLE = frozenset({int, float, bool, str, type(None), type(Ellipsis), np.float64, np.float32})
@@ -46,7 +46,7 @@ class CopyingNode(Node):
         traced: Sequence[int],
         ans: Any,
         args: list[Any],
-        params: dict[str, Any],
+        params: Params,
     ) -> CopyingNode:
         """Put an operation on the tape, as `Node.record` does; the list `args` is changed."""
         if primitive.reads and len(parents) < len(args):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
-from tinygrad_ugan.autodiff.primitive import general
+from tinygrad_ugan.autodiff.primitive import unary
 from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes, unreduce
 from tinygrad_ugan.autodiff.samples import Random, sample
 
@@ -114,18 +113,12 @@ def _shares(ans: Any, a: Any, axis: Axis) -> Any:
     return np.where(empty, 0, _softmax(np.where(empty, 0, a), axis))
 
 
-def _logsumexp_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    a, axis, keepdims = args
-    return np.sum(tangents[0] * _shares(ans, a, axis), axis=axis, keepdims=keepdims)
+def _logsumexp_push(t: Any, ans: Any, a: Any, axis: Axis, keepdims: bool) -> Any:
+    return np.sum(t * _shares(ans, a, axis), axis=axis, keepdims=keepdims)
 
 
-def _logsumexp_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    a, axis, keepdims = args
-    return [unreduce(cotangent, a, axis, keepdims) * _shares(ans, a, axis)]
+def _logsumexp_pull(g: Any, ans: Any, a: Any, axis: Axis, keepdims: bool) -> Any:
+    return unreduce(g, a, axis, keepdims) * _shares(ans, a, axis)
 
 
 def _bare_softmax(a: Any, axis: Axis) -> Any:
@@ -148,16 +141,8 @@ def _without_mean(t: Any, p: Any, axis: Axis) -> Any:
     return t - np.sum(p * t, axis=axis, keepdims=True)
 
 
-def _softmax_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return ans * _without_mean(tangents[0], ans, args[1])
-
-
-def _softmax_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return [_softmax_jvp(traced, ans, args, params, [cotangent])]  # a symmetric matrix
+def _softmax_push(t: Any, ans: Any, a: Any, axis: Axis) -> Any:
+    return ans * _without_mean(t, ans, axis)
 
 
 def _bare_log_softmax(a: Any, axis: Axis) -> Any:
@@ -165,35 +150,32 @@ def _bare_log_softmax(a: Any, axis: Axis) -> Any:
     return shifted - _bare_logsumexp(shifted, axis, keepdims=True)
 
 
-def _log_softmax_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return _without_mean(tangents[0], np.exp(ans), args[1])
+def _log_softmax_push(t: Any, ans: Any, a: Any, axis: Axis) -> Any:
+    return _without_mean(t, np.exp(ans), axis)
 
 
-def _log_softmax_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
+def _log_softmax_pull(g: Any, ans: Any, a: Any, axis: Axis) -> Any:
     """What comes back sums to 0, and so the dominant element gets what the others do not."""
-    p, axis = np.exp(ans), args[1]
+    p = np.exp(ans)
     dominant = _dominant(p)
-    back = cotangent - p * np.sum(cotangent, axis=axis, keepdims=True)
+    back = g - p * np.sum(g, axis=axis, keepdims=True)
     rest = np.sum(np.where(dominant, 0, back), axis=axis, keepdims=True)
-    return [np.where(dominant, -rest, back)]
+    return np.where(dominant, -rest, back)
 
 
 _CALLS = [(Random((2, 3)), None), (Random((2, 3)), -1), (Random((2, 3, 2)), (0, -1))]
 _SAMPLES = [*(sample(*call) for call in _CALLS), sample(Random(()), None)]
 _SUMS = [sample(*call, keepdims) for call in _CALLS for keepdims in (False, True)]
 
-_logsumexp = general(
+_logsumexp = unary(
     _bare_logsumexp,
-    _logsumexp_jvp,
-    _logsumexp_vjp,
+    _logsumexp_push,
+    _logsumexp_pull,
     [*_SUMS, sample(Random(()), None, False)],
     convention="0 where all of the summands are exp(-inf), NaN where several are exp(inf)",
 )
-_softmax = general(_bare_softmax, _softmax_jvp, _softmax_vjp, _SAMPLES)
-_log_softmax = general(_bare_log_softmax, _log_softmax_jvp, _log_softmax_vjp, _SAMPLES)
+# The Jacobian of softmax is symmetric: it is its own transpose.
+_softmax = unary(_bare_softmax, _softmax_push, _softmax_push, _SAMPLES)
+_log_softmax = unary(_bare_log_softmax, _log_softmax_push, _log_softmax_pull, _SAMPLES)
 
 PRIMITIVES = (_logsumexp, _softmax, _log_softmax)

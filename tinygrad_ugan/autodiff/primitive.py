@@ -8,8 +8,11 @@ kind           declared by                          examples
 `elementwise`  its partial derivatives              exp, multiply, maximum
 `linear`       its transpose (in the first operand) sum, reshape, indexing
 `bilinear`     its two transposes                   matmul
-`general`      an explicit jvp and vjp              max, where, concatenate
+`general`      an explicit jvp and vjp              where, concatenate, solve
 ============== ==================================== =======================================
+
+`unary` declares a `general` one that differentiates in its first argument alone, such as inv or
+softmax, by what it does to a tangent and to a cotangent.
 
 A `Composite` has no rule: it is written in terms of primitives, and its derivatives follow.
 
@@ -27,7 +30,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.core import Tracer, bind
+from tinygrad_ugan.autodiff.core import Params, Tracer, bind
 from tinygrad_ugan.autodiff.operands import (
     broadcast_like,
     is_plain,
@@ -189,7 +192,11 @@ def elementwise(
     """
 
     def jvp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: Params,
+        tangents: Sequence[Any],
     ) -> Any:
         total = None
         for i, tangent in zip(traced, tangents, strict=True):
@@ -198,7 +205,7 @@ def elementwise(
         return broadcast_like(total, ans)
 
     def vjp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
     ) -> Sequence[Any]:
         return [unbroadcast(times[i](cotangent, ans, args), args[i]) for i in traced]
 
@@ -241,14 +248,18 @@ def linear(
     """
 
     def jvp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: Params,
+        tangents: Sequence[Any],
     ) -> Any:
         if traced != [0]:
             raise not_linear(traced)
         return primitive(tangents[0], *args[1:], **params)
 
     def vjp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
     ) -> Sequence[Any]:
         if traced != [0]:
             raise not_linear(traced)
@@ -288,7 +299,11 @@ def bilinear(
     transposes = (transpose_left, transpose_right)
 
     def jvp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: Params,
+        tangents: Sequence[Any],
     ) -> Any:
         x, y = args
         terms = [
@@ -298,7 +313,7 @@ def bilinear(
         return terms[0] if len(terms) == 1 else terms[0] + terms[1]
 
     def vjp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
     ) -> Sequence[Any]:
         return [unbroadcast(transposes[i](cotangent, *args, **params), args[i]) for i in traced]
 
@@ -313,6 +328,39 @@ def bilinear(
         signature=Signature.of(transpose_left, skip=1),
     )
     return primitive
+
+
+def unary(
+    function: Callable[..., Any],
+    push: Callable[..., Any],
+    pull: Callable[..., Any],
+    samples: Sequence[SampleCall],
+    convention: str = "",
+    *,
+    multiple_results: bool = False,
+) -> Primitive:
+    """Declare a function that differentiates in its first argument, by an explicit jvp and vjp.
+
+    With t for the tangent of x and g for the cotangent of the result, ``push(t, ans, x, *rest,
+    **params)`` is the tangent of the result, and ``pull(g, ans, x, *rest, **params)`` the cotangent
+    of x. For `multiple_results`, see `Primitive`.
+    """
+
+    def jvp(
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: Params,
+        tangents: Sequence[Any],
+    ) -> Any:
+        return push(tangents[0], ans, *args, **params)
+
+    def vjp(
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
+    ) -> Sequence[Any]:
+        return [pull(cotangent, ans, *args, **params)]
+
+    return general(function, jvp, vjp, samples, convention, multiple_results=multiple_results)
 
 
 def general(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.core import Tracer
+from tinygrad_ugan.autodiff.core import Params, Tracer
 from tinygrad_ugan.autodiff.operands import broadcast_like, match_dtype, unbroadcast, untrace
 from tinygrad_ugan.autodiff.primitive import composite, elementwise, general
 from tinygrad_ugan.autodiff.rules.stable_derivatives import sign
@@ -53,7 +53,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def _where_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     by_place = dict(zip(traced, tangents, strict=True))
     zero = np.zeros((), ans.dtype)
@@ -61,7 +61,7 @@ def _where_jvp(
 
 
 def _where_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     """Choose instead of multiplying by the mask: 0 * inf on the side not taken would be NaN."""
     condition, zero = args[0], np.zeros((), cotangent.dtype)

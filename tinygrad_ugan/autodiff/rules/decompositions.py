@@ -10,13 +10,12 @@ them. Values count as equal if they differ by no more than their own rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.operands import shape_of, untrace
-from tinygrad_ugan.autodiff.primitive import composite, general
+from tinygrad_ugan.autodiff.primitive import composite, unary
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
@@ -72,50 +71,40 @@ def inverse_gaps(w: Any) -> Any:
     return np.where(diagonal, 0, _inverse_or_nan(gaps, _rounding(w)[..., None] * ~diagonal))
 
 
-def _is_upper(a: Any, UPLO: str = "L") -> bool:
+def _is_upper(UPLO: str) -> bool:
     return UPLO.upper() == "U"
 
 
-def _cholesky_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    upper = params.get("upper", False)
+def _cholesky_push(t: Any, ans: Any, a: Any, upper: bool = False) -> Any:
     factor = mT(ans) if upper else ans
-    halfway = np.linalg.solve(factor, _mirrored(tangents[0], upper))
+    halfway = np.linalg.solve(factor, _mirrored(t, upper))
     pushed = factor @ _lower(np.linalg.solve(factor, mT(halfway)))
     return mT(pushed) if upper else pushed
 
 
-def _cholesky_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    upper = params.get("upper", False)
-    transposed, g = (ans, mT(cotangent)) if upper else (mT(ans), cotangent)
+def _cholesky_pull(g: Any, ans: Any, a: Any, upper: bool = False) -> Any:
+    transposed, g = (ans, mT(g)) if upper else (mT(ans), g)
     halfway = np.linalg.solve(transposed, _lower(transposed @ g))
-    return [_folded(np.linalg.solve(transposed, mT(halfway)), upper)]
+    return _folded(np.linalg.solve(transposed, mT(halfway)), upper)
 
 
-def _eigh_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> tuple[Any, ...]:
+def _eigh_push(t: Any, ans: Any, a: Any, UPLO: str) -> Any:
     w, v = ans
-    inner = mT(v) @ _mirrored(tangents[0], _is_upper(*args)) @ v
+    inner = mT(v) @ _mirrored(t, _is_upper(UPLO)) @ v
     return _diagonal(inner), v @ (inverse_gaps(w) * inner)
 
 
-def _eigh_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
-) -> Sequence[Any]:
-    (w, v), (of_w, of_v) = ans, cotangents
+def _eigh_pull(g: Any, ans: Any, a: Any, UPLO: str) -> Any:
+    (w, v), (of_w, of_v) = ans, g
     terms = []
     if of_w is not None:
         terms.append(v * of_w[..., None, :])
     if of_v is not None:
         terms.append(v @ (inverse_gaps(w) * (mT(v) @ of_v)))
-    return [_folded(sum(terms[1:], terms[0]) @ mT(v), _is_upper(*args))]
+    return _folded(sum(terms[1:], terms[0]) @ mT(v), _is_upper(UPLO))
 
 
-eigenpairs = general(np.linalg.eigh, _eigh_jvp, _eigh_vjp, (), multiple_results=True)
+eigenpairs = unary(np.linalg.eigh, _eigh_push, _eigh_pull, (), multiple_results=True)
 
 
 def _eigh(a: Any, UPLO: str = "L") -> Any:
@@ -123,18 +112,14 @@ def _eigh(a: Any, UPLO: str = "L") -> Any:
     return EighResult(*eigenpairs(a, UPLO))
 
 
-def _eigvalsh_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    v = np.linalg.eigh(*args, **params).eigenvectors
-    return np.sum(v * (_mirrored(tangents[0], _is_upper(*args, **params)) @ v), axis=-2)
+def _eigvalsh_push(t: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
+    v = np.linalg.eigh(a, UPLO).eigenvectors
+    return np.sum(v * (_mirrored(t, _is_upper(UPLO)) @ v), axis=-2)
 
 
-def _eigvalsh_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    v = np.linalg.eigh(*args, **params).eigenvectors
-    return [_folded(v * cotangent[..., None, :] @ mT(v), _is_upper(*args, **params))]
+def _eigvalsh_pull(g: Any, ans: Any, a: Any, UPLO: str = "L") -> Any:
+    v = np.linalg.eigh(a, UPLO).eigenvectors
+    return _folded(v * g[..., None, :] @ mT(v), _is_upper(UPLO))
 
 
 def _svd_gaps(s: Any) -> tuple[Any, Any, Any]:
@@ -148,10 +133,8 @@ def _svd_gaps(s: Any) -> tuple[Any, Any, Any]:
     )
 
 
-def _svd_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> tuple[Any, ...]:
-    (u, s, vT), t = ans, tangents[0]
+def _svd_push(t: Any, ans: Any, a: Any, full_matrices: bool) -> Any:
+    u, s, vT = ans
     v, (m, n) = mT(vT), shape_of(t)[-2:]
     inner = mT(u) @ t @ v
     gaps, rows, columns = _svd_gaps(s)
@@ -164,11 +147,9 @@ def _svd_jvp(
     return of_u, _diagonal(inner), mT(of_v)
 
 
-def _svd_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
-) -> Sequence[Any]:
-    (u, s, vT), (of_u, of_s, of_vT) = ans, cotangents
-    v, (m, n) = mT(vT), shape_of(args[0])[-2:]
+def _svd_pull(g: Any, ans: Any, a: Any, full_matrices: bool) -> Any:
+    (u, s, vT), (of_u, of_s, of_vT) = ans, g
+    v, (m, n) = mT(vT), shape_of(a)[-2:]
     gaps, rows, columns = _svd_gaps(s)
     terms = []
     if of_s is not None:
@@ -183,7 +164,7 @@ def _svd_vjp(
         terms.append(u @ (columns * (gaps * (turn - mT(turn)))) @ vT)
         if m < n:
             terms.append(u @ mT(_beyond(v, mT(of_vT) * _inverse(s))))
-    return [sum(terms[1:], terms[0])]
+    return sum(terms[1:], terms[0])
 
 
 def _inverse(s: Any) -> Any:
@@ -196,25 +177,21 @@ def _beyond(q: Any, x: Any) -> Any:
     return x - q @ (mT(q) @ x)
 
 
-singular_triples = general(np.linalg.svd, _svd_jvp, _svd_vjp, (), multiple_results=True)
+singular_triples = unary(np.linalg.svd, _svd_push, _svd_pull, (), multiple_results=True)
 
 
 def _singular_values(a: Any) -> Any:
     return np.linalg.svd(a, compute_uv=False)
 
 
-def _singular_values_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    u, _, vT = singular_triples(args[0], False)
-    return np.sum(u * (tangents[0] @ mT(vT)), axis=-2)
+def _singular_values_push(t: Any, ans: Any, a: Any) -> Any:
+    u, _, vT = singular_triples(a, False)
+    return np.sum(u * (t @ mT(vT)), axis=-2)
 
 
-def _singular_values_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    u, _, vT = singular_triples(args[0], False)
-    return [u * cotangent[..., None, :] @ vT]
+def _singular_values_pull(g: Any, ans: Any, a: Any) -> Any:
+    u, _, vT = singular_triples(a, False)
+    return u * g[..., None, :] @ vT
 
 
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
@@ -230,24 +207,20 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return SVDResult(*singular_triples(a, full_matrices))
 
 
-def _qr_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> tuple[Any, ...]:
+def _qr_push(t: Any, ans: Any, a: Any) -> Any:
     q, r = ans
-    scaled = mT(np.linalg.solve(mT(_full_rank(r)), mT(tangents[0])))
+    scaled = mT(np.linalg.solve(mT(_full_rank(r)), mT(t)))
     inner = mT(q) @ scaled
     upper = 2 * mT(_lower(_symmetric(inner)))
     return scaled - q @ upper, upper @ r
 
 
-def _qr_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangents: Sequence[Any]
-) -> Sequence[Any]:
-    (q, r), (of_q, of_r) = ans, cotangents
+def _qr_pull(g: Any, ans: Any, a: Any) -> Any:
+    (q, r), (of_q, of_r) = ans, g
     of_q = np.zeros(shape_of(q), q.dtype) if of_q is None else of_q
     inner = -mT(of_q) @ q if of_r is None else r @ mT(of_r) - mT(of_q) @ q
     below = _lower(inner)
-    return [mT(np.linalg.solve(_full_rank(r), mT(of_q + q @ (below + mT(below)))))]
+    return mT(np.linalg.solve(_full_rank(r), mT(of_q + q @ (below + mT(below)))))
 
 
 def _full_rank(r: Any) -> Any:
@@ -257,7 +230,7 @@ def _full_rank(r: Any) -> Any:
     return np.where(singular[..., None, None], np.nan, r)
 
 
-orthogonal_factors = general(np.linalg.qr, _qr_jvp, _qr_vjp, (), multiple_results=True)
+orthogonal_factors = unary(np.linalg.qr, _qr_push, _qr_pull, (), multiple_results=True)
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
@@ -292,18 +265,18 @@ _TRIANGLE = "the derivative is 0 in the elements of the triangle that is not rea
 _EQUAL = "NaN for the vectors of equal"
 _VALUES = "of equal values, those along the vectors that NumPy finds"
 
-singular_values = general(
+singular_values = unary(
     _singular_values,
-    _singular_values_jvp,
-    _singular_values_vjp,
+    _singular_values_push,
+    _singular_values_pull,
     [sample(x) for x in (_TALL, _STACK, _WIDE)],
 )
 
 RULES = (
-    general(
+    unary(
         np.linalg.cholesky,
-        _cholesky_jvp,
-        _cholesky_vjp,
+        _cholesky_push,
+        _cholesky_pull,
         [sample(_SQUARE), sample(_STACK), sample(_STACK, upper=True)],
         convention=_TRIANGLE,
     ),
@@ -316,10 +289,10 @@ RULES = (
         ],
         convention=f"{_TRIANGLE}; {_EQUAL} eigenvalues; {_VALUES}",
     ),
-    general(
+    unary(
         np.linalg.eigvalsh,
-        _eigvalsh_jvp,
-        _eigvalsh_vjp,
+        _eigvalsh_push,
+        _eigvalsh_pull,
         [sample(_SQUARE), sample(_STACK, UPLO="U")],
         convention=f"{_TRIANGLE}; {_VALUES}, and NaN for their second derivative",
     ),

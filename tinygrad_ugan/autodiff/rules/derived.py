@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import optree
 
+from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import broadcast_like, match_dtype, untrace
 from tinygrad_ugan.autodiff.primitive import Composite, general
 from tinygrad_ugan.autodiff.pytrees import restrict
@@ -66,13 +67,17 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
         return restrict(composed, traced, tuple(args), {})
 
     def jvp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+        traced: Sequence[int],
+        ans: Any,
+        args: Sequence[Any],
+        params: Params,
+        tangents: Sequence[Any],
     ) -> Any:
         f, primals = of_traced(traced, args)
         return broadcast_like(transforms().jvp(f, primals, tangents)[1], ans)
 
     def vjp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+        traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
     ) -> Sequence[Any]:
         f, primals = of_traced(traced, args)
         out, pullback = transforms().vjp(f, *primals)

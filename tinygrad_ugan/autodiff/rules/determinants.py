@@ -10,13 +10,12 @@ its own. That is exact for every A, and so differentiates to any order.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.operands import as_array, untrace
-from tinygrad_ugan.autodiff.primitive import composite, elementwise, general
+from tinygrad_ugan.autodiff.primitive import composite, elementwise, unary
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.samples import Random, sample
@@ -41,16 +40,12 @@ def _logabsdet(a: Any) -> Any:
     return np.linalg.slogdet(a).logabsdet
 
 
-def _logabsdet_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return np.sum(mT(_inverse_or_nan(args[0])) * tangents[0], axis=(-2, -1))
+def _logabsdet_push(t: Any, ans: Any, a: Any) -> Any:
+    return np.sum(mT(_inverse_or_nan(a)) * t, axis=(-2, -1))
 
 
-def _logabsdet_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return [_per_matrix(cotangent) * mT(_inverse_or_nan(args[0]))]
+def _logabsdet_pull(g: Any, ans: Any, a: Any) -> Any:
+    return _per_matrix(g) * mT(_inverse_or_nan(a))
 
 
 def _slogdet(a: Any) -> Any:
@@ -61,16 +56,12 @@ def _regular_det(a: Any) -> Any:
     return np.linalg.det(a)
 
 
-def _regular_det_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return ans * _logabsdet_jvp(traced, ans, args, params, tangents)
+def _regular_det_push(t: Any, ans: Any, a: Any) -> Any:
+    return ans * _logabsdet_push(t, ans, a)
 
 
-def _regular_det_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return _logabsdet_vjp(traced, ans, args, params, cotangent * ans)
+def _regular_det_pull(g: Any, ans: Any, a: Any) -> Any:
+    return _logabsdet_pull(g * ans, ans, a)
 
 
 def _known(x: Any, value: Any) -> Any:
@@ -122,8 +113,8 @@ _STACK = Random((2, 3, 3), structure=well_conditioned)
 _SAMPLES = [sample(_SQUARE), sample(_STACK)]
 _NEARLY = Random((2, 3, 3), structure=lambda x: x * np.asarray([1, 1e-4, 1e-4], x.dtype))
 
-logabsdet = general(_logabsdet, _logabsdet_jvp, _logabsdet_vjp, _SAMPLES)
-regular_det = general(_regular_det, _regular_det_jvp, _regular_det_vjp, _SAMPLES)
+logabsdet = unary(_logabsdet, _logabsdet_push, _logabsdet_pull, _SAMPLES)
+regular_det = unary(_regular_det, _regular_det_push, _regular_det_pull, _SAMPLES)
 known = elementwise(_known, 1, 0, samples=())
 
 RULES = (

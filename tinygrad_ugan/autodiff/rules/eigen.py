@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
-from tinygrad_ugan.autodiff.primitive import Primitive, composite, general
+from tinygrad_ugan.autodiff.primitive import Primitive, composite, unary
 from tinygrad_ugan.autodiff.rules.decompositions import inverse_gaps
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
@@ -44,36 +44,28 @@ def _eigenvalues(a: Any) -> Any:
     return _real_eig(a)[0]
 
 
-def _eigenvalues_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    v = _basis(eigenvectors(args[0]))
-    return np.diagonal(np.linalg.solve(v, tangents[0] @ v), 0, -2, -1)
+def _eigenvalues_push(t: Any, ans: Any, a: Any) -> Any:
+    v = _basis(eigenvectors(a))
+    return np.diagonal(np.linalg.solve(v, t @ v), 0, -2, -1)
 
 
-def _eigenvalues_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    v = _basis(eigenvectors(args[0]))
-    return [np.linalg.solve(mT(v), cotangent[..., :, None] * mT(v))]
+def _eigenvalues_pull(g: Any, ans: Any, a: Any) -> Any:
+    v = _basis(eigenvectors(a))
+    return np.linalg.solve(mT(v), g[..., :, None] * mT(v))
 
 
 def _eigenvectors(a: Any) -> Any:
     return _real_eig(a)[1]
 
 
-def _eigenvectors_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    inner = np.linalg.solve(_basis(ans), tangents[0] @ ans)
-    return _across(ans, ans @ _over_gaps(inner, args[0]))
+def _eigenvectors_push(t: Any, ans: Any, a: Any) -> Any:
+    inner = np.linalg.solve(_basis(ans), t @ ans)
+    return _across(ans, ans @ _over_gaps(inner, a))
 
 
-def _eigenvectors_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    inner = _over_gaps(mT(ans) @ _across(ans, cotangent), args[0])
-    return [np.linalg.solve(mT(_basis(ans)), inner @ mT(ans))]
+def _eigenvectors_pull(g: Any, ans: Any, a: Any) -> Any:
+    inner = _over_gaps(mT(ans) @ _across(ans, g), a)
+    return np.linalg.solve(mT(_basis(ans)), inner @ mT(ans))
 
 
 def _basis(v: Any) -> Any:
@@ -110,13 +102,13 @@ _SQUARE = Random((3, 3), structure=well_conditioned)
 _STACK = Random((2, 3, 3), structure=well_conditioned)
 _WIDE = Random((2, 4), structure=well_conditioned)
 
-eigenvalues: Primitive = general(
-    _eigenvalues, _eigenvalues_jvp, _eigenvalues_vjp, [sample(_SQUARE), sample(_STACK)]
+eigenvalues: Primitive = unary(
+    _eigenvalues, _eigenvalues_push, _eigenvalues_pull, [sample(_SQUARE), sample(_STACK)]
 )
-eigenvectors: Primitive = general(
+eigenvectors: Primitive = unary(
     _eigenvectors,
-    _eigenvectors_jvp,
-    _eigenvectors_vjp,
+    _eigenvectors_push,
+    _eigenvectors_pull,
     [SampleCall((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
     convention="NaN where eigenvalues are equal, and where the vectors are no basis",
 )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import optree
 
+from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import Primitive, composite, general, linear
 from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
@@ -77,7 +78,7 @@ def _index_set(x: Any, values: Any, key: Any) -> Any:
 
 
 def _index_set_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     by_place = dict(zip(traced, tangents, strict=True))
     x = by_place.get(0, np.zeros(shape_of(ans), ans.dtype))
@@ -85,7 +86,7 @@ def _index_set_jvp(
 
 
 def _index_set_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     x, values, key = args
     cotangents = {}

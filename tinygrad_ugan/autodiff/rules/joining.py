@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import as_operand, match_dtype, shape_of
 from tinygrad_ugan.autodiff.primitive import composite, general
 from tinygrad_ugan.autodiff.samples import Random, sample
@@ -21,7 +22,7 @@ def _concatenate(axis: int, *arrays: Any) -> Any:
 
 
 def _concatenate_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     axis, *arrays = args
     by_place = dict(zip(traced, tangents, strict=True))
@@ -31,7 +32,7 @@ def _concatenate_jvp(
 
 
 def _concatenate_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     axis, *arrays = args
     before = (slice(None),) * (axis % len(shape_of(ans)))

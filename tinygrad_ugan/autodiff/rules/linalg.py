@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.core import Tracer
+from tinygrad_ugan.autodiff.core import Params, Tracer
 from tinygrad_ugan.autodiff.operands import as_array, shape_of, unbroadcast, untrace
-from tinygrad_ugan.autodiff.primitive import composite, general
+from tinygrad_ugan.autodiff.primitive import composite, general, unary
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
 from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
@@ -23,35 +23,17 @@ def well_conditioned(x: Any) -> Any:
     return x / 10 + np.eye(rows, columns, dtype=x.dtype) * np.arange(2, 2 * columns + 2, 2, x.dtype)
 
 
-def _inv_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return -(ans @ tangents[0] @ ans)
-
-
-def _inv_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return [-(mT(ans) @ cotangent @ mT(ans))]
-
-
-def _pinv_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
+def _pinv_push(t: Any, ans: Any, a: Any, *_rank: Any, **_options: Any) -> Any:
     """For constant rank: Golub & Pereyra (1973), equation 4.12."""
-    a, t = args[0], tangents[0]
     tT, ansT = mT(t), mT(ans)
     left, right = tT @ ansT @ ans, ans @ ansT @ tT
     return left - ans @ (a @ left) + right - (right @ a) @ ans - ans @ t @ ans
 
 
-def _pinv_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    a, gT = args[0], mT(cotangent)
-    ansT = mT(ans)
+def _pinv_pull(g: Any, ans: Any, a: Any, *_rank: Any, **_options: Any) -> Any:
+    gT, ansT = mT(g), mT(ans)
     left, right = ansT @ (ans @ gT), (gT @ ans) @ ansT
-    return [left - (left @ ans) @ a + right - a @ (ans @ right) - ansT @ cotangent @ ansT]
+    return left - (left @ ans) @ a + right - a @ (ans @ right) - ansT @ g @ ansT
 
 
 def _solve(a: Any, b: Any) -> Any:
@@ -60,7 +42,7 @@ def _solve(a: Any, b: Any) -> Any:
 
 
 def _solve_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     by_place = dict(zip(traced, tangents, strict=True))
     terms = [by_place[1]] if 1 in by_place else []
@@ -70,7 +52,7 @@ def _solve_jvp(
 
 
 def _solve_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     of_b = solve(mT(args[0]), cotangent)
     cotangents = [-(of_b @ mT(ans)) if i == 0 else of_b for i in traced]
@@ -206,11 +188,16 @@ _NEGATIVE = Domain(-3.0, -0.2)
 _V, _N, _A = Random((4,), POSITIVE), Random((3, 4), _NEGATIVE), Random((2, 3, 4), POSITIVE)
 
 RULES = (
-    general(np.linalg.inv, _inv_jvp, _inv_vjp, [sample(_SQUARE), sample(_STACK)]),
-    general(
+    unary(
+        np.linalg.inv,
+        lambda t, ans, a: -(ans @ t @ ans),
+        lambda g, ans, a: -(mT(ans) @ g @ mT(ans)),
+        [sample(_SQUARE), sample(_STACK)],
+    ),
+    unary(
         np.linalg.pinv,
-        _pinv_jvp,
-        _pinv_vjp,
+        _pinv_push,
+        _pinv_pull,
         [sample(_SQUARE), sample(_TALL), sample(_WIDE, 1e-10)],
         convention="the rank is taken to stay the same nearby",
     ),

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
+from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import in_common_dtype, shape_of
-from tinygrad_ugan.autodiff.primitive import Primitive, general
+from tinygrad_ugan.autodiff.primitive import Primitive, general, unary
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.samples import Random, sample
@@ -32,17 +33,12 @@ def _through_blocks(function: Callable[..., Any], samples: Sequence[Any]) -> Pri
         lower = np.concatenate([np.zeros_like(a), a], axis=-1)
         return primitive(np.concatenate([upper, lower], axis=-2))[..., :n, n:]
 
-    def jvp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-    ) -> Any:
-        return derivative(args[0], tangents[0])
-
-    def vjp(
-        traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-    ) -> Sequence[Any]:
-        return [derivative(mT(args[0]), cotangent)]
-
-    primitive = general(function, jvp, vjp, samples)
+    primitive = unary(
+        function,
+        lambda t, ans, a: derivative(a, t),
+        lambda g, ans, a: derivative(mT(a), g),
+        samples,
+    )
     return primitive
 
 
@@ -68,25 +64,13 @@ def _real(result: Any, a: Any) -> Any:
     return in_common_dtype(np.real(result), a)
 
 
-def _sqrtm_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    return solve_sylvester(ans, ans, tangents[0])
-
-
-def _sqrtm_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    return [solve_sylvester(mT(ans), mT(ans), cotangent)]
-
-
 def _solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """The x with ``a x + x b = q``."""
     return in_common_dtype(linalg.solve_sylvester(a, b, q), a, b, q)
 
 
 def _solve_sylvester_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     terms = {0: lambda t: -(t @ ans), 1: lambda t: -(ans @ t), 2: lambda t: t}
     right = sum(terms[i](t) for i, t in zip(traced, tangents, strict=True))
@@ -94,7 +78,7 @@ def _solve_sylvester_jvp(
 
 
 def _solve_sylvester_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     of_q = solve_sylvester(mT(args[0]), mT(args[1]), cotangent)
     cotangents = [-(of_q @ mT(ans)), -(mT(ans) @ of_q), of_q]
@@ -113,7 +97,7 @@ def _triangle(x: Any, lower: bool, unit_diagonal: bool) -> Any:
 
 
 def _solve_triangular_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     a, _, *options = args
     terms = {0: lambda t: -(_triangle(t, *options) @ ans), 1: lambda t: t}
@@ -122,7 +106,7 @@ def _solve_triangular_jvp(
 
 
 def _solve_triangular_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     a, _, lower, unit_diagonal = args
     of_b = solve_triangular(mT(a), cotangent, not lower, unit_diagonal)
@@ -158,7 +142,7 @@ def _banded_product(ab: Any, x: Any, lower: int, upper: int) -> Any:
 
 
 def _solve_banded_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, tangents: list[Any]
 ) -> Any:
     ab, _, *bands = args
     terms = {0: lambda t: -_banded_product(t, ans, *bands), 1: lambda t: t}
@@ -167,7 +151,7 @@ def _solve_banded_jvp(
 
 
 def _solve_banded_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
+    traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
     ab, _, lower, upper = args
     of_b = solve_banded(_banded_transpose(ab, lower, upper), cotangent, upper, lower)
@@ -190,7 +174,12 @@ solve_sylvester: Primitive = general(
     _solve_sylvester_vjp,
     [sample(_SQUARE, _SMALL, Random((3, 2))), sample(_SMALL, _SMALL, Random((2, 2)))],
 )
-sqrtm = general(_sqrtm, _sqrtm_jvp, _sqrtm_vjp, [sample(_SQUARE), sample(_SMALL)])
+sqrtm = unary(
+    _sqrtm,
+    lambda t, ans, a: solve_sylvester(ans, ans, t),
+    lambda g, ans, a: solve_sylvester(mT(ans), mT(ans), g),
+    [sample(_SQUARE), sample(_SMALL)],
+)
 solve_triangular: Primitive = general(
     _solve_triangular,
     _solve_triangular_jvp,

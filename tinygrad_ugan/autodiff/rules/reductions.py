@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of
-from tinygrad_ugan.autodiff.primitive import composite, general, linear
+from tinygrad_ugan.autodiff.primitive import composite, linear, unary
 from tinygrad_ugan.autodiff.rules.axes import Axis, reduced_size, restore_axes, unreduce
 from tinygrad_ugan.autodiff.rules.masked_reductions import (
     masked_max,
@@ -170,23 +170,12 @@ def _smallest(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return np.min(a, axis, keepdims=keepdims)
 
 
-def _extreme_jvp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, tangents: Sequence[Any]
-) -> Any:
-    axis, keepdims = _extreme_options(*args, **params)
-    return np.sum(tangents[0] * _evenly(ans, args[0], axis), axis=axis, keepdims=keepdims)
+def _extreme_push(t: Any, ans: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.sum(t * _evenly(ans, x, axis), axis=axis, keepdims=keepdims)
 
 
-def _extreme_vjp(
-    traced: Sequence[int], ans: Any, args: Sequence[Any], params: dict, cotangent: Any
-) -> Sequence[Any]:
-    axis, keepdims = _extreme_options(*args, **params)
-    x = args[0]
-    return [unreduce(cotangent, x, axis, keepdims) * _evenly(ans, x, axis)]
-
-
-def _extreme_options(a: Any, axis: Axis = None, keepdims: bool = False) -> tuple[Axis, bool]:
-    return axis, keepdims
+def _extreme_pull(g: Any, ans: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return unreduce(g, x, axis, keepdims) * _evenly(ans, x, axis)
 
 
 def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
@@ -195,8 +184,8 @@ def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
     return (attained / np.sum(attained, axis=axis, keepdims=True)).astype(x.dtype)
 
 
-largest = general(_largest, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES)
-smallest = general(_smallest, _extreme_jvp, _extreme_vjp, SAMPLES, _TIES)
+largest = unary(_largest, _extreme_push, _extreme_pull, SAMPLES, _TIES)
+smallest = unary(_smallest, _extreme_push, _extreme_pull, SAMPLES, _TIES)
 
 
 def _extreme(extreme: Callable[..., Any], masked: Callable[..., Any]) -> Callable[..., Any]:
