@@ -19,7 +19,7 @@ anew, by a method of the same name with `states` above it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinygrad_ugan.errors import ArgumentError
@@ -32,7 +32,8 @@ class Statement:
         self._form = form
         self._names = frozenset(names)
         self._own: list[tuple[str, Any]] = []
-        self._owner: type | None = None
+        self._mro: tuple[type, ...] = ()
+        self._seen: list[tuple[Mapping[str, Any], str, Any]] = []
         self.__doc__ = form.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -40,11 +41,14 @@ class Statement:
 
     def written_in(self, owner: type) -> Statement:
         """Take note of the methods that a class has now; return this statement."""
-        self._owner = owner
+        self._mro = owner.__mro__
         self._own = [(name, _static(owner, name)) for name in sorted(self._names)]
         for name, own in self._own:
             if own is _NOWHERE:
                 raise ArgumentError("states", repr(name), f"methods of {owner.__name__}")
+            place = next(i for i, each in enumerate(self._mro) if name in each.__dict__)
+            above = [(each.__dict__, name, _NOWHERE) for each in self._mro[:place]]
+            self._seen += [*above, (self._mro[place].__dict__, name, own)]
         return self
 
     def __get__(self, thing: Any, owner: type | None = None) -> Any:
@@ -53,10 +57,9 @@ class Statement:
     def of(self, thing: Any) -> Any:
         """Return what is stated of an object, or None if that no longer holds."""
         kind = type(thing)
-        if kind is self._owner and kind.__getattribute__ is _ACCESS[1]:
-            members = kind.__dict__  # of the very class that states it: seen more quickly
-            for name, own in self._own:
-                if name not in members or members[name] is not own:
+        if kind.__mro__ is self._mro and kind.__getattribute__ is _ACCESS[1]:
+            for members, name, own in self._seen:  # the very class that states it: checked faster
+                if members.get(name, _NOWHERE) is not own:
                     break
             else:
                 if self._names.isdisjoint(getattr(thing, "__dict__", ())):

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.nn import MLP
-
-PyTree = Any
+from tinygrad_ugan.typing import PyTree
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.game import Batch, Game, Network
 from tinygrad_ugan.gan.games.network_calls import check_pure, part
 from tinygrad_ugan.stated import stated, states
+from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.game import SampleForm
-
-PyTree = Any
 
 
 def feature_distance(real: Any, generated: Any) -> Any:
@@ -37,7 +37,7 @@ def feature_distance(real: Any, generated: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class FeatureMatching:
+class FeatureMatching(GeneratorGame):
     """A game whose generator descends `feature_distance`; its discriminator plays as before.
 
     Parameters
@@ -73,30 +73,26 @@ class FeatureMatching:
         return self.game.discriminator
 
     def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
-        """What the discriminator ascends."""
+        """Return the objective of the game's own discriminator."""
         return self.game.inner(theta_g, theta_d, batch)
 
-    def outer(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
-        """What the generator descends."""
-        return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
-
     def generate(self, theta_g: PyTree, batch: Batch) -> Any:
-        """Generated samples, shape (B, d)."""
+        """Return the generated samples, shape (B, d)."""
         return self.game.generate(theta_g, batch)
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """`inner` as a function of the generated samples."""
+        """Return `inner` as a function of the generated samples."""
         return self.game.inner_on(samples, theta_d, batch)
 
     def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """`outer` as a function of the generated samples."""
+        """Return `outer` as a function of the generated samples."""
         check_pure("discriminator", self.discriminator)
         real = part(batch, "real")
         return feature_distance(self.features(theta_d, real), self.features(theta_d, samples))
 
     @states("inner", "outer", "generate", "inner_on")  # `inner` is that of the game
     def sample_form(self) -> SampleForm | None:
-        """The players meet only through the generated samples: see `unroll.SampleForm`."""
+        """The factorisation through the samples, if the game has it: see `unroll.SampleForm`."""
         if stated(self.game, "sample_form") is None:
             return None
         return SampleForm(self.generate, self.inner_on, self.outer_on)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.network_calls import call, part
 from tinygrad_ugan.gan.games.objectives import LOSSES, TERMS
 from tinygrad_ugan.stated import stated, states
-from tinygrad_ugan.unroll.game import LogitForm, SampleForm
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.game import LogitForm
 
-PyTree = Any
 Network = Callable[[PyTree, Any], Any]
 
 
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Game:
+class Game(GeneratorGame):
     """The game between a generator and a discriminator.
 
     The discriminator ascends `inner`, the generator descends `outer`; see
@@ -83,24 +84,16 @@ class Game:
                 f"one of {generator.sizes[-1]} inputs, as many as the generator has outputs",
             )
 
-    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
-        """What the discriminator ascends."""
-        return self.inner_on(self.generate(theta_g, batch), theta_d, batch)
-
-    def outer(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
-        """What the generator descends."""
-        return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
-
     def generate(self, theta_g: PyTree, batch: Batch) -> Any:
-        """Generated samples, shape (B, d)."""
+        """Return the generated samples, shape (B, d)."""
         return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """`inner` as a function of the generated samples."""
+        """Return `inner` as a function of the generated samples."""
         return LOSSES[self.loss].inner(*self._logits(samples, theta_d, batch))
 
     def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """`outer` as a function of the generated samples."""
+        """Return `outer` as a function of the generated samples."""
         return LOSSES[self.loss].outer(*self._logits(samples, theta_d, batch))
 
     def _logits(self, samples: Any, theta_d: PyTree, batch: Batch) -> tuple[Any, Any]:
@@ -110,11 +103,6 @@ class Game:
             for place, x in places.items()
         )
         return real, generated
-
-    @states("inner", "outer")
-    def sample_form(self) -> SampleForm:
-        """The players meet only through the generated samples: see `unroll.SampleForm`."""
-        return SampleForm(self.generate, self.inner_on, self.outer_on)
 
     @states("inner", "outer", "generate", "inner_on", "outer_on", "_logits")
     def logit_form(self) -> LogitForm | None:

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff import log_softmax
+from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.game import Batch, Game, Network
 from tinygrad_ugan.gan.games.network_calls import call, part
 from tinygrad_ugan.nn import MLP
-from tinygrad_ugan.stated import states
-from tinygrad_ugan.unroll.game import SampleForm
-
-PyTree = Any
+from tinygrad_ugan.typing import PyTree
 
 
 def information_bound(logits: Any, codes: Any) -> Any:
@@ -79,7 +77,7 @@ class Judges:
 
 
 @dataclass(frozen=True)
-class InfoGame:
+class InfoGame(GeneratorGame):
     """A game in which the generator's code is to be legible: Chen et al. (2016), equation 6.
 
     With V the objective of D in a `Game`, W that of its generator, and L the `information_bound`:
@@ -113,25 +111,17 @@ class InfoGame:
     weight: float = 1.0
     loss: str = "minimax"
 
-    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
-        """What D and Q ascend."""
-        return self.inner_on(self.generate(theta_g, batch), theta_d, batch)
-
-    def outer(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
-        """What the generator descends."""
-        return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
-
     def generate(self, theta_g: PyTree, batch: Batch) -> Any:
-        """Generated samples, shape (B, d)."""
+        """Return the generated samples, shape (B, d)."""
         return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """`inner` as a function of the generated samples."""
+        """Return `inner` as a function of the generated samples."""
         game = self._game.inner_on(samples, theta_d["d"], batch)
         return game + self.weight * self.information(samples, theta_d, batch)
 
     def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """`outer` as a function of the generated samples."""
+        """Return `outer` as a function of the generated samples."""
         game = self._game.outer_on(samples, theta_d["d"], batch)
         return game - self.weight * self.information(samples, theta_d, batch)
 
@@ -140,11 +130,6 @@ class InfoGame:
         reader = self.discriminator.q
         read = call("discriminator", reader, theta_d["q"], samples, "samples")
         return information_bound(read, part(batch, "noise")[:, : read.shape[1]])
-
-    @states("inner", "outer")
-    def sample_form(self) -> SampleForm:
-        """The players meet only through the generated samples: see `unroll.SampleForm`."""
-        return SampleForm(self.generate, self.inner_on, self.outer_on)
 
     @property
     def _game(self) -> Game:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
-
-PyTree = Any
+from tinygrad_ugan.typing import PyTree
 
 _THETA = {"generator": "theta_g", "discriminator": "theta_d"}
 

@@ -9,14 +9,12 @@ import numpy as np
 
 from tinygrad_ugan.autodiff import log_softmax, logsumexp
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.feature_matching import feature_distance
 from tinygrad_ugan.gan.games.network_calls import call, part
 from tinygrad_ugan.nn import Sequential
 from tinygrad_ugan.nn.activations import log_sigmoid
-from tinygrad_ugan.stated import states
-from tinygrad_ugan.unroll.game import SampleForm
-
-PyTree = Any
+from tinygrad_ugan.typing import PyTree
 
 
 class LabelledBatch(NamedTuple):
@@ -45,7 +43,7 @@ class LabelledBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SemiSupervised:
+class SemiSupervised(GeneratorGame):
     """The game of Salimans et al. (2016), arXiv 1606.03498, section 5.
 
     The discriminator returns logits l_1 ... l_K of classes; a further class, "generated", has the
@@ -80,21 +78,13 @@ class SemiSupervised:
     discriminator: Sequential
     match_features: bool = False
 
-    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: LabelledBatch) -> Any:
-        """What the discriminator ascends."""
-        return self.inner_on(self.generate(theta_g, batch), theta_d, batch)
-
-    def outer(self, theta_g: PyTree, theta_d: PyTree, batch: LabelledBatch) -> Any:
-        """What the generator descends."""
-        return self.outer_on(self.generate(theta_g, batch), theta_d, batch)
-
     def generate(self, theta_g: PyTree, batch: LabelledBatch) -> Any:
-        """Generated samples, shape (B, d)."""
+        """Return the generated samples, shape (B, d)."""
         noise = part(batch, "noise", "gan.LabelledBatch")
         return call("generator", self.generator, theta_g, noise, "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: LabelledBatch) -> Any:
-        """`inner` as a function of the generated samples."""
+        """Return `inner` as a function of the generated samples."""
         sides = self._sides(batch)
         places = {"batch.labelled": batch.labelled, "batch.real": batch.real, "samples": samples}
         labelled, real, generated = (
@@ -109,7 +99,7 @@ class SemiSupervised:
         )
 
     def outer_on(self, samples: Any, theta_d: PyTree, batch: LabelledBatch) -> Any:
-        """`outer` as a function of the generated samples."""
+        """Return `outer` as a function of the generated samples."""
         _, real, generated = self._sides(batch)
         if not self.match_features:
             logits = self.discriminator(theta_d, samples, generated)
@@ -131,11 +121,6 @@ class SemiSupervised:
             hint = "draw them with discriminator.draw(rng, n), for the n rows of each"
             raise ArgumentError("batch.sides", "None", expected, hint)
         return sides
-
-    @states("inner", "outer")
-    def sample_form(self) -> SampleForm:
-        """The players meet only through the generated samples: see `unroll.SampleForm`."""
-        return SampleForm(self.generate, self.inner_on, self.outer_on)
 
     def _features(self, theta_d: PyTree, x: Any, side: Any) -> Any:
         return self.discriminator[:-1](theta_d[:-1], x, None if side is None else side[:-1])

@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentError, shown
-from tinygrad_ugan.gan.runs import json_schema
+from tinygrad_ugan.gan import json_schema
 from tinygrad_ugan.gan.runs.atomic_io import (
     CorruptError,
     list_folders,

@@ -29,7 +29,7 @@ from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.games.objectives import LOSSES
-from tinygrad_ugan.gan.runs.json_schema import parse
+from tinygrad_ugan.gan.json_schema import parse
 from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
 from tinygrad_ugan.unroll import METHODS
 
