@@ -489,7 +489,7 @@ def test_shapes_that_a_lax_check_lets_pass_never_reach_the_kernels(rng):
 def test_other_objectives_under_a_known_name_are_not_taken_for_it(monkeypatch, rng):
     """The kernels' form belongs to an objective, not to the name of a loss."""
     mine = gan.LOSSES["minimax"]._replace(inner=lambda r, s: np.mean(r) - np.mean(s**2))
-    monkeypatch.setattr(gan.game, "LOSSES", {"minimax": mine})
+    monkeypatch.setattr(gan.games.game, "LOSSES", {"minimax": mine})
     game = gan.Game(nn.MLP((2, 3, 2)), nn.MLP((2, 4, 1)))
     theta = game.generator.init(rng, np.float64), game.discriminator.init(rng, np.float64)
     batch = gan.Batch(rng.standard_normal((3, 2)), rng.standard_normal((3, 2)))
