@@ -18,9 +18,7 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import argparse
-import importlib.metadata
 import json
-import platform
 import statistics
 import textwrap
 import time
@@ -30,6 +28,10 @@ import engine_problems as problems
 import engine_rivals as rivals
 import numpy as np
 import optree
+from rich.console import Console
+from rich.table import Table
+
+from tinygrad_ugan import bench
 
 TOLERANCE = 1e-10
 RESULTS = Path(__file__).parent / "results"
@@ -49,13 +51,14 @@ def main():
         contenders = {library: call[problem] for library, call in calls.items()}
         check_agreement(problem, contenders)
         figures[problem] = measure(contenders, options.turns, options.seconds)
-    print(", ".join(f"{key} {value}" for key, value in machine().items()))
-    print(table(figures))
+    machine = bench.machine()
+    print(machine["cpu"], machine["cores"], "cores", machine["versions"])
+    Console().print(table(figures))
 
     if set(figures) != set(problems.TITLES) or set(calls) != set(rivals.ALL):
         return  # a part is no result to keep
     RESULTS.mkdir(exist_ok=True)
-    report = {"machine": machine(), "unit": "seconds per call", "figures": figures}
+    report = {"machine": machine, "unit": "seconds per call", "figures": figures}
     (RESULTS / "engine.json").write_text(json.dumps(report, indent=2) + "\n")
     draw(figures, RESULTS / "engine.png")
 
@@ -110,50 +113,21 @@ def summary(values):
     return {"median": median, "quartiles": [low, high]}
 
 
-def machine():
-    """What the figures were measured on."""
-    packages = {}
-    for package in ("numpy", "autograd", "torch", "jax"):
-        try:
-            packages[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {
-        "cpu": cpu_name(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **packages,
-    }
-
-
-def cpu_name():
-    """The processor as the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
-
-
 def table(figures):
     """Median times, and in brackets how many times ours each is."""
     libraries = list(next(iter(figures.values())))
-    rows = [["microseconds", *libraries]]
+    out = Table("microseconds", *libraries)
     for problem, by_library in figures.items():
         medians = [by_library[library]["median"] for library in libraries]
         cells = [
-            f"{1e6 * t:.0f} +-{spread(by_library[n]):.0%} ({t / medians[0]:.2f})"
+            f"{1e6 * t:.0f} +-{deviation(by_library[n]):.0%} ({t / medians[0]:.2f})"
             for n, t in zip(libraries, medians, strict=True)
         ]
-        rows.append([problems.TITLES[problem], *cells])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+        out.add_row(problems.TITLES[problem], *cells)
+    return out
 
 
-def spread(figure):
+def deviation(figure):
     """Half the distance of the quartiles, relative to the median."""
     low, high = figure["quartiles"]
     return (high - low) / 2 / figure["median"]

@@ -8,7 +8,6 @@ process holds before the gradient. Writes benchmarks/results/unroll_memory.{json
 from __future__ import annotations
 
 import json
-import platform
 import resource
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import tinygrad_ugan as ug
+from tinygrad_ugan import bench
 from tinygrad_ugan.unroll.snapshots import advances
 
 RESULTS = Path(__file__).parent / "results"
@@ -68,7 +68,7 @@ def main() -> None:
             flush=True,
         )
     RESULTS.mkdir(exist_ok=True)
-    record = {"machine": platform.processor() or platform.machine(), "rows": rows}
+    record = {"machine": bench.machine(), "rows": rows}
     (RESULTS / "unroll_memory.json").write_text(json.dumps(record, indent=1) + "\n")
     draw(rows)
 

@@ -52,7 +52,7 @@ def workloads(options):
 def measure(arena, game, workload, threads, rounds):
     """Measure one workload, show it and keep it."""
     figures = arena.measure(workload, rounds=rounds)
-    record = bench.Record(game, workload, threads, figures)
+    record = bench.Measurement(game, workload, threads, figures)
     console = Console(width=None if Console().is_terminal else 200)
     console.print(bench.table([record]))
     for library, reason in arena.left_out.items():

@@ -8,8 +8,8 @@ from tinygrad_ugan import bench
 
 
 def record(**seconds):
-    figures = {name: bench.Figure(t, 0.9 * t, 1.1 * t, 1e-7) for name, t in seconds.items()}
-    return bench.Record("C", bench.WORKLOADS["C"], threads=2, figures=figures)
+    figures = {name: bench.Timing(t, 0.9 * t, 1.1 * t, 1e-7) for name, t in seconds.items()}
+    return bench.Measurement("C", bench.WORKLOADS["C"], threads=2, figures=figures)
 
 
 def shown(table):

@@ -1,14 +1,16 @@
-"""How fast the exact gradient is: against the hardware's limit, and against other libraries."""
+"""How fast the exact gradient is: against the hardware's limit, and against other libraries.
 
-from tinygrad_ugan.bench.contenders import LIMIT
+`workloads` are the games that are timed, `libraries` the gradient as each library writes it, and
+`limit` the multiply-adds that it takes at least. `worker` runs a library in a process of its own,
+`measure` lets all take turns, and `report` shows and writes what came out, with the `machine`.
+"""
+
 from tinygrad_ugan.bench.libraries import OURS, RIVALS, UnsuitableError
-from tinygrad_ugan.bench.limit import MultiplyAdds
+from tinygrad_ugan.bench.limit import MultiplyAdds, multiply_adds
 from tinygrad_ugan.bench.machine import machine
-from tinygrad_ugan.bench.measure import Arena, DisagreementError, Figure
-from tinygrad_ugan.bench.multiply_adds import multiply_adds
-from tinygrad_ugan.bench.quick import quick
-from tinygrad_ugan.bench.report import Record, table, write
-from tinygrad_ugan.bench.worker import Worker
+from tinygrad_ugan.bench.measure import Arena, DisagreementError, Measurement, Timing, quick
+from tinygrad_ugan.bench.report import table, write
+from tinygrad_ugan.bench.worker import LIMIT, Worker
 from tinygrad_ugan.bench.workloads import WORKLOADS, Workload
 
 __all__ = [
@@ -18,9 +20,9 @@ __all__ = [
     "WORKLOADS",
     "Arena",
     "DisagreementError",
-    "Figure",
+    "Measurement",
     "MultiplyAdds",
-    "Record",
+    "Timing",
     "UnsuitableError",
     "Worker",
     "Workload",

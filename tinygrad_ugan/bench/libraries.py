@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +19,7 @@ import optree
 from tinygrad_ugan import gan, unroll
 from tinygrad_ugan.bench.workloads import Workload
 
-Call = Callable[[], tuple[Any, Any]]
+GradientCall = Callable[[], tuple[Any, Any]]
 
 #: Compilers that unroll the loop take a time that grows faster than K; beyond this, minutes.
 LONGEST_UNROLLED = 10
@@ -36,8 +37,8 @@ class UnsuitableError(Exception):
     """The library cannot do this workload in reasonable time; the message says why."""
 
 
-def ours(workload: Workload, method: str) -> Call:
-    """`unroll.value_and_grad`."""
+def ours(workload: Workload, method: str) -> GradientCall:
+    """`unroll.value_and_grad` by one of its methods."""
     game, (theta_g, theta_d, real, noise) = workload.game, workload.arrays()
     batch = gan.Batch(real, noise)
 
@@ -49,24 +50,14 @@ def ours(workload: Workload, method: str) -> Call:
     return call
 
 
-def adjoint(workload: Workload) -> Call:
-    """Hessian-vector products on NumPy's matrix products."""
-    return ours(workload, "adjoint")
-
-
-def fused(workload: Workload) -> Call:
-    """The compiled kernels."""
-    return ours(workload, "fused")
-
-
-def jax(workload: Workload) -> Call:
+def jax(workload: Workload) -> GradientCall:
     """Everything in one jit, the loop unrolled or scanned: whichever turns out faster."""
     if workload.steps > LONGEST_UNROLLED:
         return _jax(workload, scan=True)
     return min((_jax(workload, scan=scan) for scan in (False, True)), key=_seconds)
 
 
-def _jax(workload: Workload, *, scan: bool) -> Call:
+def _jax(workload: Workload, *, scan: bool) -> GradientCall:
     import jax
     from jax import numpy as jnp
     from jax.nn import log_sigmoid
@@ -102,7 +93,7 @@ def _jax(workload: Workload, *, scan: bool) -> Call:
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
-def torch(workload: Workload) -> Call:
+def torch(workload: Workload) -> GradientCall:
     """Eager, with ``create_graph``."""
     import torch
 
@@ -122,7 +113,7 @@ def torch(workload: Workload) -> Call:
     return call
 
 
-def torch_compile(workload: Workload) -> Call:
+def torch_compile(workload: Workload) -> GradientCall:
     """One compiled graph. What it cannot do is differentiate twice outside: so all is inside."""
     import torch
 
@@ -178,7 +169,7 @@ def _torch_objective(workload: Workload) -> tuple[Any, Any]:
     return f, mlp
 
 
-def autograd(workload: Workload) -> Call:
+def autograd(workload: Workload) -> GradientCall:
     """HIPS Autograd."""
     import autograd.numpy as np
     from autograd import grad, value_and_grad
@@ -208,7 +199,7 @@ def autograd(workload: Workload) -> Call:
     return lambda: differentiated(theta_g)
 
 
-def _seconds(call: Call) -> float:
+def _seconds(call: GradientCall) -> float:
     """The best of a few calls, after one that compiles."""
     call()
     best = math.inf
@@ -220,10 +211,10 @@ def _seconds(call: Call) -> float:
 
 
 #: Ours by the name of the method; the rivals as the tables name them.
-OURS: Mapping[str, Callable[[Workload], Call]] = MappingProxyType(
-    {"fused": fused, "adjoint": adjoint} if "fused" in unroll.METHODS else {"adjoint": adjoint}
+OURS: Mapping[str, Callable[[Workload], GradientCall]] = MappingProxyType(
+    {method: partial(ours, method=method) for method in ("fused", "adjoint")}
 )
-RIVALS: Mapping[str, Callable[[Workload], Call]] = MappingProxyType(
+RIVALS: Mapping[str, Callable[[Workload], GradientCall]] = MappingProxyType(
     {
         "jax jit": jax,
         "jax jit, malloc tuned": jax,

@@ -1,14 +1,14 @@
-"""What the figures were measured on."""
+"""The machine that figures were measured on."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from tinygrad_ugan.bench.limit import host_vectors
+from tinygrad_ugan.gan.training.environment import versions
 
 _PACKAGES = ("tinygrad_ugan", "numpy", "numba", "llvmlite", "jax", "jaxlib", "torch", "autograd")
 
@@ -25,7 +25,7 @@ def machine() -> dict[str, Any]:
         "features": sorted(name for name, has in llvm.get_host_cpu_features().items() if has),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": _versions(),
+        "versions": versions(_PACKAGES),
     }
 
 
@@ -37,13 +37,3 @@ def _cpu_name() -> str:
         lines = []
     names = (line.split(": ")[1] for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import importlib.util
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import optree
 
-from tinygrad_ugan import gan, unroll
-from tinygrad_ugan.bench.contenders import LIMIT
-from tinygrad_ugan.bench.libraries import UnsuitableError
-from tinygrad_ugan.bench.worker import Worker
-from tinygrad_ugan.bench.workloads import Workload
+from tinygrad_ugan import gan, tree, unroll
+from tinygrad_ugan.bench.libraries import OURS, UnsuitableError
+from tinygrad_ugan.bench.worker import LIMIT, Worker
+from tinygrad_ugan.bench.workloads import WORKLOADS, Workload
+from tinygrad_ugan.typing import Array
 
 #: Largest relative error of value and gradient, in machine epsilons: a few hundred operations'
 #: rounding, amplified by the unrolled steps.
@@ -30,7 +31,7 @@ class DisagreementError(Exception):
     """Libraries that should compute the same do not."""
 
 
-class Figure(NamedTuple):
+class Timing(NamedTuple):
     """Seconds of one value and gradient.
 
     Attributes
@@ -45,6 +46,67 @@ class Figure(NamedTuple):
     low: float
     high: float
     error: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The figures of all libraries on one workload.
+
+    Attributes
+    ----------
+    game : str
+        Name of the networks.
+    workload : Workload
+    threads : int
+    figures : dict
+        Of each library, and of the limit.
+
+    Examples
+    --------
+    >>> from tinygrad_ugan.bench import WORKLOADS
+    >>> def took(seconds): return Timing(seconds, seconds, seconds, error=0.0)
+    >>> figures = {"limit": took(1.0), "adjoint": took(2.0), "torch": took(8.0)}
+    >>> measurement = Measurement("A", WORKLOADS["A"], threads=1, figures=figures)
+    >>> measurement.fraction_of_limit("torch"), measurement.ratio("torch")
+    (0.125, 0.25)
+    """
+
+    game: str
+    workload: Workload
+    threads: int
+    figures: Mapping[str, Timing]
+
+    @property
+    def ours(self) -> str:
+        """The name of our best method."""
+        return next(name for name in OURS if name in self.figures)
+
+    def fraction_of_limit(self, name: str) -> float:
+        """Part of the time in which the multiply-adds alone could have been done."""
+        return self.figures[LIMIT].median / self.figures[name].median
+
+    def ratio(self, rival: str) -> float:
+        """Our time divided by the rival's: medians."""
+        return self.figures[self.ours].median / self.figures[rival].median
+
+    def gigaflops(self, name: str) -> float:
+        """The necessary operations, two for a multiply-add, in 1e9 a second."""
+        return 2e-9 * self.workload.multiply_adds / self.figures[name].median
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers and names only."""
+        libraries = [name for name in self.figures if name != LIMIT]
+        return {
+            "game": self.game,
+            "workload": asdict(self.workload),
+            "threads": self.threads,
+            "multiply_adds": self.workload.multiply_adds,
+            "seconds": {name: timing._asdict() for name, timing in self.figures.items()},
+            "gigaflops": {name: self.gigaflops(name) for name in self.figures},
+            "fraction_of_limit": {name: self.fraction_of_limit(name) for name in libraries},
+            "ours": self.ours,
+            "ours_to_rival": {name: self.ratio(name) for name in libraries if name != self.ours},
+        }
 
 
 class Arena:
@@ -99,7 +161,7 @@ class Arena:
 
     def measure(
         self, workload: Workload, *, rounds: int = 7, seconds: float = 0.03
-    ) -> dict[str, Figure]:
+    ) -> dict[str, Timing]:
         """Time all on a workload, in turns, so that what the machine does besides hits all alike.
 
         Parameters
@@ -121,10 +183,10 @@ class Arena:
             for name, taken in times.items():
                 time.sleep(REST)
                 taken += self._workers[name].times(seconds)
-        return {name: figure(taken, errors[name]) for name, taken in times.items()}
+        return {name: timing(taken, errors[name]) for name, taken in times.items()}
 
 
-def reference(workload: Workload) -> tuple[float, list[np.ndarray]]:
+def reference(workload: Workload) -> tuple[float, list[Array]]:
     """Value and gradient in float64, from the same numbers."""
     theta_g, theta_d, real, noise = optree.tree_map(np.float64, workload.arrays())
     value, gradient = unroll.value_and_grad(
@@ -140,7 +202,7 @@ def reference(workload: Workload) -> tuple[float, list[np.ndarray]]:
 
 
 def relative_error(
-    found: tuple[float, Sequence[np.ndarray]], expected: tuple[float, Sequence[np.ndarray]]
+    found: tuple[float, Sequence[Array]], expected: tuple[float, Sequence[Array]]
 ) -> float:
     """The larger of the value's and the gradient's, the latter in the Euclidean norm.
 
@@ -151,10 +213,8 @@ def relative_error(
     """
     (value, gradient), (right_value, right_gradient) = found, expected
     of_value = abs(value - right_value) / abs(right_value)
-    pairs = list(zip(gradient, right_gradient, strict=True))
-    distance = math.sqrt(sum(float(np.sum((x - y) ** 2)) for x, y in pairs))
-    norm = math.sqrt(sum(float(np.sum(y**2)) for _, y in pairs))
-    return max(of_value, distance / norm)
+    distance = tree.norm([x - y for x, y in zip(gradient, right_gradient, strict=True)])
+    return max(of_value, distance / tree.norm(list(right_gradient)))
 
 
 def check_errors(errors: Mapping[str, float], workload: Workload) -> None:
@@ -165,13 +225,30 @@ def check_errors(errors: Mapping[str, float], workload: Workload) -> None:
         raise DisagreementError(f"{workload}: relative errors {wrong}, allowed {allowed:.1e}")
 
 
-def figure(times: Sequence[float], error: float) -> Figure:
+def timing(times: Sequence[float], error: float) -> Timing:
     """Median and deciles.
 
     Examples
     --------
-    >>> figure([1.0, 2.0, 3.0, 4.0, 5.0], error=0.0)
-    Figure(median=3.0, low=1.4, high=4.6, error=0.0)
+    >>> timing([1.0, 2.0, 3.0, 4.0, 5.0], error=0.0)
+    Timing(median=3.0, low=1.4, high=4.6, error=0.0)
     """
     low, median, high = (float(x) for x in np.quantile(times, [0.1, 0.5, 0.9]))
-    return Figure(median, low, high, error)
+    return Timing(median, low, high, error)
+
+
+#: The quickest way to call each library that needs little time to compile, by its module.
+_QUICK_RIVALS = {"jax": "jax jit, malloc tuned", "torch": "torch", "autograd": "autograd"}
+
+
+def quick(games: Sequence[str], dtype: str, threads: int) -> list[Measurement]:
+    """Measure our methods, and the rivals that are installed, on games of `WORKLOADS`."""
+    installed = [name for module, name in _QUICK_RIVALS.items() if importlib.util.find_spec(module)]
+    measurements = []
+    with Arena([*OURS, *installed], threads) as arena:
+        for game in games:
+            workload = replace(WORKLOADS[game], dtype=dtype)
+            measurements.append(
+                Measurement(game, workload, threads, arena.measure(workload, rounds=5))
+            )
+    return measurements

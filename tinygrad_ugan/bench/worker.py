@@ -1,16 +1,36 @@
-"""A process for every library, so that no library's threads or settings disturb another's."""
+"""A process for every library, so that no library's threads or settings disturb another's.
+
+`Worker` is this end of it; at the other, `serve` puts its questions to a `Contender`: a library, or
+the multiply-add limit.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from tinygrad_ugan.bench.contenders import serve
-from tinygrad_ugan.bench.libraries import KEEP_MEMORY
+import numpy as np
+import optree
+
+import tinygrad_ugan as ug
+from tinygrad_ugan.bench.libraries import KEEP_MEMORY, OURS, RIVALS, UnsuitableError
+from tinygrad_ugan.bench.limit import MultiplyAdds
 from tinygrad_ugan.bench.workloads import Workload
+from tinygrad_ugan.typing import Array
+
+#: The name of the contender that does nothing but multiply and add.
+LIMIT = "limit"
+
+#: Seconds of calls that are not timed before those that are: threads that have been asleep wake up
+#: on one core, and the system takes some 50 ms to give each a core of its own.
+WARM_UP = 0.15
 
 
 class Worker:
@@ -33,7 +53,7 @@ class Worker:
             self._process.start()
         other.close()
 
-    def prepare(self, workload: Workload) -> tuple[float, list[Any]] | None:
+    def prepare(self, workload: Workload) -> tuple[float, list[Array]] | None:
         """Get ready for a workload; returns the value and the gradient's leaves, as NumPy's.
 
         Raises
@@ -43,19 +63,21 @@ class Worker:
         UnsuitableError
             If it cannot do that.
         """
-        return self._ask("prepare", workload)
+        answer: tuple[float, list[Array]] | None = self._ask("prepare", workload)
+        return answer
 
     def times(self, seconds: float) -> list[float]:
         """Seconds of each call in a burst that lasts about `seconds`, and of one at least."""
-        return self._ask("times", seconds)
+        taken: list[float] = self._ask("times", seconds)
+        return taken
 
     def resident_bytes(self) -> int:
         """Memory that the process holds now (Linux)."""
-        return self._ask("resident_bytes")
+        return int(self._ask("resident_bytes"))
 
     def peak_bytes(self) -> int:
         """Memory that the process holds at most during a call (Linux)."""
-        return self._ask("peak_bytes")
+        return int(self._ask("peak_bytes"))
 
     def close(self) -> None:
         """End the process."""
@@ -103,3 +125,104 @@ def _cores(threads: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def serve(connection: Connection, name: str, threads: int) -> None:
+    """Answer questions, ``(method, *arguments)``, until the other end is closed."""
+    contender = LimitContender(threads) if name == LIMIT else LibraryContender(name, threads)
+    while True:
+        try:
+            method, *arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer = getattr(contender, method)(*arguments)
+        except (ModuleNotFoundError, UnsuitableError) as error:
+            answer = error
+        except Exception as error:  # a library's own class may not survive the way
+            answer = RuntimeError(f"{name}: {type(error).__name__}: {error}")
+        connection.send(answer)
+
+
+class LibraryContender:
+    """A library: see `Worker` for the methods."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._name, self._threads = name, threads
+        self._call: Callable[[], tuple[Any, Any]]
+
+    def prepare(self, workload: Workload) -> tuple[float, list[Array]]:
+        """Build the call, and compile it by calling it once."""
+        _set_threads(self._name, self._threads)
+        self._call = {**OURS, **RIVALS}[self._name](workload)
+        value, gradient = self._call()
+        return float(value), [np.asarray(leaf) for leaf in optree.tree_leaves(gradient)]
+
+    def times(self, seconds: float) -> list[float]:
+        """Seconds of each call in a burst."""
+        return timed(self._call, seconds)
+
+    def resident_bytes(self) -> int:
+        """What the process uses now."""
+        _give_back()
+        return _status("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """What the process uses at most during a call."""
+        _give_back()
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak until now
+        self._call()
+        return _status("VmHWM")
+
+
+class LimitContender:
+    """The multiply-adds of a workload, and nothing else."""
+
+    BURST = 10**9  # enough that starting the threads does not count
+
+    def __init__(self, threads: int) -> None:
+        self._loops = {dtype: MultiplyAdds(dtype, threads) for dtype in ("float32", "float64")}
+
+    def prepare(self, workload: Workload) -> None:
+        """Count."""
+        self._loop, self._count = self._loops[workload.dtype], workload.multiply_adds
+
+    def times(self, seconds: float) -> list[float]:
+        """Seconds that the workload's multiply-adds take, from each loop of a burst."""
+        taken = timed(lambda: self._loop(self.BURST), seconds)
+        return [t * self._count / self.BURST for t in taken]
+
+
+def timed(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds of each call until so much time is over, once the library is up to speed."""
+    _until(call, WARM_UP)
+    return _until(call, seconds)
+
+
+def _until(call: Callable[[], Any], seconds: float) -> list[float]:
+    taken: list[float] = []
+    while not taken or sum(taken) < seconds:
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def _set_threads(name: str, threads: int) -> None:
+    """Where a library wants to be told; the others see the environment."""
+    if name.startswith("torch"):
+        import torch
+
+        torch.set_num_threads(threads)
+    if name in OURS:
+        ug.set_num_threads(threads)
+
+
+def _give_back() -> None:
+    """Return free memory to the system, so that what is resident is in use."""
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))

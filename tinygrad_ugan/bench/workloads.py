@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_ugan import data, gan, nn
-from tinygrad_ugan.bench.multiply_adds import multiply_adds
+from tinygrad_ugan.bench.limit import multiply_adds
 
 Params = list[dict[str, Any]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -21,16 +22,23 @@ def environment() -> dict[str, str]:
     >>> environment()["numpy"] == np.__version__
     True
     """
+    found = {"python": platform.python_version(), "machine": platform.platform()}
+    found |= versions(PACKAGES)
+    found |= {name: os.environ[name] for name in THREADS if name in os.environ}
+    return found | ({"commit": commit} if (commit := _commit()) else {})
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
     from importlib.metadata import PackageNotFoundError, version  # slow: 10 ms
 
-    found = {"python": platform.python_version(), "machine": platform.platform()}
-    for package in PACKAGES:
+    found = {}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # optional, or run from a source tree
             continue
-    found |= {name: os.environ[name] for name in THREADS if name in os.environ}
-    return found | ({"commit": commit} if (commit := _commit()) else {})
+    return found
 
 
 def _commit() -> str:
