@@ -385,7 +385,7 @@ PUBLIC = (descend, network, gradient, inner_gradient)
 def attack_public():
     """Hand in each array in another way."""
     guard()
-    network_primitive.SMALLEST = 0
+    network_primitive.MIN_MULTIPLY_ADDS = 0
     for make in PUBLIC:
         run, by_numpy, arrays = make()
         arrays = [guarded(x) for x in arrays]

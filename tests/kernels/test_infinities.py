@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 @pytest.fixture(autouse=True, scope="module")
 def always():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network_primitive, "SMALLEST", 0)
+        patch.setattr(network_primitive, "MIN_MULTIPLY_ADDS", 0)
         yield
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(autouse=True, scope="module")
 def always():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network_primitive, "SMALLEST", 0)
+        patch.setattr(network_primitive, "MIN_MULTIPLY_ADDS", 0)
         yield
 
 
@@ -293,7 +293,7 @@ def test_a_cotangent_of_a_wrong_shape_is_not_read():
 
 def test_memory_of_passes_is_used_again():
     mlp, params, x, _ = make_case((4, 20, 3), "tanh", 12)
-    pool = network_primitive._passes(mlp.sizes, "tanh", 1.0, 12, x.dtype)._pool
+    pool = network_primitive._programs(mlp.layer_form, 12, x.dtype)._pool
     for _ in range(3):
         ug.grad(lambda p: np.sum(mlp(p, x)))(params)
         assert len(pool._free) == 1

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
+
+from tinygrad_ugan.typing import Array
 
 
 class Initializer(Protocol):
-    """Anything that draws a weight matrix of a given shape."""
+    """A function that draws a weight matrix of a given shape."""
 
-    def __call__(
-        self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike
-    ) -> NDArray:
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike) -> Array:
         """Draw the matrix."""
         ...
 
@@ -34,13 +35,11 @@ class Orthogonal:
 
     gain: float = 1.0
 
-    def __call__(
-        self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike
-    ) -> NDArray:
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike) -> Array:
         """Draw the matrix."""
         tall = (max(shape), min(shape))
         q, r = np.linalg.qr(rng.standard_normal(tall))
-        q = q * np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices
+        q = q * np.sign(np.diag(r))  # makes q uniform over the orthogonal matrices
         return (self.gain * (q if shape == tall else q.T)).astype(dtype, order="C")
 
 
@@ -55,9 +54,7 @@ class GlorotUniform:
     (True, dtype('float32'))
     """
 
-    def __call__(
-        self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike
-    ) -> NDArray:
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike) -> Array:
         """Draw the matrix."""
         bound = np.sqrt(6 / sum(shape))
         return rng.uniform(-bound, bound, shape).astype(dtype)
@@ -74,8 +71,6 @@ class HeNormal:
     (dtype('float32'), 0.1)
     """
 
-    def __call__(
-        self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike
-    ) -> NDArray:
+    def __call__(self, rng: np.random.Generator, shape: tuple[int, int], dtype: DTypeLike) -> Array:
         """Draw the matrix."""
-        return (np.sqrt(2 / shape[0]) * rng.standard_normal(shape)).astype(dtype)
+        return (math.sqrt(2 / shape[0]) * rng.standard_normal(shape)).astype(dtype)

@@ -1,4 +1,4 @@
-"""Minibatch discrimination: each sample is judged by its likeness to the others of its batch."""
+"""Minibatch discrimination: the discriminator sees how close samples of a batch are together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import Primitive, linear
@@ -14,12 +14,13 @@ from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
 from tinygrad_ugan.nn.validation import check_rows, check_width
+from tinygrad_ugan.typing import Array
 
 
 def closeness(M: Any) -> Any:
-    """How close each row's points are to those of all rows: Salimans et al. (2016), section 3.2.
+    """Closeness of each row's points to those of all rows: Salimans et al. (2016), section 3.2.
 
-    ``o_ib = sum_j exp(-||M_ib - M_jb||_1)``, the sample itself included, which adds 1.
+    ``o_ib = sum_j exp(-||M_ib - M_jb||_1)``; the term j = i is always 1.
 
     Parameters
     ----------
@@ -73,28 +74,28 @@ PRIMITIVES = (signed_differences, signed_sums)
 
 @dataclass(frozen=True)
 class MinibatchDiscrimination:
-    """Appends to each row its closeness to the rows of its batch.
+    """Append to each row its closeness to the rows of its batch.
 
-    ``M_i = x_i T``, and the output is x_i with `closeness` (M)_i beside it: Salimans et al.
-    (2016), arXiv 1606.03498, section 3.2. A generator that makes one sample over and over is found
-    out by it. Real and generated samples are to pass in batches of their own, as `gan.Game` hands
-    them over, and in batches of equal size, as the closeness grows with it.
+    ``M_i = x_i T``, and the output is x_i followed by `closeness` (M)_i: Salimans et al. (2016),
+    arXiv 1606.03498, section 3.2. It exposes a generator that collapses to a single sample. Pass
+    real and generated samples in separate batches, as `gan.Game` does, and of equal size, since the
+    closeness grows with the number of rows.
 
     Parameters
     ----------
     width : int
         Number of features of x.
     kernels : int
-        B, the number of features that are appended.
+        B, the number of appended features.
     dimension : int
-        C, the coordinates in which each of them measures distance.
+        C, the number of coordinates in which each of them measures distance.
     initializer : Initializer
         Draws T.
 
     Raises
     ------
     ArgumentError
-        If `width`, `kernels` or `dimension` is no positive whole number.
+        If `width`, `kernels` or `dimension` is not a positive integer.
 
     Examples
     --------
@@ -113,7 +114,7 @@ class MinibatchDiscrimination:
         for name in ("width", "kernels", "dimension"):
             check_width(name, getattr(self, name))
 
-    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, Array]:
         """Draw ``{"T": (width, kernels * dimension)}``."""
         shape = (self.width, self.kernels * self.dimension)
         return {"T": self.initializer(rng, shape, dtype)}

@@ -6,28 +6,22 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice, kind_of
 from tinygrad_ugan.nn import network_primitive
 from tinygrad_ugan.nn.activations import ACTIVATIONS
 from tinygrad_ugan.nn.initializers import Initializer, Orthogonal
+from tinygrad_ugan.nn.network_primitive import LayerForm
 from tinygrad_ugan.nn.validation import check_array, check_rows
 from tinygrad_ugan.stated import states
+from tinygrad_ugan.typing import Array
 
-Params = list[dict[str, NDArray]]
-
-
-class LayerForm(NamedTuple):
-    """What a network states as `layer_form`: that it is an `MLP` of these, and nothing else."""
-
-    sizes: tuple[int, ...]
-    activation: str
-    input_scale: float
+Params = list[dict[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -41,14 +35,14 @@ class MLP:
     activation : str
         One of "tanh", "relu", "softplus", "leaky_relu", "elu", "sigmoid", "identity".
     input_scale : float
-        The input is multiplied by it; the discriminator of Metz et al. (2016) sees ``x / 4``.
+        Factor of the input; the discriminator of Metz et al. (2016) sees ``x / 4``.
     initializer : Initializer
         Draws the weights; biases start at zero.
 
     Raises
     ------
     ArgumentError
-        If `sizes` does not hold two or more positive integers, or there is no such activation.
+        If `sizes` does not hold two or more positive integers, or `activation` is unknown.
 
     Examples
     --------
@@ -67,10 +61,10 @@ class MLP:
         whole = all(isinstance(n, int | np.integer) and n > 0 for n in self.sizes)
         if len(self.sizes) < 2 or not whole:
             raise ArgumentError("sizes", self.sizes, "two or more positive integers")
-        # the kernels are made for Python's integers, and compute addresses from them
+        # The kernels compute addresses from the sizes, and need Python's integers.
         object.__setattr__(self, "sizes", tuple(map(int, self.sizes)))
         scale: Any = self.input_scale
-        if isinstance(scale, Real):  # one of NumPy would turn float32 into float64
+        if isinstance(scale, Real):  # a NumPy scalar would turn float32 into float64
             object.__setattr__(self, "input_scale", float(scale))
         check_choice("activation", self.activation, ACTIVATIONS)
 
@@ -102,7 +96,7 @@ class MLP:
         params : list of dict
             As from `init`.
         x : array, shape (batch, sizes[0])
-            Input rows.
+            One row for each sample.
 
         Returns
         -------
@@ -111,16 +105,17 @@ class MLP:
         Raises
         ------
         ArgumentError
-            If a shape does not fit the sizes.
+            If a shape does not match `sizes`.
         """
         self._check(params, x)
         theta = [layer[name] for layer in params for name in ("w", "b")]
-        return network_primitive.apply(self, x, theta)
+        net = LayerForm(self.sizes, self.activation, self.input_scale)
+        return network_primitive.apply(net, x, theta)
 
     @states("__call__", "_check")
     def layer_form(self) -> LayerForm | None:
-        """The network for kernels that run all of it: see `LayerForm`."""
-        if type(self.input_scale) is not float:  # such as a tensor, to differentiate
+        """The network in the form that kernels take; None if they cannot run it."""
+        if type(self.input_scale) is not float:  # a tensor, to differentiate with respect to
             return None
         return LayerForm(self.sizes, self.activation, self.input_scale)
 
@@ -133,9 +128,9 @@ class MLP:
 
 
 def _layers(params: Any) -> list[tuple[Any, Any]]:
-    """W and b of every layer, if that is what the parameters are."""
+    """Check the structure of the parameters; return w and b of every layer."""
     if isinstance(params, dict) or hasattr(params, "dtype") or not isinstance(params, Iterable):
-        raise _no_layers("params", params, "a list of {'w': ..., 'b': ...}")
+        raise _not_layers("params", params, "a list of {'w': ..., 'b': ...}")
     return [_arrays(f"params[{i}]", layer) for i, layer in enumerate(params)]
 
 
@@ -143,13 +138,13 @@ def _arrays(name: str, layer: Any) -> tuple[Any, Any]:
     try:
         w, b = layer["w"], layer["b"]
     except (TypeError, LookupError):
-        raise _no_layers(name, layer, "{'w': ..., 'b': ...}") from None
+        raise _not_layers(name, layer, "{'w': ..., 'b': ...}") from None
     check_array(f"{name}['w']", w)
     check_array(f"{name}['b']", b)
     return w, b
 
 
-def _no_layers(name: str, given: Any, expected: str) -> ArgumentTypeError:
+def _not_layers(name: str, given: Any, expected: str) -> ArgumentTypeError:
     keys = f" of {sorted(map(str, given))}" if isinstance(given, dict) else ""
     hint = "as from init; a layer of Flax is {'w': kernel, 'b': bias}"
     return ArgumentTypeError(name, f"a {kind_of(given)}{keys}", expected, hint)

@@ -1,4 +1,4 @@
-"""Layers that fix the scale of what passes: batch and weight normalisation."""
+"""Batch normalisation and weight normalisation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optree
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.mlp import MLP
 from tinygrad_ugan.nn.validation import check_rows, check_width
+from tinygrad_ugan.typing import Array
 
 
 class Statistics(NamedTuple):
@@ -22,7 +23,7 @@ class Statistics(NamedTuple):
 
 
 def batch_statistics(x: Any) -> Statistics:
-    """Mean and variance over the rows; the variance is the sum of squares over n, not n - 1.
+    """Mean and variance over the rows; the variance divides by n, not n - 1.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def batch_norm(
     """Batch normalisation: Ioffe and Szegedy (2015), arXiv 1502.03167, algorithm 1.
 
     ``y = scale (x - mean) / sqrt(var + eps) + shift``. In training, mean and variance are those
-    of the batch, and are differentiated through; to evaluate, they are constants, such as the
+    of the batch, and gradients pass through them; in evaluation they are constants, such as the
     `running_average` over training.
 
     Parameters
@@ -55,9 +56,9 @@ def batch_norm(
     x : array, shape (n, features)
     scale, shift : array, shape (features,)
     statistics : Statistics, optional
-        What to normalise by; those of x itself if not given.
+        Mean and variance to normalise by; those of x by default.
     eps : float
-        Keeps the root away from zero.
+        Added to the variance, to keep the root away from zero.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def batch_norm(
 
 
 def running_average(old: Any, new: Any, momentum: float = 0.9) -> Any:
-    """``momentum old + (1 - momentum) new``, leaf by leaf: of `Statistics`, or a tree of them.
+    """Return ``momentum old + (1 - momentum) new``, leaf by leaf: `Statistics`, or a tree of them.
 
     Raises
     ------
@@ -109,7 +110,7 @@ class BatchNorm:
     Raises
     ------
     ArgumentError
-        If `width` is no positive whole number.
+        If `width` is not a positive integer.
 
     Examples
     --------
@@ -129,12 +130,12 @@ class BatchNorm:
     def __post_init__(self) -> None:
         check_width("width", self.width)
 
-    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, NDArray]:
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, Array]:
         """Return scale 1 and shift 0; nothing is drawn."""
         return {"scale": np.ones(self.width, dtype), "shift": np.zeros(self.width, dtype)}
 
     def __call__(self, params: Any, x: Any, statistics: Statistics | None = None) -> Any:
-        """Normalise by the statistics given, or by those of the batch."""
+        """Normalise by the given statistics, or by those of the batch."""
         check_rows(x, self.width)
         return batch_norm(x, params["scale"], params["shift"], statistics, eps=self.eps)
 
@@ -147,12 +148,12 @@ class BatchNorm:
 def weight_norm(v: Any, g: Any) -> Any:
     """Weight normalisation: Salimans and Kingma (2016), arXiv 1602.07868, equation 2.
 
-    ``w_j = g_j v_j / ||v_j||`` for every column j: length and direction apart.
+    ``w_j = g_j v_j / ||v_j||`` for every column j, which separates length from direction.
 
     Parameters
     ----------
     v : array, shape (n_in, n_out)
-        Directions; no column may be zero.
+        Directions; no column is zero.
     g : array, shape (n_out,)
         Lengths.
 
@@ -192,8 +193,8 @@ class WeightNorm:
 
     def init(
         self, rng: np.random.Generator, dtype: DTypeLike = np.float32
-    ) -> list[dict[str, NDArray]]:
-        """Draw parameters that make the same network as those that the MLP would draw.
+    ) -> list[dict[str, Array]]:
+        """Draw the parameters of the network that ``mlp.init`` would draw.
 
         Returns
         -------

@@ -1,7 +1,8 @@
-"""Layers that disturb what passes, by random numbers drawn beforehand.
+"""Random layers: dropout and Gaussian noise.
 
-A layer draws nothing itself: what it is given besides its parameters makes it a pure function, the
-same in every unrolled step and in every derivative. Given nothing, it lets x pass: evaluation.
+A layer does not draw its random numbers: it takes them as an argument, its side input, and so is a
+pure function, the same in every unrolled step and in every derivative. Without side input it is the
+identity, as for evaluation.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.validation import check_rows, check_width
+from tinygrad_ugan.typing import Array
 
 
 def gaussian_noise(x: Any, noise: Any, std: float) -> Any:
@@ -38,17 +40,17 @@ def gaussian_noise(x: Any, noise: Any, std: float) -> Any:
 
 
 def dropout(x: Any, kept: Any, rate: float) -> Any:
-    """Dropout: Srivastava et al. (2014), scaled so that the mean stays.
+    """Dropout, scaled so as to keep the mean: ``y = x kept / (1 - rate)``.
 
-    ``y = x kept / (1 - rate)``.
+    Srivastava et al. (2014).
 
     Parameters
     ----------
     x : array, shape (n, features)
     kept : array of bool, shape (n, features)
-        Which elements stay; the others become zero.
+        Mask of the elements to keep; the others become zero.
     rate : float
-        The probability to become zero, in [0, 1).
+        Probability of dropping an element, in [0, 1).
 
     Returns
     -------
@@ -62,8 +64,8 @@ def dropout(x: Any, kept: Any, rate: float) -> Any:
     return x * kept * (1 / (1 - rate))
 
 
-class _Disturbance:
-    """A layer without parameters, whose side input is as large as x."""
+class _RandomLayer:
+    """A layer without parameters, whose side input has the shape of x."""
 
     is_random: ClassVar[bool] = True
     width: int
@@ -79,7 +81,7 @@ class _Disturbance:
 
 
 @dataclass(frozen=True)
-class GaussianNoise(_Disturbance):
+class GaussianNoise(_RandomLayer):
     """`gaussian_noise` as a layer: ``layer((), x, noise)``, or ``layer((), x)`` without.
 
     Parameters
@@ -92,7 +94,7 @@ class GaussianNoise(_Disturbance):
     Raises
     ------
     ArgumentError
-        If `width` is no positive whole number, or `std` is negative or not finite.
+        If `width` is not a positive integer, or `std` is negative or not finite.
 
     Examples
     --------
@@ -111,12 +113,12 @@ class GaussianNoise(_Disturbance):
         if not (np.isfinite(self.std) and self.std >= 0):
             raise ArgumentError("std", self.std, "a finite number >= 0")
 
-    def draw(self, rng: np.random.Generator, n: int, dtype: DTypeLike = np.float32) -> NDArray:
+    def draw(self, rng: np.random.Generator, n: int, dtype: DTypeLike = np.float32) -> Array:
         """Draw the noise for n rows."""
         return rng.standard_normal((n, self.width)).astype(dtype)
 
     def __call__(self, params: tuple[()], x: Any, noise: Any = None) -> Any:
-        """Add noise, if given."""
+        """Add the noise, if given."""
         if noise is None:
             return x
         self._check(x, noise)
@@ -124,7 +126,7 @@ class GaussianNoise(_Disturbance):
 
 
 @dataclass(frozen=True)
-class Dropout(_Disturbance):
+class Dropout(_RandomLayer):
     """`dropout` as a layer: ``layer((), x, kept)``, or ``layer((), x)``, which keeps all.
 
     Parameters
@@ -132,12 +134,12 @@ class Dropout(_Disturbance):
     width : int
         Number of features.
     rate : float
-        The probability to become zero.
+        Probability of dropping an element.
 
     Raises
     ------
     ArgumentError
-        If `width` is no positive whole number, or `rate` is not in [0, 1).
+        If `width` is not a positive integer, or `rate` is not in [0, 1).
 
     Examples
     --------
@@ -155,12 +157,12 @@ class Dropout(_Disturbance):
         if not 0 <= self.rate < 1:
             raise ArgumentError("rate", self.rate, "a number in [0, 1)")
 
-    def draw(self, rng: np.random.Generator, n: int, dtype: DTypeLike = np.float32) -> NDArray:
-        """Draw which elements of n rows are kept; booleans, whatever the dtype of x."""
+    def draw(self, rng: np.random.Generator, n: int, dtype: DTypeLike = np.float32) -> Array:
+        """Draw the mask of kept elements for n rows: booleans, whatever the dtype of x."""
         return rng.random((n, self.width), np.float32) >= self.rate
 
     def __call__(self, params: tuple[()], x: Any, kept: Any = None) -> Any:
-        """Drop what is not kept."""
+        """Drop the elements that are not kept."""
         if kept is None:
             return x
         self._check(x, kept)

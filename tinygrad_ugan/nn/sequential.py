@@ -1,4 +1,4 @@
-"""Layers one after the other, as one network."""
+"""A sequence of layers as one network."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.typing import PyTree
 
-PyTree = Any
 Side = tuple[Any, ...]
 
 
 class Sequential:
     """A network of layers: ``net(params, x)``, or ``net(params, x, side)``.
 
-    Some layers take something besides parameters and x, their side input: `GaussianNoise` and
-    `Dropout` the random numbers of this step, `BatchNorm` the statistics to normalise by. All of it
-    together is the `side` of the network, a tuple with an entry for each layer, None where it has
-    none. Being data, it can travel in a batch, and the network stays a pure function::
+    Some layers take a side input besides parameters and x: `GaussianNoise` and `Dropout` the random
+    numbers of this step, `BatchNorm` the statistics to normalise by. The side input of the network,
+    `side`, is a tuple with an entry for each layer, None where a layer takes none. It is data that
+    can be part of a batch, and the network stays a pure function::
 
         net(params, x, net.draw(rng, n))              training: noise drawn, statistics of the batch
         net(params, x, net.statistics(params, data))  evaluation: no noise, statistics of `data`
@@ -28,18 +28,18 @@ class Sequential:
     Parameters
     ----------
     *layers : MLP, BatchNorm, ..., or callable
-        Anything with ``init(rng, dtype)`` that is called ``layer(params, x)``; or a plain function
-        of x, such as ``np.tanh``.
+        Layers with ``init(rng, dtype)``, called as ``layer(params, x)``, or plain functions of x,
+        such as ``np.tanh``.
 
     Raises
     ------
     ArgumentTypeError
-        If a layer cannot be called.
+        If a layer is not callable.
 
     Examples
     --------
-    A discriminator with minibatch discrimination, for `gan.Game`. A slice is a network as well, of
-    a slice of the parameters: here of the features before the last layer.
+    A discriminator with minibatch discrimination, for `gan.Game`. A slice of it is a network too,
+    with the same slice of the parameters: here the features before the last layer.
 
     >>> from tinygrad_ugan.nn import MLP, MinibatchDiscrimination
     >>> likeness = MinibatchDiscrimination(16, kernels=4, dimension=3)
@@ -76,11 +76,11 @@ class Sequential:
 
     @property
     def is_random(self) -> bool:
-        """Whether a layer takes random numbers, which `draw` draws."""
+        """Whether any layer takes random numbers from `draw`."""
         return any(getattr(layer, "is_random", hasattr(layer, "draw")) for layer in self.layers)
 
     def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> list[PyTree]:
-        """Draw the parameters of every layer; those of a plain function are ()."""
+        """Draw the parameters of every layer; a plain function has ()."""
         return [layer.init(rng, dtype) if hasattr(layer, "init") else () for layer in self.layers]
 
     def draw(self, rng: np.random.Generator, n: int, dtype: DTypeLike = np.float32) -> Side:
@@ -90,9 +90,9 @@ class Sequential:
         )
 
     def statistics(self, params: Sequence[PyTree], x: Any, side: Side | None = None) -> Side:
-        """Collect the statistics of every `BatchNorm`, as x passes: a side input for evaluation.
+        """Collect the statistics of x at every `BatchNorm`: a side input for evaluation.
 
-        To follow them over training: ``running_average(old, net.statistics(params, x))``.
+        To average them over training: ``running_average(old, net.statistics(params, x))``.
         """
         return tuple(
             layer.statistics(h) if hasattr(layer, "statistics") else None
@@ -105,13 +105,13 @@ class Sequential:
         Raises
         ------
         ArgumentError
-            If there are not as many parameters, or side inputs, as layers.
+            If `params` or `side` does not have one entry for each layer.
         """
         *_, y = self._inputs(params, x, side)
         return y
 
     def _inputs(self, params: Sequence[PyTree], x: Any, side: Side | None) -> Iterator[Any]:
-        """The input of each layer, and the output of the last."""
+        """Yield the input of each layer, and the output of the last."""
         side = (None,) * len(self.layers) if side is None else side
         for name, given in (("params", params), ("side", side)):
             if len(given) != len(self.layers):

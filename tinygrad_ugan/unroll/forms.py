@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tinygrad_ugan.nn.mlp import LayerForm
+from tinygrad_ugan.nn.network_primitive import LayerForm
 from tinygrad_ugan.stated import stated, why_not
 from tinygrad_ugan.unroll.dynamics import Ascent, UpdateRule
 from tinygrad_ugan.unroll.game import LogitTerms
