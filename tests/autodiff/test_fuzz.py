@@ -18,7 +18,7 @@ from tests import jets
 from tests.jet_functions import function_of
 from tests.oracles import derivative
 from tinygrad_ugan.autodiff.samples import Random, sample
-from tinygrad_ugan.check.strategies.programs import Program, Step, evaluate, programs
+from tinygrad_ugan.check.strategies.programs import ProgramStep, RandomProgram, evaluate, programs
 from tinygrad_ugan.check.strategies.samples import TABLE as ALL
 from tinygrad_ugan.check.strategies.samples import drawn
 
@@ -148,7 +148,9 @@ def compare(what, terms, middle, radius):
 def test_a_program_prints_readably():
     add = next(record for record in ALL if record.name == "add")
     call = sample(Random((2,)), Random((), add.samples[0].args[0].domain))
-    program = Program(np.ones(2), (Step(add, call, (0, 0)), Step(add, call, (1, 0))))
+    program = RandomProgram(
+        np.ones(2), (ProgramStep(add, call, (0, 0)), ProgramStep(add, call, (1, 0)))
+    )
     assert str(program).splitlines() == [
         "v0 = [1.0, 1.0]",
         "v1 = add(fit(v0, (2,), -3.0, 3.0, 0), fit(v0, (), -3.0, 3.0, 1))",

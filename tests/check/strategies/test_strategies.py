@@ -76,3 +76,12 @@ def test_without_hypothesis_the_message_says_what_to_install(monkeypatch):
         _ = ug.check.strategies
     with pytest.raises(AttributeError, match="no attribute 'strategy'"):
         _ = ug.check.strategy
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("Problem", strategies.UnrolledGame), ("Program", strategies.RandomProgram)],
+)
+def test_renamed_classes_keep_their_old_names_for_a_release(old, new):
+    with pytest.warns(DeprecationWarning, match=f"{old} is called {new.__name__} now"):
+        assert getattr(strategies, old) is new

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff.samples import REAL, Domain, SampleCall
 from tinygrad_ugan.check.strategies.samples import TABLE, Record, call, drawn, joined
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.typing import Array
 
 _GENERATORS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
@@ -28,7 +29,7 @@ def arrays(
     domain: Domain | tuple[float, float] = REAL,
     shape: tuple[int, ...] | st.SearchStrategy[tuple[int, ...]] | None = None,
     dtype: DTypeLike = np.float64,
-) -> NDArray:
+) -> Array:
     """Arrays of uniform random numbers, for functions that are smooth on an interval.
 
     Hypothesis' own arrays like zeros, ties and huge numbers: the very points where functions are

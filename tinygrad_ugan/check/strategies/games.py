@@ -16,7 +16,7 @@ SMOOTH_LOSSES = ("minimax", "nonsaturating", "max_likelihood", "wasserstein", "l
 """The losses that are smooth everywhere, so that differences can judge their gradients."""
 
 SMOOTH_ACTIVATIONS = ("tanh", "softplus", "sigmoid")
-"""The activations that are."""
+"""The activations that are smooth everywhere."""
 
 
 @st.composite
@@ -76,7 +76,9 @@ def batches(
 
 
 @st.composite
-def games(draw: st.DrawFn, *, losses: Sequence[str] = SMOOTH_LOSSES, **networks: Any) -> gan.Game:
+def games(
+    draw: st.DrawFn, /, *, losses: Sequence[str] = SMOOTH_LOSSES, **networks: Any
+) -> gan.Game:
     """Games between two networks.
 
     Parameters
@@ -91,8 +93,11 @@ def games(draw: st.DrawFn, *, losses: Sequence[str] = SMOOTH_LOSSES, **networks:
     return gan.Game(generator, discriminator, loss=draw(st.sampled_from(losses)))
 
 
-class Problem(NamedTuple):
-    """What `unroll.value_and_grad` takes: ``value_and_grad(*problem[:4], **problem.options)``."""
+class UnrolledGame(NamedTuple):
+    """The arguments of `unroll.value_and_grad`.
+
+    Call ``value_and_grad(*problem[:4], **problem.options)``.
+    """
 
     game: gan.Game
     theta_g: Any
@@ -103,19 +108,20 @@ class Problem(NamedTuple):
     @property
     def steps(self) -> int:
         """K."""
-        return self.options["steps"]
+        return int(self.options["steps"])
 
 
 @st.composite
 def problems(
     draw: st.DrawFn,
+    /,
     *,
     max_steps: int = 5,
     max_rows: int = 6,
     lr: float = 0.2,
     optimizers: Sequence[Optimizer] = (),
     **game: Any,
-) -> Problem:
+) -> UnrolledGame:
     """Unrolled games in float64: one batch or fresh ones, one step size or a schedule.
 
     Parameters
@@ -152,7 +158,7 @@ def problems(
     rates = generators().map(lambda rng: lr * rng.uniform(0.5, 1.5, steps))
     dynamics = [st.just({"lr": lr}), st.builds(lambda lr: {"lr": lr}, rates)]
     dynamics += [st.just({"optimizer": optimizer}) for optimizer in optimizers]
-    return Problem(
+    return UnrolledGame(
         drawn,
         draw(parameters(generator)),
         draw(parameters(discriminator)),

@@ -15,7 +15,6 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan.autodiff.samples import SampleCall
 from tinygrad_ugan.check.strategies.samples import (
@@ -28,11 +27,12 @@ from tinygrad_ugan.check.strategies.samples import (
     with_operands,
     with_shapes,
 )
+from tinygrad_ugan.typing import Array
 
 FunctionOf = Callable[[Record], Callable[..., Any]]
 
 
-class Step(NamedTuple):
+class ProgramStep(NamedTuple):
     """A call of `record` like `sample`, with the values at `sources` for its operands."""
 
     record: Record
@@ -40,7 +40,7 @@ class Step(NamedTuple):
     sources: tuple[int, ...]
 
 
-class Program:
+class RandomProgram:
     """A function of one array, whose value is a number.
 
     Value 0 is `x`; the steps' values follow in order. (Not a dataclass: hypothesis would print the
@@ -50,10 +50,10 @@ class Program:
     ----------
     x : ndarray
         Where to look at it.
-    steps : tuple of Step
+    steps : tuple of ProgramStep
     """
 
-    def __init__(self, x: NDArray, steps: Sequence[Step]) -> None:
+    def __init__(self, x: Array, steps: Sequence[ProgramStep]) -> None:
         self.x = x
         self.steps = tuple(steps)
 
@@ -89,7 +89,7 @@ def programs(
     among: Sequence[tuple[Record, SampleCall]] | None = None,
     min_steps: int = 5,
     max_steps: int = 40,
-) -> Program:
+) -> RandomProgram:
     """Random programs: compositions of functions of the table, smooth at random points.
 
     Parameters
@@ -101,7 +101,7 @@ def programs(
 
     Returns
     -------
-    strategy of Program
+    strategy of RandomProgram
         A callable with the point to look at, ``program(program.x)``.
 
     Examples
@@ -117,20 +117,20 @@ def programs(
     pairs = _calls_with_doubles() if among is None else among
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     x = rng.standard_normal(draw(hnp.array_shapes(max_dims=2, max_side=3)))
-    steps: list[Step] = []
+    steps: list[ProgramStep] = []
     values: list[Any] = [x]
     for _ in range(draw(st.integers(min_steps, max_steps))):
         record, sample = draw(st.sampled_from(pairs))
         if broadcasts(record, sample):
             sample = draw(reshaped(sample, max_dims=2, max_side=3))
         sources = tuple(draw(st.integers(0, len(values) - 1)) for _ in operands(sample))
-        steps.append(Step(record, sample, sources))
+        steps.append(ProgramStep(record, sample, sources))
         values += _results(steps[-1], values, _itself)
-    return Program(x, steps)
+    return RandomProgram(x, steps)
 
 
 @st.composite
-def reshaped(draw: st.DrawFn, sample: SampleCall, **limits: Any) -> SampleCall:
+def reshaped(draw: st.DrawFn, /, sample: SampleCall, **limits: Any) -> SampleCall:
     """A sample whose operands have other shapes, which broadcast against each other."""
     count = len(operands(sample))
     shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=count, **limits))
@@ -161,7 +161,7 @@ def _itself(record: Record) -> Callable[..., Any]:
     return record
 
 
-def _results(step: Step, values: Sequence[Any], function_of: FunctionOf) -> list[Any]:
+def _results(step: ProgramStep, values: Sequence[Any], function_of: FunctionOf) -> list[Any]:
     """The nonempty arrays that a step makes."""
     sources = [values[i] for i in step.sources]
     arrays = [
@@ -175,9 +175,9 @@ def _weighted_sum(value: Any) -> Any:
     return np.sum(np.cos(np.arange(np.size(value))) * np.reshape(value, -1))
 
 
-def _text(step: Step) -> str:
+def _text(step: ProgramStep) -> str:
     fits = [
-        Text(f"fit(v{i}, {x.shape}, {x.domain.low}, {x.domain.high}, {place})")
+        _Unquoted(f"fit(v{i}, {x.shape}, {x.domain.low}, {x.domain.high}, {place})")
         for place, (i, x) in enumerate(zip(step.sources, operands(step.sample), strict=True))
     ]
     args = [repr(x) for x in with_operands(step.sample, fits)]
@@ -185,7 +185,7 @@ def _text(step: Step) -> str:
     return f"{step.record.name}({', '.join(args)})"
 
 
-class Text(str):
+class _Unquoted(str):
     """Prints without quotes."""
 
     __slots__ = ()
