@@ -219,8 +219,8 @@ def test_ctrl_c_before_training_ends_with_code_130(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_main", interrupt)
-    assert exit_code([]) == 130
+    monkeypatch.setattr(cli.tyro, "cli", interrupt)
+    assert exit_code(["list"]) == 130
 
 
 def test_help_lists_every_command(capsys):
