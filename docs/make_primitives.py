@@ -11,7 +11,7 @@ from typing import Any
 
 from docs.edges import described
 from tinygrad_ugan.autodiff.primitive import Composite, Primitive
-from tinygrad_ugan.check.strategies.samples import TABLE, operands
+from tinygrad_ugan.check.strategies.samples import TABLE, operands, samples_of
 from tinygrad_ugan.nn import activations
 
 PAGE = Path(__file__).with_name("primitives.md")
@@ -85,7 +85,7 @@ def is_called(record: Primitive | Composite) -> bool:
 def _intervals(record: Primitive | Composite) -> str:
     """The intervals that the operands of the samples come from."""
     by_place: dict[int, list[str]] = {}
-    for sample in record.samples:
+    for sample in samples_of(record):
         for place, x in enumerate(operands(sample)):
             interval = f"({x.domain.low:g}, {x.domain.high:g})"
             known = by_place.setdefault(place, [])

@@ -23,6 +23,7 @@ from tinygrad_ugan import jvp, vjp
 from tinygrad_ugan.autodiff.operands import broadcast_like, unbroadcast
 from tinygrad_ugan.autodiff.primitive import Primitive
 from tinygrad_ugan.autodiff.samples import Random
+from tinygrad_ugan.check.strategies.samples import samples_of
 
 PRIMITIVES = [record for record in test_table.ALL if isinstance(record, Primitive)]
 
@@ -42,7 +43,12 @@ def mutants(record):
 def slips(record):
     """Triples of a description, a broken jvp and a broken vjp; None where it makes no sense."""
     places = sorted(
-        {i for sample in record.samples for i, x in enumerate(sample.args) if isinstance(x, Random)}
+        {
+            i
+            for sample in samples_of(record)
+            for i, x in enumerate(sample.args)
+            if isinstance(x, Random)
+        }
     )
     for i in places:
         yield f"sign of argument {i}", *scaled(record, i, -1)
@@ -166,7 +172,7 @@ def is_equivalent(mutant, record):
 def derivatives(record):
     """Every jvp and vjp on the samples, in double and in mixed precision."""
     rng = np.random.default_rng(0)
-    for sample in record.samples:
+    for sample in samples_of(record):
         places, restrict = test_table.realise(sample, rng)
         for chosen in subsets(places):
             f, operands = restrict(record, chosen)

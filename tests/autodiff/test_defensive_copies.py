@@ -9,7 +9,7 @@ import pytest
 import tinygrad_ugan as ug
 from tests.oracles import normal_like
 from tinygrad_ugan.autodiff.defensive_copies import SMALL
-from tinygrad_ugan.check.strategies.samples import TABLE, call, drawn, joined
+from tinygrad_ugan.check.strategies.samples import TABLE, call, drawn, joined, samples_of
 from tinygrad_ugan.errors import ArgumentError
 
 LARGE = SMALL // 8 + 1  # elements of float64 that are more than a small array's bytes
@@ -34,7 +34,7 @@ def own_copy(x):
 CASES = [
     pytest.param(record, sample, id=f"{record.name}-{i}")
     for record in TABLE
-    for i, sample in enumerate(record.samples)
+    for i, sample in enumerate(samples_of(record))
 ]
 
 

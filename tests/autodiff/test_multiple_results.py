@@ -26,7 +26,7 @@ def _implementation(x, y, factor):
     return x * y, np.sin(x) * factor
 
 
-product_and_sine = general(_implementation, _jvp, _vjp, (), multiple_results=True)
+product_and_sine = general(_implementation, _jvp, _vjp, multiple_results=True)
 
 
 @pytest.mark.parametrize("weights", [(1, 0), (0, 1), (2, 3)])
@@ -51,7 +51,6 @@ def test_results_that_nothing_depends_on_have_no_cotangent():
         lambda x: (x, 2 * x),
         None,
         lambda traced, ans, args, params, c: seen.append(c) or [c[1]],
-        (),
         multiple_results=True,
     )
     grad(lambda x: spy(x)[1])(1.0)

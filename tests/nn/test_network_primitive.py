@@ -218,7 +218,7 @@ def test_computes_what_is_asked_for_and_no_more(arguments, needed, monkeypatch):
     monkeypatch.setattr(
         network_primitive,
         "network_backward",
-        general(spy, None, None, (), multiple_results=True),
+        general(spy, None, None, multiple_results=True),
     )
     ug.grad(lambda p, x: np.sum(case.mlp(p, x)), arguments)(case.params, case.x)
     assert asked == [needed]

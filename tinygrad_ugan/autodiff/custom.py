@@ -230,12 +230,12 @@ def primitive(
 
         bare = isolated(numbers)
         if jvp is not None and vjp is not None:
-            return general(bare, isolated(jvp), isolated(vjp), samples=())
+            return general(bare, isolated(jvp), isolated(vjp))
         if transpose is not None:
-            return linear(bare, isolated(transpose), samples=())
+            return linear(bare, isolated(transpose))
         if transposes is not None:
             left, right = map(isolated, transposes)
-            return bilinear(bare, left, right, samples=())
+            return bilinear(bare, left, right)
         return elementwise(bare, *map(isolated, partials or ()))
 
     return declare if implementation is None else declare(implementation)

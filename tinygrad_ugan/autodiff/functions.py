@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import unary
 from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes, unreduce
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -163,19 +163,24 @@ def _log_softmax_pull(g: Any, ans: Any, a: Any, axis: Axis) -> Any:
     return np.where(dominant, -rest, back)
 
 
-_CALLS = [(Random((2, 3)), None), (Random((2, 3)), -1), (Random((2, 3, 2)), (0, -1))]
-_SAMPLES = [*(sample(*call) for call in _CALLS), sample(Random(()), None)]
-_SUMS = [sample(*call, keepdims) for call in _CALLS for keepdims in (False, True)]
-
 _logsumexp = unary(
     _bare_logsumexp,
     _logsumexp_push,
     _logsumexp_pull,
-    [*_SUMS, sample(Random(()), None, False)],
     convention="0 where all of the summands are exp(-inf), NaN where several are exp(inf)",
 )
 # The Jacobian of softmax is symmetric: it is its own transpose.
-_softmax = unary(_bare_softmax, _softmax_push, _softmax_push, _SAMPLES)
-_log_softmax = unary(_bare_log_softmax, _log_softmax_push, _log_softmax_pull, _SAMPLES)
+_softmax = unary(_bare_softmax, _softmax_push, _softmax_push)
+_log_softmax = unary(_bare_log_softmax, _log_softmax_push, _log_softmax_pull)
 
 PRIMITIVES = (_logsumexp, _softmax, _log_softmax)
+
+_CALLS = [(Random((2, 3)), None), (Random((2, 3)), -1), (Random((2, 3, 2)), (0, -1))]
+_SAMPLES = [*(sample(*call) for call in _CALLS), sample(Random(()), None)]
+_SUMS = [sample(*call, keepdims) for call in _CALLS for keepdims in (False, True)]
+
+SAMPLES: Samples = {
+    _bare_logsumexp: [*_SUMS, sample(Random(()), None, False)],
+    _bare_softmax: _SAMPLES,
+    _bare_log_softmax: _SAMPLES,
+}

@@ -39,7 +39,7 @@ from tinygrad_ugan.autodiff.operands import (
     unsupported_operand,
     untrace,
 )
-from tinygrad_ugan.autodiff.samples import REAL, Domain, SampleCall, broadcasting_samples
+from tinygrad_ugan.autodiff.samples import REAL, Domain
 from tinygrad_ugan.autodiff.signatures import Signature
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -64,8 +64,8 @@ class Primitive:
     vjp : callable
         ``vjp(traced, ans, args, params, cotangent) -> cotangents`` of the traced arguments, None
         where there is no dependence.
-    samples : tuple of Sample
-        Calls inside the domain of smoothness; the test-suite checks the rule on each.
+    domains : tuple of Domain
+        Of an elementwise function: where it is smooth, argument by argument.
     convention : str
         What is returned at points where the function has no derivative.
     signature : Signature
@@ -85,7 +85,7 @@ class Primitive:
     implementation: Callable[..., Any]
     jvp: Callable[..., Any]
     vjp: Callable[..., Sequence[Any]]
-    samples: tuple[SampleCall, ...]
+    domains: tuple[Domain, ...] = ()
     convention: str = ""
     signature: Signature = field(default_factory=Signature)
     constants: tuple[tuple[int, str], ...] = ()
@@ -124,7 +124,6 @@ class Composite:
     name: str
     function: Callable[..., Any]
     implementation: Callable[..., Any]
-    samples: tuple[SampleCall, ...]
     convention: str = ""
     signature: Signature = field(default_factory=Signature)
     rounds_differently: bool = False
@@ -142,7 +141,6 @@ class Composite:
 def composite(
     function: Callable[..., Any],
     implementation: Callable[..., Any],
-    samples: Sequence[SampleCall],
     convention: str = "",
     *,
     rounds_differently: bool = False,
@@ -157,7 +155,6 @@ def composite(
         name=_name(function),
         function=function,
         implementation=implementation,
-        samples=tuple(samples),
         convention=convention,
         signature=Signature.of(implementation),
         rounds_differently=rounds_differently,
@@ -169,7 +166,6 @@ def elementwise(
     *partials: Callable[..., Any] | int | None,
     implementation: Callable[..., Any] | None = None,
     domain: Domain | Sequence[Domain] = REAL,
-    samples: Sequence[SampleCall] | None = None,
     convention: str = "",
 ) -> Primitive:
     """Declare a function applied element by element, with broadcasting.
@@ -185,8 +181,6 @@ def elementwise(
         What runs on bare arrays, where that is not `function` itself.
     domain : Domain or sequence of Domain
         Where the function is smooth, for all arguments or one by one.
-    samples : sequence of Sample, optional
-        In place of those drawn from `domain`, where not every argument is to be differentiated.
     convention : str, optional
         See `Primitive`.
     """
@@ -218,7 +212,7 @@ def elementwise(
         implementation=implementation or function,
         jvp=jvp,
         vjp=vjp,
-        samples=broadcasting_samples(domains) if samples is None else tuple(samples),
+        domains=tuple(domains),
         convention=convention,
         signature=Signature(len(partials), len(partials), frozenset()),
         constants=_constants(partials),
@@ -229,7 +223,6 @@ def elementwise(
 def linear(
     function: Callable[..., Any],
     transpose: Callable[..., Any],
-    samples: Sequence[SampleCall],
     implementation: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Declare a function that is linear in its first argument; the others are parameters.
@@ -241,8 +234,6 @@ def linear(
     transpose : callable
         ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map. Its
         parameters say which of the arguments of `function` are supported.
-    samples : sequence of Sample
-        See `Primitive`.
     implementation : callable, optional
         What runs on bare arrays, where that is not `function` itself.
     """
@@ -279,7 +270,6 @@ def linear(
         implementation=implementation or function,
         jvp=jvp,
         vjp=vjp,
-        samples=tuple(samples),
         signature=Signature.of(transpose, skip=1),
     )
     return primitive
@@ -289,7 +279,6 @@ def bilinear(
     function: Callable[..., Any],
     transpose_left: Callable[..., Any],
     transpose_right: Callable[..., Any],
-    samples: Sequence[SampleCall],
 ) -> Primitive:
     """Declare a function that is linear in each of its two arguments.
 
@@ -324,7 +313,6 @@ def bilinear(
         implementation=function,
         jvp=jvp,
         vjp=vjp,
-        samples=tuple(samples),
         signature=Signature.of(transpose_left, skip=1),
     )
     return primitive
@@ -334,7 +322,6 @@ def unary(
     function: Callable[..., Any],
     push: Callable[..., Any],
     pull: Callable[..., Any],
-    samples: Sequence[SampleCall],
     convention: str = "",
     *,
     multiple_results: bool = False,
@@ -360,14 +347,13 @@ def unary(
     ) -> Sequence[Any]:
         return [pull(cotangent, ans, *args, **params)]
 
-    return general(function, jvp, vjp, samples, convention, multiple_results=multiple_results)
+    return general(function, jvp, vjp, convention, multiple_results=multiple_results)
 
 
 def general(
     function: Callable[..., Any],
     jvp: Callable[..., Any],
     vjp: Callable[..., Sequence[Any]],
-    samples: Sequence[SampleCall],
     convention: str = "",
     signature: Callable[..., Any] | None = None,
     *,
@@ -385,7 +371,6 @@ def general(
         implementation=function,
         jvp=jvp,
         vjp=vjp,
-        samples=tuple(samples),
         convention=convention,
         signature=Signature.of(signature or function),
         multiple_results=multiple_results,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class SampleCall:
     args: tuple[Any, ...]
     params: dict[str, Any] = field(default_factory=dict)
     invariant: Callable[[Any], Any] | None = None
+
+
+Samples: TypeAlias = Mapping[Callable[..., Any], Sequence[SampleCall]]
+"""Sample calls inside the domain of smoothness, by the function that they call."""
 
 
 def sample(*args: Any, **params: Any) -> SampleCall:

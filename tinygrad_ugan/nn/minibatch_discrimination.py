@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import Primitive, linear
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.initializers import GlorotUniform, Initializer
 from tinygrad_ugan.nn.validation import check_rows, check_width
@@ -57,18 +57,8 @@ def _signed_sums(g: Any, p: Any) -> Any:
     return pairwise_l1.signed_sums(g, p)
 
 
-_POINTS = np.cos(np.arange(12.0)).reshape(2, 2, 3)
-
-signed_differences: Primitive = linear(
-    _signed_differences,
-    lambda g, v, p: signed_sums(g, p),
-    samples=[sample(Random((2, 2, 3)), _POINTS)],
-)
-signed_sums: Primitive = linear(
-    _signed_sums,
-    lambda v, g, p: signed_differences(v, p),
-    samples=[sample(Random((2, 3, 3)), _POINTS)],
-)
+signed_differences: Primitive = linear(_signed_differences, lambda g, v, p: signed_sums(g, p))
+signed_sums: Primitive = linear(_signed_sums, lambda v, g, p: signed_differences(v, p))
 PRIMITIVES = (signed_differences, signed_sums)
 
 
@@ -127,3 +117,11 @@ class MinibatchDiscrimination:
             raise ArgumentError("params", f"T of shape {shape_of(params['T'])}", f"{expected}")
         M = np.reshape(x @ params["T"], (-1, self.kernels, self.dimension))
         return np.concatenate([x, closeness(M)], axis=1)
+
+
+_POINTS = np.cos(np.arange(12.0)).reshape(2, 2, 3)
+
+SAMPLES: Samples = {
+    _signed_differences: [sample(Random((2, 2, 3)), _POINTS)],
+    _signed_sums: [sample(Random((2, 3, 3)), _POINTS)],
+}

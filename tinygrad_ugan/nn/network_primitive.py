@@ -188,7 +188,7 @@ def _network_vjp(
     return [p_bar[i] for i in traced]
 
 
-network = general(_network, _network_jvp, _network_vjp, ())
+network = general(_network, _network_jvp, _network_vjp)
 
 
 # p_bar
@@ -234,7 +234,7 @@ def _backward_vjp(
     return [q_bar[i] for i in traced]
 
 
-network_backward = general(_backward, _backward_jvp, _backward_vjp, (), multiple_results=True)
+network_backward = general(_backward, _backward_jvp, _backward_vjp, multiple_results=True)
 
 
 # Ry and Rp_bar, for (x, *theta, y_bar, Rx, *Rtheta, Ry_bar), with None for tangents that are zero
@@ -312,4 +312,4 @@ def _tangents_vjp(
     return vjp(f, *primals)[1](tuple(full))
 
 
-network_tangents = general(_tangents, _tangents_jvp, _tangents_vjp, (), multiple_results=True)
+network_tangents = general(_tangents, _tangents_jvp, _tangents_vjp, multiple_results=True)

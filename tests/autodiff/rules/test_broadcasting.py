@@ -10,12 +10,12 @@ from tests.autodiff.rules.test_table import ALL, CASTS, realise
 from tests.oracles import subsets
 from tinygrad_ugan.autodiff.samples import Random, sample
 from tinygrad_ugan.check.strategies.programs import reshaped
-from tinygrad_ugan.check.strategies.samples import broadcasts
+from tinygrad_ugan.check.strategies.samples import broadcasts, samples_of
 
 ELEMENTWISE = [
     record
     for record in ALL
-    if broadcasts(record, record.samples[0]) and getattr(record.function, "nout", 1) == 1
+    if broadcasts(record, samples_of(record)[0]) and getattr(record.function, "nout", 1) == 1
 ]
 
 LIMITS = {"min_side": 0, "max_side": 3, "max_dims": 3}
@@ -24,7 +24,7 @@ LIMITS = {"min_side": 0, "max_side": 3, "max_dims": 3}
 @pytest.mark.parametrize("record", ELEMENTWISE, ids=lambda record: record.name)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_shapes_that_broadcast(record, data, seed):
-    call = data.draw(reshaped(record.samples[0], **LIMITS))
+    call = data.draw(reshaped(samples_of(record)[0], **LIMITS))
     rng = np.random.default_rng(seed)
     places, restrict = realise(call, rng)
     for chosen in subsets(places):

@@ -7,6 +7,7 @@ import tinygrad_ugan as ug
 from tests.autodiff.checks import check_modes
 from tests.autodiff.rules.test_table import realise
 from tinygrad_ugan.autodiff.rules import TABLE
+from tinygrad_ugan.check.strategies.samples import samples_of
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError
 
 RNG = np.random.default_rng(0)
@@ -16,7 +17,7 @@ DERIVED = [r for r in TABLE.values() if "derive" in getattr(r.implementation, "_
 
 @pytest.mark.parametrize("record", DERIVED, ids=lambda record: record.name)
 def test_traced_values_are_numpys_bits(record):
-    for sample in record.samples:
+    for sample in samples_of(record):
         places, restrict = realise(sample, np.random.default_rng(1))
         traced, operands = restrict(record, places)
         plain, _ = restrict(record.function, places)

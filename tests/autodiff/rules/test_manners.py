@@ -9,6 +9,7 @@ import tinygrad_ugan as ug
 from tests.autodiff.rules.test_table import realise
 from tests.oracles import normal_like
 from tinygrad_ugan.autodiff.rules import TABLE
+from tinygrad_ugan.check.strategies.samples import samples_of
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
@@ -77,7 +78,7 @@ def takes_names(function):
 @pytest.mark.parametrize("function", [*filter(takes_names, TABLE)], ids=lambda f: f.__name__)
 def test_every_argument_may_be_given_by_its_name(function):
     rng = np.random.default_rng(0)
-    for sample in TABLE[function].samples:
+    for sample in samples_of(TABLE[function]):
         places, restrict = realise(sample, rng)
         by_place, operands = restrict(function, places)
         by_name, _ = restrict(named(function), places)

@@ -12,7 +12,7 @@ from tests.oracles import normal_like, subsets
 from tinygrad_ugan import jvp, vjp
 from tinygrad_ugan.autodiff.samples import Random
 from tinygrad_ugan.check.strategies.samples import TABLE as ALL
-from tinygrad_ugan.check.strategies.samples import call, drawn, joined, operands
+from tinygrad_ugan.check.strategies.samples import call, drawn, joined, operands, samples_of
 from tinygrad_ugan.nn import activations
 
 # The point of these is another dtype than that of their argument.
@@ -25,7 +25,7 @@ IN_DOUBLE = (
 CASES = [
     pytest.param(record, sample, id=f"{record.name}-{i}")
     for record in ALL
-    for i, sample in enumerate(record.samples)
+    for i, sample in enumerate(samples_of(record))
 ]
 
 
@@ -49,8 +49,8 @@ def realise(sample, rng):
 
 @pytest.mark.parametrize("record", ALL, ids=lambda p: p.name)
 def test_has_samples(record):
-    assert record.samples
-    assert all(operands(sample) for sample in record.samples)
+    assert samples_of(record)
+    assert all(operands(sample) for sample in samples_of(record))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def mirrored(sample):
 )
 def test_the_other_side_of_a_kink_at_zero(record):
     rng = np.random.default_rng(0)
-    for sample in map(mirrored, record.samples):
+    for sample in map(mirrored, samples_of(record)):
         places, restrict = realise(sample, rng)
         f, operands = restrict(record, places)
         with np.errstate(invalid="ignore"):

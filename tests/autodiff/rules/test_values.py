@@ -10,7 +10,7 @@ import tinygrad_ugan as ug
 from tests.autodiff.rules.test_table import CASES
 from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.rules import TABLE
-from tinygrad_ugan.check.strategies.samples import call, drawn, operands, with_shapes
+from tinygrad_ugan.check.strategies.samples import call, drawn, operands, samples_of, with_shapes
 
 # How f(*args) is evaluated; `see` is handed the result.
 TRACINGS = {
@@ -85,7 +85,7 @@ def is_a_call(record, sample):
     "record", dict.fromkeys(case.values[0] for case in CASES), ids=lambda record: record.name
 )
 def test_so_it_has_at_larger_shapes(record):
-    for sample in map(enlarged, record.samples):
+    for sample in map(enlarged, samples_of(record)):
         if not is_a_call(record, sample):
             continue
         arrays = tuple(drawn(sample, np.random.default_rng(0)))

@@ -15,7 +15,7 @@ from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.primitive import Primitive
 from tinygrad_ugan.check import GradCheckError, check_grads
-from tinygrad_ugan.check.strategies.samples import TABLE, call, drawn, joined
+from tinygrad_ugan.check.strategies.samples import TABLE, call, drawn, joined, samples_of
 
 SIZE = 1e-6
 """Of the planted errors, relatively: thousands of roundings."""
@@ -55,7 +55,7 @@ PRIMITIVES = [record for record in TABLE if isinstance(record, Primitive)]
 def test_an_error_at_the_very_point(record, modes, order):
     """Of first order: wherever the rule is asked at this point. Of second: in what is traced."""
     rng = np.random.default_rng(zlib.crc32(record.name.encode()))
-    sample = record.samples[0]
+    sample = samples_of(record)[0]
     arrays = drawn(sample, rng)
     seen = []
 

@@ -47,6 +47,7 @@ _MATRICES = (products, linalg, determinants, decompositions, eigen, array_api)
 _ROOMS = (*_ELEMENTS, *_REDUCTIONS, *_PLACES, *_SERIES, *_MATRICES)
 RECORDS = tuple(record for room in _ROOMS for record in room.RULES)
 TABLE = MappingProxyType({record.function: record for record in RECORDS})
+SAMPLES = MappingProxyType({f: calls for room in _ROOMS for f, calls in room.SAMPLES.items()})
 CONSTANTS = frozenset(
     {
         *(*elementwise.CONSTANTS, *conditionals.CONSTANTS, *reductions.CONSTANTS),
@@ -70,4 +71,4 @@ def find(function: Callable[..., Any]) -> Primitive | Composite | None:
     return record
 
 
-__all__ = ["CONSTANTS", "IN_PLACE", "RECORDS", "TABLE", "find"]
+__all__ = ["CONSTANTS", "IN_PLACE", "RECORDS", "SAMPLES", "TABLE", "find"]

@@ -11,7 +11,7 @@ from tinygrad_ugan.autodiff.operands import as_operand, shape_of
 from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes
 from tinygrad_ugan.autodiff.rules.derived import derived
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
@@ -69,76 +69,70 @@ def _vecmat(x1: Any, x2: Any) -> Any:
     return np.squeeze(np.matmul(np.expand_dims(x1, -2), x2), -2)
 
 
-_V, _M, _A = Random((3,)), Random((3, 4)), Random((2, 3, 4))
-_SAMPLES = [sample(_V), sample(_A, axis=1), sample(_M, axis=-1, include_initial=True)]
-
 # NumPy has had these since 2.2.
 _SINCE_2_2 = {
-    "matvec": (_matvec, [sample(_M, Random((4,))), sample(_A, Random((2, 4)))]),
-    "vecmat": (_vecmat, [sample(_V, _M), sample(Random((2, 3)), _A)]),
+    "matvec": _matvec,
+    "vecmat": _vecmat,
 }
 
 RULES = (
     *(
-        derived(getattr(np, name), composition, samples)
-        for name, (composition, samples) in _SINCE_2_2.items()
+        derived(getattr(np, name), composition)
+        for name, composition in _SINCE_2_2.items()
         if hasattr(np, name)
     ),
-    composite(np.astype, _astype, [sample(_M, np.dtype(np.float64))]),
-    composite(
-        np.vecdot,
-        lambda x1, x2: np.sum(x1 * x2, -1),
-        [sample(_V, _V), sample(_A, _M)],
-        rounds_differently=True,
-    ),
-    composite(
-        np.linalg.vecdot,
-        _vecdot,
-        [sample(_A, _M), sample(_A, Random((3, 1)), axis=-2)],
-        rounds_differently=True,
-    ),
-    composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2), [sample(_A, Random((4, 2)))]),
-    composite(np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2), [sample(_V, Random((2,)))]),
-    composite(
-        np.linalg.cross,
-        lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis),
-        [sample(_V, _V), sample(_M, _M, axis=0)],
-    ),
-    composite(
-        np.linalg.tensordot,
-        lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
-        [sample(_A, _M), sample(_A, _V, axes=((1,), (0,)))],
-    ),
-    composite(
-        np.linalg.trace,
-        lambda x, /, *, offset=0: np.trace(x, offset, -2, -1),
-        [sample(_A), sample(_M, offset=1)],
-    ),
-    composite(
-        np.linalg.diagonal,
-        lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1),
-        [sample(_A), sample(_M, offset=-1)],
-    ),
-    composite(np.linalg.matrix_transpose, lambda x, /: np.swapaxes(x, -1, -2), [sample(_A)]),
-    composite(
-        np.linalg.svdvals, lambda x, /: np.linalg.svd(x, compute_uv=False), [sample(_M), sample(_A)]
-    ),
+    composite(np.astype, _astype),
+    composite(np.vecdot, lambda x1, x2: np.sum(x1 * x2, -1), rounds_differently=True),
+    composite(np.linalg.vecdot, _vecdot, rounds_differently=True),
+    composite(np.linalg.matmul, lambda x1, x2, /: np.matmul(x1, x2)),
+    composite(np.linalg.outer, lambda x1, x2, /: np.outer(x1, x2)),
+    composite(np.linalg.cross, lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis)),
+    composite(np.linalg.tensordot, lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes)),
+    composite(np.linalg.trace, lambda x, /, *, offset=0: np.trace(x, offset, -2, -1)),
+    composite(np.linalg.diagonal, lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1)),
+    composite(np.linalg.matrix_transpose, lambda x, /: np.swapaxes(x, -1, -2)),
+    composite(np.linalg.svdvals, lambda x, /: np.linalg.svd(x, compute_uv=False)),
     composite(
         np.linalg.matrix_norm,
         _matrix_norm,
-        [sample(_A), sample(_M, ord="nuc", keepdims=True), sample(_A, ord=1)],
         convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
     ),
     composite(
         np.linalg.vector_norm,
         _vector_norm,
-        [
-            *(sample(_A), sample(_A, axis=(-1, 0)), sample(_A, axis=(0, 1), ord=3, keepdims=True)),
-            *(sample(_A, axis=1, ord=1), sample(_M, keepdims=True, ord=np.inf)),
-        ],
         convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
     ),
-    composite(np.cumulative_sum, _cumulative_sum, _SAMPLES),
-    composite(np.cumulative_prod, _cumulative_prod, _SAMPLES),
-    composite(np.unstack, _unstack, [sample(_A), sample(_A, axis=-1)]),
+    composite(np.cumulative_sum, _cumulative_sum),
+    composite(np.cumulative_prod, _cumulative_prod),
+    composite(np.unstack, _unstack),
 )
+
+_V, _M, _A = Random((3,)), Random((3, 4)), Random((2, 3, 4))
+_SAMPLES = [sample(_V), sample(_A, axis=1), sample(_M, axis=-1, include_initial=True)]
+_CALLS_SINCE_2_2 = {
+    "matvec": [sample(_M, Random((4,))), sample(_A, Random((2, 4)))],
+    "vecmat": [sample(_V, _M), sample(Random((2, 3)), _A)],
+}
+
+SAMPLES: Samples = {
+    **{getattr(np, name): calls for name, calls in _CALLS_SINCE_2_2.items() if hasattr(np, name)},
+    np.astype: [sample(_M, np.dtype(np.float64))],
+    np.vecdot: [sample(_V, _V), sample(_A, _M)],
+    np.linalg.vecdot: [sample(_A, _M), sample(_A, Random((3, 1)), axis=-2)],
+    np.linalg.matmul: [sample(_A, Random((4, 2)))],
+    np.linalg.outer: [sample(_V, Random((2,)))],
+    np.linalg.cross: [sample(_V, _V), sample(_M, _M, axis=0)],
+    np.linalg.tensordot: [sample(_A, _M), sample(_A, _V, axes=((1,), (0,)))],
+    np.linalg.trace: [sample(_A), sample(_M, offset=1)],
+    np.linalg.diagonal: [sample(_A), sample(_M, offset=-1)],
+    np.linalg.matrix_transpose: [sample(_A)],
+    np.linalg.svdvals: [sample(_M), sample(_A)],
+    np.linalg.matrix_norm: [sample(_A), sample(_M, ord="nuc", keepdims=True), sample(_A, ord=1)],
+    np.linalg.vector_norm: [
+        *(sample(_A), sample(_A, axis=(-1, 0)), sample(_A, axis=(0, 1), ord=3, keepdims=True)),
+        *(sample(_A, axis=1, ord=1), sample(_M, keepdims=True, ord=np.inf)),
+    ],
+    np.cumulative_sum: _SAMPLES,
+    np.cumulative_prod: _SAMPLES,
+    np.unstack: [sample(_A), sample(_A, axis=-1)],
+}

@@ -8,11 +8,8 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.operands import as_operand, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import bilinear, composite
-from tinygrad_ugan.autodiff.samples import Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import Domain, Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError, check_choice
-
-_V = Random((5,))
-_A = Random((2, 4, 5))
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
@@ -111,12 +108,7 @@ def _convolve_right(g: Any, a: Any, v: Any, mode: str = "full") -> Any:
     return _convolve_left(g, v, a, mode)
 
 
-_CONVOLVE_SAMPLES = [
-    *(sample(_V, Random((3,)), mode=mode) for mode in ("full", "same", "valid")),
-    *(sample(Random((2,)), _V, mode=mode) for mode in ("full", "same", "valid")),
-    sample(Random((1,)), Random((1,))),
-]
-convolve = bilinear(_convolve, _convolve_left, _convolve_right, _CONVOLVE_SAMPLES)
+convolve = bilinear(_convolve, _convolve_left, _convolve_right)
 
 
 def _convolve_arrays(a: Any, v: Any, mode: str = "full") -> Any:
@@ -145,56 +137,58 @@ def _on_lines(x: Any, xp: Any, fp: Any) -> Any:
     return fp[i] + slope * (x - xp[i])
 
 
-_UNEVEN = np.array([0.0, 1.0, 2.5, 3.0, 4.0])
-_POINTS = Random((5,), structure=lambda x: x / 20 + np.arange(5, dtype=x.dtype))
-_FIRST_PIECE, _THIRD_PIECE = Domain(0.3, 0.7), Domain(2.3, 2.7)
-_LEFT, _RIGHT = Domain(-2.0, -1.0), Domain(5.0, 6.0)
-
 RULES = (
-    composite(
-        np.diff,
-        _diff,
-        [
-            *(sample(_V), sample(_A, 2), sample(_A, axis=1), sample(_A, 3, 0), sample(_V, 0)),
-            *(sample(_V, 1, -1, Random(())), sample(_A, 1, -2, Random((2, 1, 5)), Random(()))),
-        ],
-    ),
-    composite(
-        np.gradient,
-        _gradient,
-        [
-            *(sample(_V), sample(_V, 0.5), sample(Random((3, 4)))),
-            *(
-                sample(_V, _UNEVEN),
-                sample(_V, _UNEVEN, edge_order=2),
-                sample(_V, 2.0, edge_order=2),
-            ),
-            *(sample(_A, 0.5, _UNEVEN, axis=(1, -1)), sample(_A, 2.0, axis=-2, edge_order=2)),
-            sample(_V, _POINTS),
-        ],
-        rounds_differently=True,
-    ),
-    composite(
-        np.trapezoid,
-        _trapezoid,
-        [
-            *(sample(_V), sample(_A, dx=0.5, axis=1), sample(_A, _V), sample(_A, _A, axis=0)),
-            sample(_A, Random((4,)), axis=-2),
-        ],
-    ),
+    composite(np.diff, _diff),
+    composite(np.gradient, _gradient, rounds_differently=True),
+    composite(np.trapezoid, _trapezoid),
     convolve,
-    composite(np.convolve, _convolve_arrays, [*_CONVOLVE_SAMPLES, sample(Random(()), _V)]),
+    composite(np.convolve, _convolve_arrays),
     composite(
         np.interp,
         _interp,
-        [
-            sample(Random((3,), _FIRST_PIECE), _POINTS, _V),
-            sample(Random((2, 2), _THIRD_PIECE), _POINTS, _V),
-            sample(Random((), _LEFT), _POINTS, _V),
-            sample(Random((2,), _RIGHT), _POINTS, _V, right=-1.0),
-        ],
         convention="at a point of xp the slope is that of the line on its right, at the last point "
         "that of the line on its left",
         rounds_differently=True,
     ),
 )
+
+_V = Random((5,))
+_A = Random((2, 4, 5))
+_CONVOLVE_SAMPLES = [
+    *(sample(_V, Random((3,)), mode=mode) for mode in ("full", "same", "valid")),
+    *(sample(Random((2,)), _V, mode=mode) for mode in ("full", "same", "valid")),
+    sample(Random((1,)), Random((1,))),
+]
+_UNEVEN = np.array([0.0, 1.0, 2.5, 3.0, 4.0])
+_POINTS = Random((5,), structure=lambda x: x / 20 + np.arange(5, dtype=x.dtype))
+_FIRST_PIECE, _THIRD_PIECE = Domain(0.3, 0.7), Domain(2.3, 2.7)
+_LEFT, _RIGHT = Domain(-2.0, -1.0), Domain(5.0, 6.0)
+
+SAMPLES: Samples = {
+    _convolve: _CONVOLVE_SAMPLES,
+    np.diff: [
+        *(sample(_V), sample(_A, 2), sample(_A, axis=1), sample(_A, 3, 0), sample(_V, 0)),
+        *(sample(_V, 1, -1, Random(())), sample(_A, 1, -2, Random((2, 1, 5)), Random(()))),
+    ],
+    np.gradient: [
+        *(sample(_V), sample(_V, 0.5), sample(Random((3, 4)))),
+        *(
+            sample(_V, _UNEVEN),
+            sample(_V, _UNEVEN, edge_order=2),
+            sample(_V, 2.0, edge_order=2),
+        ),
+        *(sample(_A, 0.5, _UNEVEN, axis=(1, -1)), sample(_A, 2.0, axis=-2, edge_order=2)),
+        sample(_V, _POINTS),
+    ],
+    np.trapezoid: [
+        *(sample(_V), sample(_A, dx=0.5, axis=1), sample(_A, _V), sample(_A, _A, axis=0)),
+        sample(_A, Random((4,)), axis=-2),
+    ],
+    np.convolve: [*_CONVOLVE_SAMPLES, sample(Random(()), _V)],
+    np.interp: [
+        sample(Random((3,), _FIRST_PIECE), _POINTS, _V),
+        sample(Random((2, 2), _THIRD_PIECE), _POINTS, _V),
+        sample(Random((), _LEFT), _POINTS, _V),
+        sample(Random((2,), _RIGHT), _POINTS, _V, right=-1.0),
+    ],
+}

@@ -11,7 +11,7 @@ from tinygrad_ugan.autodiff.core import Params, Tracer
 from tinygrad_ugan.autodiff.operands import broadcast_like, match_dtype, unbroadcast, untrace
 from tinygrad_ugan.autodiff.primitive import composite, elementwise, general
 from tinygrad_ugan.autodiff.rules.stable_derivatives import sign
-from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample
 
 
 def _shared(chosen: Any, tied: Any) -> Any:
@@ -19,7 +19,6 @@ def _shared(chosen: Any, tied: Any) -> Any:
     return np.where(tied, 0.5, chosen)
 
 
-_AT_STEP = np.array([0, 1, 0], np.float32)
 _EVENLY = "equal arguments share the cotangent evenly"
 
 # fmt: off
@@ -40,9 +39,6 @@ _SIGNS = (
     elementwise(np.copysign, lambda ans, x, y: sign(x) * np.copysign(1, y), 0,
                 domain=(POSITIVE, Domain(-3.0, -0.2)), convention="0 at x = 0, and then NaN"),
     elementwise(np.heaviside, 0, lambda ans, x, y: x == 0,
-                samples=[sample(Random((2, 3), POSITIVE), Random((3,), POSITIVE)),
-                         sample(_AT_STEP, Random((3,), POSITIVE)),
-                         sample(_AT_STEP, Random((2, 1), POSITIVE))],
                 convention="the derivative in x is 0 at the step"),
 )
 # fmt: on
@@ -69,13 +65,7 @@ def _where_vjp(
     return [unbroadcast(where(condition, *chosen[i]), args[i]) for i in traced]
 
 
-_MASK = np.array([True, False, True])
-_WHERE = [
-    sample(_MASK, Random((3,)), Random((3,))),
-    sample(_MASK, Random((2, 3)), Random(())),
-    sample(_MASK[:, None], Random(()), Random((1, 2))),
-]
-where = general(_where, _where_jvp, _where_vjp, _WHERE)
+where = general(_where, _where_jvp, _where_vjp)
 
 
 def _where_of_any(condition: Any, *choices: Any) -> Any:
@@ -111,31 +101,16 @@ def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = Non
     return result
 
 
-_LEFT, _RIGHT = Domain(-3.0, -1.2), Domain(1.2, 3.0)
-
 _COMPOSITES = (
-    composite(np.where, _where_of_any, _WHERE),
-    composite(
-        np.select,
-        _select,
-        [
-            sample([_MASK, ~_MASK], [Random((3,)), Random((2, 3))]),
-            sample([_MASK, _MASK[::-1]], [Random(()), Random((3,))], Random((2, 1))),
-        ],
-    ),
+    composite(np.where, _where_of_any),
+    composite(np.select, _select),
     composite(
         np.clip,
         _clip,
-        [
-            sample(Random((2, 3), Domain(-0.9, 0.9)), -1, 1),
-            sample(Random((2, 3), _RIGHT), None, 1.0),
-            sample(Random((), _RIGHT), Random((2, 1), _LEFT), Random((3,), Domain(-0.5, 0.5))),
-            sample(Random((3,), _LEFT), Random((3,), Domain(-0.5, 0.5)), None),
-        ],
         convention="an element at a bound shares the cotangent evenly with the bound",
         rounds_differently=True,  # of equal zeros, which sign is kept
     ),
-    composite(np.nan_to_num, _nan_to_num, [sample(Random((2, 3))), sample(Random(()), nan=1.0)]),
+    composite(np.nan_to_num, _nan_to_num),
 )
 
 RULES = (*_EXTREMES, *_SIGNS, where, *_COMPOSITES)
@@ -146,3 +121,33 @@ CONSTANTS = (
     *(np.isfinite, np.isnan, np.isinf, np.isneginf, np.isposinf),
     *(np.isreal, np.iscomplex, np.isrealobj, np.isclose),
 )
+
+_AT_STEP = np.array([0, 1, 0], np.float32)
+_MASK = np.array([True, False, True])
+_WHERE = [
+    sample(_MASK, Random((3,)), Random((3,))),
+    sample(_MASK, Random((2, 3)), Random(())),
+    sample(_MASK[:, None], Random(()), Random((1, 2))),
+]
+_LEFT, _RIGHT = Domain(-3.0, -1.2), Domain(1.2, 3.0)
+
+SAMPLES: Samples = {
+    np.heaviside: [
+        sample(Random((2, 3), POSITIVE), Random((3,), POSITIVE)),
+        sample(_AT_STEP, Random((3,), POSITIVE)),
+        sample(_AT_STEP, Random((2, 1), POSITIVE)),
+    ],
+    _where: _WHERE,
+    np.where: _WHERE,
+    np.select: [
+        sample([_MASK, ~_MASK], [Random((3,)), Random((2, 3))]),
+        sample([_MASK, _MASK[::-1]], [Random(()), Random((3,))], Random((2, 1))),
+    ],
+    np.clip: [
+        sample(Random((2, 3), Domain(-0.9, 0.9)), -1, 1),
+        sample(Random((2, 3), _RIGHT), None, 1.0),
+        sample(Random((), _RIGHT), Random((2, 1), _LEFT), Random((3,), Domain(-0.5, 0.5))),
+        sample(Random((3,), _LEFT), Random((3,), Domain(-0.5, 0.5)), None),
+    ],
+    np.nan_to_num: [sample(Random((2, 3))), sample(Random(()), nan=1.0)],
+}

@@ -10,8 +10,8 @@ from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.autodiff.primitive import Primitive, composite, linear
 from tinygrad_ugan.autodiff.rules.axes import Axis, cast, merge_axes, restore_axes
 from tinygrad_ugan.autodiff.rules.masked_reductions import masked_prod
-from tinygrad_ugan.autodiff.rules.reductions import MASKED, SAMPLES, STARTED
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.rules.reductions import MASKED, REDUCTIONS, STARTED
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def _running_sum(x: Any, axis: int) -> Any:
@@ -25,7 +25,6 @@ def _reversed(x: Any, axis: int) -> Any:
 running_sum: Primitive = linear(
     _running_sum,
     lambda g, x, axis: _reversed(running_sum(_reversed(g, axis), axis), axis),
-    [sample(Random((3, 4)), 0), sample(Random((3, 4)), -1)],
 )
 
 
@@ -76,6 +75,13 @@ def _prod(
     return restore_axes(product, shape_of(a), axis) if keepdims else product
 
 
+RULES = (
+    running_sum,
+    composite(np.cumsum, _cumsum),
+    composite(np.cumprod, _cumprod, rounds_differently=True),
+    composite(np.prod, _prod, rounds_differently=True),
+)
+
 _RUNNING = [
     sample(Random((2, 3))),
     sample(Random((3, 5)), 1),
@@ -84,14 +90,9 @@ _RUNNING = [
     sample(Random(())),
 ]
 
-RULES = (
-    running_sum,
-    composite(np.cumsum, _cumsum, _RUNNING),
-    composite(np.cumprod, _cumprod, _RUNNING, rounds_differently=True),
-    composite(
-        np.prod,
-        _prod,
-        [*SAMPLES, *MASKED, *STARTED, sample(Random((5,)), dtype=None)],
-        rounds_differently=True,
-    ),
-)
+SAMPLES: Samples = {
+    _running_sum: [sample(Random((3, 4)), 0), sample(Random((3, 4)), -1)],
+    np.cumsum: _RUNNING,
+    np.cumprod: _RUNNING,
+    np.prod: [*REDUCTIONS, *MASKED, *STARTED, sample(Random((5,)), dtype=None)],
+}

@@ -18,7 +18,7 @@ from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import composite, unary
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
-from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, Samples, sample
 from tinygrad_ugan.errors import NotDifferentiableError, check_choice
 
 EighResult = type(np.linalg.eigh(np.eye(1)))
@@ -104,7 +104,7 @@ def _eigh_pull(g: Any, ans: Any, a: Any, UPLO: str) -> Any:
     return _folded(sum(terms[1:], terms[0]) @ mT(v), _is_upper(UPLO))
 
 
-eigenpairs = unary(np.linalg.eigh, _eigh_push, _eigh_pull, (), multiple_results=True)
+eigenpairs = unary(np.linalg.eigh, _eigh_push, _eigh_pull, multiple_results=True)
 
 
 def _eigh(a: Any, UPLO: str = "L") -> Any:
@@ -177,7 +177,7 @@ def _beyond(q: Any, x: Any) -> Any:
     return x - q @ (mT(q) @ x)
 
 
-singular_triples = unary(np.linalg.svd, _svd_push, _svd_pull, (), multiple_results=True)
+singular_triples = unary(np.linalg.svd, _svd_push, _svd_pull, multiple_results=True)
 
 
 def _singular_values(a: Any) -> Any:
@@ -230,7 +230,7 @@ def _full_rank(r: Any) -> Any:
     return np.where(singular[..., None, None], np.nan, r)
 
 
-orthogonal_factors = unary(np.linalg.qr, _qr_push, _qr_pull, (), multiple_results=True)
+orthogonal_factors = unary(np.linalg.qr, _qr_push, _qr_pull, multiple_results=True)
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
@@ -242,6 +242,32 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
         )
     q, r = orthogonal_factors(a)
     return QRResult(q, r) if mode == "reduced" else r
+
+
+_TRIANGLE = "the derivative is 0 in the elements of the triangle that is not read"
+_EQUAL = "NaN for the vectors of equal"
+_VALUES = "of equal values, those along the vectors that NumPy finds"
+
+singular_values = unary(_singular_values, _singular_values_push, _singular_values_pull)
+
+RULES = (
+    unary(np.linalg.cholesky, _cholesky_push, _cholesky_pull, convention=_TRIANGLE),
+    composite(np.linalg.eigh, _eigh, convention=f"{_TRIANGLE}; {_EQUAL} eigenvalues; {_VALUES}"),
+    unary(
+        np.linalg.eigvalsh,
+        _eigvalsh_push,
+        _eigvalsh_pull,
+        convention=f"{_TRIANGLE}; {_VALUES}, and NaN for their second derivative",
+    ),
+    singular_values,
+    composite(
+        np.linalg.svd,
+        _svd,
+        convention=f"{_EQUAL} singular values, and for those of 0 beyond a square; {_VALUES}; at a "
+        "value of 0, u @ da @ v, as if it could become negative",
+    ),
+    composite(np.linalg.qr, _qr, convention="NaN for a matrix of lower rank"),
+)
 
 
 def _fix_eigenvectors(result: Any) -> Any:
@@ -256,62 +282,23 @@ def _fix_singular_vectors(result: Any) -> Any:
 
 
 _TALL = Random((4, 3), structure=well_conditioned)
-_SQUARE = Random(
-    (3, 3), structure=well_conditioned
-)  # one triangle is read: nothing makes it symmetric
+# One triangle is read: nothing makes these symmetric.
+_SQUARE = Random((3, 3), structure=well_conditioned)
 _STACK = Random((2, 3, 3), structure=well_conditioned)
 _WIDE = Random((2, 4), structure=well_conditioned)
-_TRIANGLE = "the derivative is 0 in the elements of the triangle that is not read"
-_EQUAL = "NaN for the vectors of equal"
-_VALUES = "of equal values, those along the vectors that NumPy finds"
 
-singular_values = unary(
-    _singular_values,
-    _singular_values_push,
-    _singular_values_pull,
-    [sample(x) for x in (_TALL, _STACK, _WIDE)],
-)
-
-RULES = (
-    unary(
-        np.linalg.cholesky,
-        _cholesky_push,
-        _cholesky_pull,
-        [sample(_SQUARE), sample(_STACK), sample(_STACK, upper=True)],
-        convention=_TRIANGLE,
-    ),
-    composite(
-        np.linalg.eigh,
-        _eigh,
-        [
-            SampleCall((_SQUARE,), {}, _fix_eigenvectors),
-            SampleCall((_STACK, "U"), {}, _fix_eigenvectors),
-        ],
-        convention=f"{_TRIANGLE}; {_EQUAL} eigenvalues; {_VALUES}",
-    ),
-    unary(
-        np.linalg.eigvalsh,
-        _eigvalsh_push,
-        _eigvalsh_pull,
-        [sample(_SQUARE), sample(_STACK, UPLO="U")],
-        convention=f"{_TRIANGLE}; {_VALUES}, and NaN for their second derivative",
-    ),
-    singular_values,
-    composite(
-        np.linalg.svd,
-        _svd,
-        [
-            *(sample(x, compute_uv=False) for x in (_TALL, _STACK, _WIDE)),
-            *(SampleCall((x, False), {}, _fix_singular_vectors) for x in (_TALL, _STACK, _WIDE)),
-            SampleCall((_STACK,), {}, _fix_singular_vectors),
-        ],
-        convention=f"{_EQUAL} singular values, and for those of 0 beyond a square; {_VALUES}; at a "
-        "value of 0, u @ da @ v, as if it could become negative",
-    ),
-    composite(
-        np.linalg.qr,
-        _qr,
-        [sample(_TALL), sample(_STACK), sample(_TALL, mode="r")],
-        convention="NaN for a matrix of lower rank",
-    ),
-)
+SAMPLES: Samples = {
+    _singular_values: [sample(x) for x in (_TALL, _STACK, _WIDE)],
+    np.linalg.cholesky: [sample(_SQUARE), sample(_STACK), sample(_STACK, upper=True)],
+    np.linalg.eigh: [
+        SampleCall((_SQUARE,), {}, _fix_eigenvectors),
+        SampleCall((_STACK, "U"), {}, _fix_eigenvectors),
+    ],
+    np.linalg.eigvalsh: [sample(_SQUARE), sample(_STACK, UPLO="U")],
+    np.linalg.svd: [
+        *(sample(x, compute_uv=False) for x in (_TALL, _STACK, _WIDE)),
+        *(SampleCall((x, False), {}, _fix_singular_vectors) for x in (_TALL, _STACK, _WIDE)),
+        SampleCall((_STACK,), {}, _fix_singular_vectors),
+    ],
+    np.linalg.qr: [sample(_TALL), sample(_STACK), sample(_TALL, mode="r")],
+}

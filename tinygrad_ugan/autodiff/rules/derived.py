@@ -18,7 +18,6 @@ from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import broadcast_like, match_dtype, untrace
 from tinygrad_ugan.autodiff.primitive import Composite, general
 from tinygrad_ugan.autodiff.pytrees import restrict
-from tinygrad_ugan.autodiff.samples import SampleCall
 from tinygrad_ugan.autodiff.signatures import Signature, full_name
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -86,14 +85,13 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
     signature = inspect.signature(composition)
     required = [p.name for p in signature.parameters.values() if p.default is p.empty]
     value.__name__ = function.__name__
-    primitive = general(value, jvp, vjp, ())
+    primitive = general(value, jvp, vjp)
     return call
 
 
 def derived(
     function: Callable[..., Any],
     composition: Callable[..., Any],
-    samples: Sequence[SampleCall],
     convention: str = "",
 ) -> Composite:
     """Declare a NumPy function by a composition that gives its derivatives; see `derive`."""
@@ -101,7 +99,6 @@ def derived(
         name=function.__name__,
         function=function,
         implementation=derive(function, composition),
-        samples=tuple(samples),
         convention=convention,
         signature=Signature.of(composition),
     )

@@ -18,7 +18,7 @@ from tinygrad_ugan.autodiff.operands import as_array, untrace
 from tinygrad_ugan.autodiff.primitive import composite, elementwise, unary
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
 
@@ -108,28 +108,25 @@ def _det_by_minors(a: Any) -> Any:
     return minors[0]
 
 
+logabsdet = unary(_logabsdet, _logabsdet_push, _logabsdet_pull)
+regular_det = unary(_regular_det, _regular_det_push, _regular_det_pull)
+known = elementwise(_known, 1, 0)
+
+RULES = (
+    composite(np.linalg.det, _det, convention=f"NaN where more than {SMALL} singular values are 0"),
+    regular_det,
+    logabsdet,
+    composite(np.linalg.slogdet, _slogdet, convention="NaN at a singular matrix"),
+)
+
 _SQUARE = Random((3, 3), structure=well_conditioned)
 _STACK = Random((2, 3, 3), structure=well_conditioned)
 _SAMPLES = [sample(_SQUARE), sample(_STACK)]
 _NEARLY = Random((2, 3, 3), structure=lambda x: x * np.asarray([1, 1e-4, 1e-4], x.dtype))
 
-logabsdet = unary(_logabsdet, _logabsdet_push, _logabsdet_pull, _SAMPLES)
-regular_det = unary(_regular_det, _regular_det_push, _regular_det_pull, _SAMPLES)
-known = elementwise(_known, 1, 0, samples=())
-
-RULES = (
-    composite(
-        np.linalg.det,
-        _det,
-        [*_SAMPLES, sample(_NEARLY)],
-        convention=f"NaN where more than {SMALL} singular values are 0",
-    ),
-    regular_det,
-    logabsdet,
-    composite(
-        np.linalg.slogdet,
-        _slogdet,
-        _SAMPLES,
-        convention="NaN at a singular matrix",
-    ),
-)
+SAMPLES: Samples = {
+    _logabsdet: _SAMPLES,
+    _regular_det: _SAMPLES,
+    np.linalg.det: [*_SAMPLES, sample(_NEARLY)],
+    np.linalg.slogdet: _SAMPLES,
+}

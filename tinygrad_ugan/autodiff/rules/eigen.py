@@ -14,7 +14,7 @@ from tinygrad_ugan.autodiff.rules.decompositions import inverse_gaps
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
-from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, Samples, sample
 from tinygrad_ugan.errors import NotDifferentiableError
 
 EigResult = type(np.linalg.eig(np.eye(1)))
@@ -89,27 +89,11 @@ def _across(v: Any, t: Any) -> Any:
     return t - v * np.sum(v * t, axis=-2, keepdims=True)
 
 
-def _fix_signs(v: Any) -> Any:
-    """The vectors with a positive diagonal."""
-    return v * np.sign(np.diagonal(v, 0, -2, -1))[..., None, :]
-
-
-def _fix_eigenvectors(result: Any) -> Any:
-    return np.real(result[0]), _fix_signs(np.real(result[1]))
-
-
-_SQUARE = Random((3, 3), structure=well_conditioned)
-_STACK = Random((2, 3, 3), structure=well_conditioned)
-_WIDE = Random((2, 4), structure=well_conditioned)
-
-eigenvalues: Primitive = unary(
-    _eigenvalues, _eigenvalues_push, _eigenvalues_pull, [sample(_SQUARE), sample(_STACK)]
-)
+eigenvalues: Primitive = unary(_eigenvalues, _eigenvalues_push, _eigenvalues_pull)
 eigenvectors: Primitive = unary(
     _eigenvectors,
     _eigenvectors_push,
     _eigenvectors_pull,
-    [SampleCall((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
     convention="NaN where eigenvalues are equal, and where the vectors are no basis",
 )
 
@@ -140,41 +124,49 @@ def _tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
     return np.reshape(np.linalg.solve(matrix, np.ravel(b)), shape)
 
 
+_REAL = "complex eigenvalues are refused; NaN for the vectors of equal ones, and without a basis"
+
+RULES = (
+    eigenvalues,
+    eigenvectors,
+    composite(np.linalg.eig, lambda a: EigResult(eigenvalues(a), eigenvectors(a)), _REAL),
+    composite(np.linalg.eigvals, derive(_eigvals, lambda a: eigenvalues(a)), _REAL),
+    derived(np.linalg.cond, _cond),
+    derived(np.linalg.tensorinv, _tensorinv),
+    derived(np.linalg.tensorsolve, _tensorsolve),
+)
+
+
+def _fix_signs(v: Any) -> Any:
+    """The vectors with a positive diagonal."""
+    return v * np.sign(np.diagonal(v, 0, -2, -1))[..., None, :]
+
+
+def _fix_eigenvectors(result: Any) -> Any:
+    return np.real(result[0]), _fix_signs(np.real(result[1]))
+
+
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_STACK = Random((2, 3, 3), structure=well_conditioned)
+_WIDE = Random((2, 4), structure=well_conditioned)
+
+
 def _well_conditioned_tensor(x: Any) -> Any:
     """A tensor of shape (2, 3, 3, 2) that is a well-conditioned matrix from the last two axes."""
     return np.reshape(well_conditioned(np.reshape(x, (6, 6))), (2, 3, 3, 2))
 
 
 _TENSOR = Random((2, 3, 3, 2), structure=_well_conditioned_tensor)
-_REAL = "complex eigenvalues are refused; NaN for the vectors of equal ones, and without a basis"
 
-RULES = (
-    eigenvalues,
-    eigenvectors,
-    composite(
-        np.linalg.eig,
-        lambda a: EigResult(eigenvalues(a), eigenvectors(a)),
-        [SampleCall((x,), {}, _fix_eigenvectors) for x in (_SQUARE, _STACK)],
-        _REAL,
-    ),
-    composite(
-        np.linalg.eigvals,
-        derive(_eigvals, lambda a: eigenvalues(a)),
-        [SampleCall((x,), {}, np.real) for x in (_SQUARE, _STACK)],
-        _REAL,
-    ),
-    derived(
-        np.linalg.cond,
-        _cond,
-        [
-            *(sample(_SQUARE), sample(_STACK, 2), sample(_WIDE), sample(_SQUARE, "fro")),
-            *(sample(_SQUARE, p) for p in (-2, 1, -1, np.inf, -np.inf, "nuc")),
-        ],
-    ),
-    derived(np.linalg.tensorinv, _tensorinv, [sample(_TENSOR), sample(_SQUARE, ind=1)]),
-    derived(
-        np.linalg.tensorsolve,
-        _tensorsolve,
-        [sample(_TENSOR, Random((2, 3))), sample(_SQUARE, Random((3,)), (0,))],
-    ),
-)
+SAMPLES: Samples = {
+    _eigenvalues: [sample(_SQUARE), sample(_STACK)],
+    _eigenvectors: [SampleCall((x,), {}, _fix_signs) for x in (_SQUARE, _STACK)],
+    np.linalg.eig: [SampleCall((x,), {}, _fix_eigenvectors) for x in (_SQUARE, _STACK)],
+    np.linalg.eigvals: [SampleCall((x,), {}, np.real) for x in (_SQUARE, _STACK)],
+    np.linalg.cond: [
+        *(sample(_SQUARE), sample(_STACK, 2), sample(_WIDE), sample(_SQUARE, "fro")),
+        *(sample(_SQUARE, p) for p in (-2, 1, -1, np.inf, -np.inf, "nuc")),
+    ],
+    np.linalg.tensorinv: [sample(_TENSOR), sample(_SQUARE, ind=1)],
+    np.linalg.tensorsolve: [sample(_TENSOR, Random((2, 3))), sample(_SQUARE, Random((3,)), (0,))],
+}

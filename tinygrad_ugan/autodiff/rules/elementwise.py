@@ -17,7 +17,7 @@ from tinygrad_ugan.autodiff.rules.stable_derivatives import (
     softmax_weight,
     tanh_derivative,
 )
-from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, Samples, sample
 
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
@@ -136,7 +136,6 @@ _HYPERBOLIC = (
 
 sinc_derivative: Primitive = elementwise(
     _sinc_derivative, 0, lambda ans, order, x: sinc_derivative(order + 1, x),
-    samples=[sample(1, Random((3,))), sample(2, Random((2, 3))), sample(5, Random(()))],
 )
 _SPECIAL = (
     elementwise(np.sinc, lambda ans, x: sinc_derivative(1, x)),
@@ -146,7 +145,7 @@ _SPECIAL = (
 # Of real input: tensors are never complex.
 _COMPLEX = (
     elementwise(np.conjugate, 1),
-    composite(np.real, lambda val: val, [sample(Random((2, 3)))]),
+    composite(np.real, lambda val: val),
 )
 # fmt: on
 
@@ -156,3 +155,8 @@ CONSTANTS = (
     *(np.sign, np.signbit, np.floor_divide, np.imag, np.angle),
     *(np.floor, np.ceil, np.rint, np.trunc, np.round, np.around, np.fix),
 )
+
+SAMPLES: Samples = {
+    _sinc_derivative: [sample(1, Random((3,))), sample(2, Random((2, 3))), sample(5, Random(()))],
+    np.real: [sample(Random((2, 3)))],
+}

@@ -11,7 +11,7 @@ from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.indexing import index_set
 from tinygrad_ugan.autodiff.rules.shape import astype
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
 
 
@@ -77,6 +77,13 @@ def _conditions(condlist: Any, shape: tuple[int, ...]) -> list[np.ndarray]:
     return [np.broadcast_to(np.asarray(mask, bool), shape) for mask in masks]
 
 
+RULES = (
+    composite(np.apply_along_axis, _apply_along_axis),
+    composite(np.apply_over_axes, _apply_over_axes),
+    composite(np.piecewise, _piecewise),
+)
+
+
 def _square_of_rise(x: Any, power: float = 2.0) -> Any:
     return (x[1:] - x[:-1]) ** power
 
@@ -85,27 +92,15 @@ _A, _M, _V = Random((2, 3, 4)), Random((3, 4)), Random((4,))
 _LEFT = np.array([True, True, False, False])
 _PIECES = [np.sin, lambda x: x * x]
 
-RULES = (
-    composite(
-        np.apply_along_axis,
-        _apply_along_axis,
-        [
-            *(sample(np.sum, 0, _M), sample(_square_of_rise, 1, _A), sample(np.diag, -1, _M)),
-            sample(_square_of_rise, -1, _M, power=3.0),
-        ],
-    ),
-    composite(
-        np.apply_over_axes,
-        _apply_over_axes,
-        [sample(np.sum, _A, (0, -1)), sample(np.cumsum, _M, 1)],
-    ),
-    composite(
-        np.piecewise,
-        _piecewise,
-        [
-            sample(_V, [_LEFT, ~_LEFT], _PIECES),
-            *(sample(_V, [_LEFT], _PIECES), sample(_V, _LEFT, [1.5, np.exp])),
-            sample(Random(()), [np.array(True), np.array(False)], _PIECES),
-        ],
-    ),
-)
+SAMPLES: Samples = {
+    np.apply_along_axis: [
+        *(sample(np.sum, 0, _M), sample(_square_of_rise, 1, _A), sample(np.diag, -1, _M)),
+        sample(_square_of_rise, -1, _M, power=3.0),
+    ],
+    np.apply_over_axes: [sample(np.sum, _A, (0, -1)), sample(np.cumsum, _M, 1)],
+    np.piecewise: [
+        sample(_V, [_LEFT, ~_LEFT], _PIECES),
+        *(sample(_V, [_LEFT], _PIECES), sample(_V, _LEFT, [1.5, np.exp])),
+        sample(Random(()), [np.array(True), np.array(False)], _PIECES),
+    ],
+}

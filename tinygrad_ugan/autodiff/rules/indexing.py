@@ -15,12 +15,8 @@ import optree
 from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import Primitive, composite, general, linear
-from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.autodiff.signatures import Signature
-
-_A = Random((2, 3, 4))
-_M = Random((3, 4))
-_V = Random((5,))
 
 
 def _labels(shape: tuple[int, ...], start: int = 0) -> np.ndarray:
@@ -50,24 +46,8 @@ def _is_free_of_repeats(key: Any) -> bool:
     )
 
 
-_MASK = np.array([[True, False, True], [False, True, True]])
-_KEYS = [
-    *(1, -1, slice(1, None), (Ellipsis, 0), (None, slice(None), 2), (0, slice(None, None, -2))),
-    *(np.array([0, 1, 1, 0]), (slice(None), np.array([2, 0, 2])), np.array([True, False]), [1, 1]),
-    *(_MASK, (_MASK, 1), (_MASK, np.array([0, 0, 1, 1])), (Ellipsis, np.array([3, 0, 3]), None)),
-    *((np.array([[1], [0]]), slice(None), np.array([2, 2, -1])), (0, [1, 1], slice(1, 3))),
-    *((), Ellipsis, None, True, (1, 2, 3), (slice(0, 0), 1), np.array([], int)),
-]
-scatter_add = linear(
-    _scatter_add,
-    lambda g, x, key, shape: g[key],
-    [sample(Random(np.empty(_A.shape)[key].shape), key, _A.shape) for key in _KEYS],
-)
-getitem = linear(
-    operator.getitem,
-    lambda g, x, key: scatter_add(g, key, shape_of(x)),
-    [sample(_A, key) for key in _KEYS],
-)
+scatter_add = linear(_scatter_add, lambda g, x, key, shape: g[key])
+getitem = linear(operator.getitem, lambda g, x, key: scatter_add(g, key, shape_of(x)))
 
 
 def _index_set(x: Any, values: Any, key: Any) -> Any:
@@ -108,15 +88,10 @@ def _is_last_write(key: Any, shape: tuple[int, ...]) -> Any:
     return board[key] == writes
 
 
-index_set = general(
-    _index_set,
-    _index_set_jvp,
-    _index_set_vjp,
-    [sample(_A, Random(np.empty(_A.shape)[key].shape), key) for key in _KEYS],
-)
+index_set = general(_index_set, _index_set_jvp, _index_set_vjp)
 
 
-def selection(function: Callable[..., Any], samples: Sequence[SampleCall]) -> Primitive:
+def selection(function: Callable[..., Any]) -> Primitive:
     """Declare a function that picks elements of its first argument, any number of times each.
 
     Where it takes them from, it tells itself, applied to an array of numbered places; there the
@@ -128,7 +103,7 @@ def selection(function: Callable[..., Any], samples: Sequence[SampleCall]) -> Pr
         origin = np.reshape(function(_labels(shape), *args, **params), -1)
         return np.reshape(scatter_add(np.reshape(g, -1), origin, (math.prod(shape),)), shape)
 
-    return replace(linear(function, transpose, samples), signature=Signature.of(function))
+    return replace(linear(function, transpose), signature=Signature.of(function))
 
 
 def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
@@ -199,73 +174,25 @@ def _triu(m: Any, k: int = 0) -> Any:
     return np.where(np.tri(*shape_of(m)[-2:], k=k - 1, dtype=bool), 0, m)
 
 
-_INDEX = np.array([[2, 0], [2, -1]])
 _TIES = "equal elements: each takes the cotangent of the place that it was moved to"
 
 _PICKING = (
-    selection(
-        np.take,
-        [
-            *(sample(_A, _INDEX), sample(_A, 3), sample(_A, [1, 1], axis=1), sample(_A, 2, -1)),
-            *(sample(_A, _INDEX + 2, axis=0, mode="wrap"), sample(_A, [-1, 9], 2, mode="clip")),
-        ],
-    ),
-    selection(
-        np.take_along_axis,
-        [
-            *(sample(_M, np.array([[0, 0], [3, 1], [2, 2]]), 1), sample(_M, _INDEX[:, :1], 0)),
-            *(sample(_M, np.array([0, 11, 0]), axis=None), sample(_A, np.array([[[-1]]]), axis=-1)),
-        ],
-    ),
-    selection(
-        np.delete,
-        [sample(_M, 1), sample(_M, [0, 2], axis=-1), sample(_M, slice(1, None, 2), 1)],
-    ),
-    selection(
-        np.diagonal,
-        [*(sample(_M), sample(_M, 1), sample(_M, offset=-1)), sample(_A, 0, 2, axis2=0)],
-    ),
+    selection(np.take),
+    selection(np.take_along_axis),
+    selection(np.delete),
+    selection(np.diagonal),
 )
 
 _PLACING = (
-    composite(
-        np.insert,
-        _insert,
-        [
-            *(sample(_V, 1, Random(())), sample(_V, [1, 1, -1], Random((3,)))),
-            *(sample(_M, 2, Random((4,)), axis=0), sample(_M, [0, 2], Random((3, 1)), axis=-1)),
-            sample(_M, slice(0, 2), Random((2,))),
-        ],
-    ),
-    composite(
-        np.block,
-        _block,
-        [
-            sample([[Random((2, 2)), Random((2, 1))], [Random((1, 2)), Random(())]]),
-            *(sample([_V, _V]), sample(_M)),
-        ],
-    ),
-    composite(
-        np.unique,
-        _unique,
-        [
-            *(sample(_V), sample(_A), sample(_M, axis=0)),
-            sample(_A, True, True, True, -1),
-        ],
-        "of equal elements the first takes the cotangent",
-    ),
-    composite(np.sort, _sort, [sample(_V), sample(_A, 1), sample(_M, axis=None)], _TIES),
-    composite(
-        np.partition, _partition, [sample(_V, 2), sample(_A, [0, 2], 1), sample(_M, 3, None)], _TIES
-    ),
-    composite(
-        np.diag,
-        _diag,
-        [*(sample(_V), sample(_V, 2), sample(_V, k=-1)), sample(_M), sample(_M, 1)],
-    ),
-    composite(np.diagflat, lambda v, k=0: np.diag(np.ravel(v), k), [sample(_V), sample(_M, -2)]),
-    composite(np.tril, _tril, [sample(_M), sample(_A, 1), sample(_M, k=-1), sample(_V)]),
-    composite(np.triu, _triu, [sample(_M), sample(_A, 1), sample(_M, k=-1), sample(_V)]),
+    composite(np.insert, _insert),
+    composite(np.block, _block),
+    composite(np.unique, _unique, "of equal elements the first takes the cotangent"),
+    composite(np.sort, _sort, _TIES),
+    composite(np.partition, _partition, _TIES),
+    composite(np.diag, _diag),
+    composite(np.diagflat, lambda v, k=0: np.diag(np.ravel(v), k)),
+    composite(np.tril, _tril),
+    composite(np.triu, _triu),
 )
 
 RULES = (getitem, scatter_add, index_set, *_PICKING, *_PLACING)
@@ -288,3 +215,48 @@ IN_PLACE: MappingProxyType[Callable[..., Any], str] = MappingProxyType(
     }
 )
 """Functions that write into their argument, which has no derivative, and what to do instead."""
+
+_A = Random((2, 3, 4))
+_M = Random((3, 4))
+_V = Random((5,))
+_MASK = np.array([[True, False, True], [False, True, True]])
+_KEYS = [
+    *(1, -1, slice(1, None), (Ellipsis, 0), (None, slice(None), 2), (0, slice(None, None, -2))),
+    *(np.array([0, 1, 1, 0]), (slice(None), np.array([2, 0, 2])), np.array([True, False]), [1, 1]),
+    *(_MASK, (_MASK, 1), (_MASK, np.array([0, 0, 1, 1])), (Ellipsis, np.array([3, 0, 3]), None)),
+    *((np.array([[1], [0]]), slice(None), np.array([2, 2, -1])), (0, [1, 1], slice(1, 3))),
+    *((), Ellipsis, None, True, (1, 2, 3), (slice(0, 0), 1), np.array([], int)),
+]
+_INDEX = np.array([[2, 0], [2, -1]])
+
+SAMPLES: Samples = {
+    _scatter_add: [sample(Random(np.empty(_A.shape)[key].shape), key, _A.shape) for key in _KEYS],
+    operator.getitem: [sample(_A, key) for key in _KEYS],
+    _index_set: [sample(_A, Random(np.empty(_A.shape)[key].shape), key) for key in _KEYS],
+    np.take: [
+        *(sample(_A, _INDEX), sample(_A, 3), sample(_A, [1, 1], axis=1), sample(_A, 2, -1)),
+        *(sample(_A, _INDEX + 2, axis=0, mode="wrap"), sample(_A, [-1, 9], 2, mode="clip")),
+    ],
+    np.take_along_axis: [
+        *(sample(_M, np.array([[0, 0], [3, 1], [2, 2]]), 1), sample(_M, _INDEX[:, :1], 0)),
+        *(sample(_M, np.array([0, 11, 0]), axis=None), sample(_A, np.array([[[-1]]]), axis=-1)),
+    ],
+    np.delete: [sample(_M, 1), sample(_M, [0, 2], axis=-1), sample(_M, slice(1, None, 2), 1)],
+    np.diagonal: [*(sample(_M), sample(_M, 1), sample(_M, offset=-1)), sample(_A, 0, 2, axis2=0)],
+    np.insert: [
+        *(sample(_V, 1, Random(())), sample(_V, [1, 1, -1], Random((3,)))),
+        *(sample(_M, 2, Random((4,)), axis=0), sample(_M, [0, 2], Random((3, 1)), axis=-1)),
+        sample(_M, slice(0, 2), Random((2,))),
+    ],
+    np.block: [
+        sample([[Random((2, 2)), Random((2, 1))], [Random((1, 2)), Random(())]]),
+        *(sample([_V, _V]), sample(_M)),
+    ],
+    np.unique: [*(sample(_V), sample(_A), sample(_M, axis=0)), sample(_A, True, True, True, -1)],
+    np.sort: [sample(_V), sample(_A, 1), sample(_M, axis=None)],
+    np.partition: [sample(_V, 2), sample(_A, [0, 2], 1), sample(_M, 3, None)],
+    np.diag: [*(sample(_V), sample(_V, 2), sample(_V, k=-1)), sample(_M), sample(_M, 1)],
+    np.diagflat: [sample(_V), sample(_M, -2)],
+    np.tril: [sample(_M), sample(_A, 1), sample(_M, k=-1), sample(_V)],
+    np.triu: [sample(_M), sample(_A, 1), sample(_M, k=-1), sample(_V)],
+}

@@ -10,11 +10,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.core import Params
 from tinygrad_ugan.autodiff.operands import as_operand, match_dtype, shape_of
 from tinygrad_ugan.autodiff.primitive import composite, general
-from tinygrad_ugan.autodiff.samples import Random, sample
-
-_V = Random((5,))
-_M = Random((3, 4))
-_A = Random((2, 3, 4))
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def _concatenate(axis: int, *arrays: Any) -> Any:
@@ -40,15 +36,7 @@ def _concatenate_vjp(
     return [match_dtype(cotangent[(*before, slice(ends[i - 1], ends[i]))], args[i]) for i in traced]
 
 
-concatenate = general(
-    _concatenate,
-    _concatenate_jvp,
-    _concatenate_vjp,
-    [
-        sample(0, Random((2, 3)), Random((1, 3)), Random((0, 3))),
-        sample(-1, Random((2, 3)), Random((2, 1)), Random((2, 2))),
-    ],
-)
+concatenate = general(_concatenate, _concatenate_jvp, _concatenate_vjp)
 
 
 def _concatenate_arrays(arrays: Sequence[Any], axis: int | None = 0) -> Any:
@@ -103,48 +91,52 @@ def _split_along(axis: int) -> Callable[..., Any]:
     return split
 
 
+_JOINING = (
+    composite(np.concatenate, _concatenate_arrays),
+    composite(np.stack, _stack),
+    composite(np.append, _append),
+    composite(np.vstack, _vstack),
+    composite(np.hstack, _hstack),
+    composite(np.dstack, _dstack),
+    composite(np.column_stack, _column_stack),
+)
+
+_SPLITTING = (
+    composite(np.split, _splitter(np.split)),
+    composite(np.array_split, _splitter(np.array_split)),
+    composite(np.vsplit, _split_along(0)),
+    composite(np.hsplit, _split_along(1)),
+    composite(np.dsplit, _split_along(2)),
+)
+
+RULES = (concatenate, *_JOINING, *_SPLITTING)
+
+_V = Random((5,))
+_M = Random((3, 4))
+_A = Random((2, 3, 4))
 _PAIR = [Random((2, 3)), Random((2, 3))]
 _VECTORS = [_V, Random((5,))]
 _SCALARS = [Random(()), Random(())]
 
-_JOINING = (
-    composite(
-        np.concatenate,
-        _concatenate_arrays,
-        [sample(_PAIR), sample(_PAIR, axis=1), sample(_PAIR, axis=None)],
-    ),
-    composite(
-        np.stack,
-        _stack,
-        [sample(_PAIR), sample(_PAIR, axis=-1), sample(_PAIR, 1), sample(_SCALARS)],
-    ),
-    composite(
-        np.append,
-        _append,
-        [
-            *(sample(*_PAIR), sample(*_PAIR, axis=-1)),
-            sample(_V, Random(())),
-            sample(_V, _M),
-        ],
-    ),
-    composite(np.vstack, _vstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
-    composite(np.hstack, _hstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
-    composite(np.dstack, _dstack, [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)]),
-    composite(np.column_stack, _column_stack, [sample(_PAIR), sample([_V, Random((5, 2))])]),
-)
-
-_SPLITTING = (
-    composite(
-        np.split,
-        _splitter(np.split),
-        [*(sample(_M, 3), sample(_A, 2, -1)), sample(_M, [1, 1, 3], axis=1), sample(_V, [9, 1])],
-    ),
-    composite(
-        np.array_split, _splitter(np.array_split), [sample(_V, 3), sample(_A, [2, -1], axis=-1)]
-    ),
-    composite(np.vsplit, _split_along(0), [sample(_M, 3), sample(_A, [1])]),
-    composite(np.hsplit, _split_along(1), [sample(_M, 2), sample(_V, [2])]),
-    composite(np.dsplit, _split_along(2), [sample(_A, 2), sample(_A, [1, 3])]),
-)
-
-RULES = (concatenate, *_JOINING, *_SPLITTING)
+SAMPLES: Samples = {
+    _concatenate: [
+        sample(0, Random((2, 3)), Random((1, 3)), Random((0, 3))),
+        sample(-1, Random((2, 3)), Random((2, 1)), Random((2, 2))),
+    ],
+    np.concatenate: [sample(_PAIR), sample(_PAIR, axis=1), sample(_PAIR, axis=None)],
+    np.stack: [sample(_PAIR), sample(_PAIR, axis=-1), sample(_PAIR, 1), sample(_SCALARS)],
+    np.append: [*(sample(*_PAIR), sample(*_PAIR, axis=-1)), sample(_V, Random(())), sample(_V, _M)],
+    np.vstack: [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)],
+    np.hstack: [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)],
+    np.dstack: [sample(_PAIR), sample(_VECTORS), sample(_SCALARS)],
+    np.column_stack: [sample(_PAIR), sample([_V, Random((5, 2))])],
+    np.split: [
+        *(sample(_M, 3), sample(_A, 2, -1)),
+        sample(_M, [1, 1, 3], axis=1),
+        sample(_V, [9, 1]),
+    ],
+    np.array_split: [sample(_V, 3), sample(_A, [2, -1], axis=-1)],
+    np.vsplit: [sample(_M, 3), sample(_A, [1])],
+    np.hsplit: [sample(_M, 2), sample(_V, [2])],
+    np.dsplit: [sample(_A, 2), sample(_A, [1, 3])],
+}

@@ -13,7 +13,7 @@ from tinygrad_ugan.autodiff.operands import as_array, shape_of, unbroadcast, unt
 from tinygrad_ugan.autodiff.primitive import composite, general, unary
 from tinygrad_ugan.autodiff.rules.products import mT
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
-from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
 
@@ -59,15 +59,7 @@ def _solve_vjp(
     return [unbroadcast(g, args[i]) for i, g in zip(traced, cotangents, strict=True)]
 
 
-_SQUARE = Random((3, 3), structure=well_conditioned)
-_STACK = Random((2, 3, 3), structure=well_conditioned)
-
-solve = general(
-    _solve,
-    _solve_jvp,
-    _solve_vjp,
-    [sample(_SQUARE, Random((3, 2))), sample(_STACK, Random((4, 1, 3, 1)))],
-)
+solve = general(_solve, _solve_jvp, _solve_vjp)
 
 
 def _solve_any(a: Any, b: Any) -> Any:
@@ -182,76 +174,75 @@ def _largest(x: Any, axis: int, keepdims: bool = False) -> Any:
     return (np.max if shape_of(x)[axis] else np.sum)(x, axis=axis, keepdims=keepdims)
 
 
-_TALL = Random((4, 3), structure=well_conditioned)
-_WIDE = Random((2, 2, 4), structure=well_conditioned)
-_NEGATIVE = Domain(-3.0, -0.2)
-_V, _N, _A = Random((4,), POSITIVE), Random((3, 4), _NEGATIVE), Random((2, 3, 4), POSITIVE)
-
 RULES = (
     unary(
         np.linalg.inv,
         lambda t, ans, a: -(ans @ t @ ans),
         lambda g, ans, a: -(mT(ans) @ g @ mT(ans)),
-        [sample(_SQUARE), sample(_STACK)],
     ),
     unary(
         np.linalg.pinv,
         _pinv_push,
         _pinv_pull,
-        [sample(_SQUARE), sample(_TALL), sample(_WIDE, 1e-10)],
         convention="the rank is taken to stay the same nearby",
     ),
     solve,
-    composite(
-        np.linalg.solve,
-        _solve_any,
-        [*(sample(_SQUARE, Random((3,))), sample(_STACK, Random((3,)))), sample(_STACK, _SQUARE)],
-    ),
+    composite(np.linalg.solve, _solve_any),
     composite(
         np.linalg.lstsq,
         _lstsq,
-        [
-            sample(_TALL, Random((4,))),
-            sample(_TALL, Random((4, 2))),
-            sample(_SQUARE, Random((3,))),
-        ],
         convention="the rank is taken to stay the same nearby",
         rounds_differently=True,
     ),
-    composite(
-        np.linalg.matrix_power,
-        _matrix_power,
-        [*(sample(_SQUARE, n) for n in (1, 2, 5, -1, -2)), sample(_STACK, 3)],
-    ),
-    composite(
-        np.linalg.multi_dot,
-        _multi_dot,
-        [
-            sample([Random((2, 3)), Random((3, 4)), Random((4, 2)), Random((2, 3))]),
-            sample([Random((3,)), Random((3, 4)), Random((4,))]),
-            sample([Random((2, 3)), Random((3, 4))]),
-        ],
-        rounds_differently=True,
-    ),
+    composite(np.linalg.matrix_power, _matrix_power),
+    composite(np.linalg.multi_dot, _multi_dot, rounds_differently=True),
     composite(
         np.linalg.norm,
         _norm,
-        [
-            *(sample(_A), sample(_A, axis=(0, -1)), sample(_N, None, -1, True), sample(_V, None)),
-            *(sample(_V, p) for p in (2, 1, 3, 0.5, -1, np.inf, -np.inf)),
-            *(sample(_A, p, 1, keepdims=True) for p in (2, 1, np.inf)),
-            *(sample(_N, p) for p in ("fro", 1, -1, np.inf, -np.inf)),
-            *(sample(_TALL, p) for p in (2, -2, "nuc")),
-            *(sample(_A, p, (2, 0), True) for p in ("fro", 1, -np.inf)),
-            sample(
-                Random((3, 2, 4), structure=lambda x: np.moveaxis(well_conditioned(x), 1, 0)),
-                2,
-                (1, 2),
-            ),
-        ],
         convention="0 at 0, and then NaN; equal extremes share the cotangent evenly",
         rounds_differently=True,
     ),
 )
 
 CONSTANTS = (np.linalg.matrix_rank,)
+
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_STACK = Random((2, 3, 3), structure=well_conditioned)
+_TALL = Random((4, 3), structure=well_conditioned)
+_WIDE = Random((2, 2, 4), structure=well_conditioned)
+_NEGATIVE = Domain(-3.0, -0.2)
+_V, _N, _A = Random((4,), POSITIVE), Random((3, 4), _NEGATIVE), Random((2, 3, 4), POSITIVE)
+
+SAMPLES: Samples = {
+    _solve: [sample(_SQUARE, Random((3, 2))), sample(_STACK, Random((4, 1, 3, 1)))],
+    np.linalg.inv: [sample(_SQUARE), sample(_STACK)],
+    np.linalg.pinv: [sample(_SQUARE), sample(_TALL), sample(_WIDE, 1e-10)],
+    np.linalg.solve: [
+        *(sample(_SQUARE, Random((3,))), sample(_STACK, Random((3,)))),
+        sample(_STACK, _SQUARE),
+    ],
+    np.linalg.lstsq: [
+        sample(_TALL, Random((4,))),
+        sample(_TALL, Random((4, 2))),
+        sample(_SQUARE, Random((3,))),
+    ],
+    np.linalg.matrix_power: [*(sample(_SQUARE, n) for n in (1, 2, 5, -1, -2)), sample(_STACK, 3)],
+    np.linalg.multi_dot: [
+        sample([Random((2, 3)), Random((3, 4)), Random((4, 2)), Random((2, 3))]),
+        sample([Random((3,)), Random((3, 4)), Random((4,))]),
+        sample([Random((2, 3)), Random((3, 4))]),
+    ],
+    np.linalg.norm: [
+        *(sample(_A), sample(_A, axis=(0, -1)), sample(_N, None, -1, True), sample(_V, None)),
+        *(sample(_V, p) for p in (2, 1, 3, 0.5, -1, np.inf, -np.inf)),
+        *(sample(_A, p, 1, keepdims=True) for p in (2, 1, np.inf)),
+        *(sample(_N, p) for p in ("fro", 1, -1, np.inf, -np.inf)),
+        *(sample(_TALL, p) for p in (2, -2, "nuc")),
+        *(sample(_A, p, (2, 0), True) for p in ("fro", 1, -np.inf)),
+        sample(
+            Random((3, 2, 4), structure=lambda x: np.moveaxis(well_conditioned(x), 1, 0)),
+            2,
+            (1, 2),
+        ),
+    ],
+}

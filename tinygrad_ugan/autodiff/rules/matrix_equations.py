@@ -16,11 +16,11 @@ from tinygrad_ugan.autodiff.operands import in_common_dtype, shape_of
 from tinygrad_ugan.autodiff.primitive import Primitive, general, unary
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
 from tinygrad_ugan.autodiff.rules.products import mT
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
 
 
-def _through_blocks(function: Callable[..., Any], samples: Sequence[Any]) -> Primitive:
+def _through_blocks(function: Callable[..., Any]) -> Primitive:
     """Declare a function f of square matrices, of which f([[a, t], [0, a]]) has the derivative.
 
     That is in its upper right corner (Higham, Functions of Matrices, theorem 3.6). The transpose
@@ -37,7 +37,6 @@ def _through_blocks(function: Callable[..., Any], samples: Sequence[Any]) -> Pri
         function,
         lambda t, ans, a: derivative(a, t),
         lambda g, ans, a: derivative(mT(a), g),
-        samples,
     )
     return primitive
 
@@ -160,41 +159,42 @@ def _solve_banded_vjp(
     return [cotangents[i].astype(args[i].dtype) for i in traced]
 
 
-_SQUARE = Random((3, 3), structure=well_conditioned)
 _STACK = Random((2, 3, 3), structure=well_conditioned)
-_SMALL = Random((2, 2), structure=well_conditioned)
-_BANDS = Random((3, 5), structure=lambda x: x / 10 + np.array([[0.0], [2.0], [0.0]], x.dtype))
-_WIDER = Random((4, 4), structure=lambda x: x / 10 + np.array([[0.0], [0], [2], [0]], x.dtype))
 
-expm = _through_blocks(_expm, [sample(Random((3, 3))), sample(Random((2, 2, 2)))])
-logm = _through_blocks(_logm, [sample(_SQUARE), sample(_SMALL)])
-solve_sylvester: Primitive = general(
-    _solve_sylvester,
-    _solve_sylvester_jvp,
-    _solve_sylvester_vjp,
-    [sample(_SQUARE, _SMALL, Random((3, 2))), sample(_SMALL, _SMALL, Random((2, 2)))],
-)
+expm = _through_blocks(_expm)
+logm = _through_blocks(_logm)
+solve_sylvester: Primitive = general(_solve_sylvester, _solve_sylvester_jvp, _solve_sylvester_vjp)
 sqrtm = unary(
     _sqrtm,
     lambda t, ans, a: solve_sylvester(ans, ans, t),
     lambda g, ans, a: solve_sylvester(mT(ans), mT(ans), g),
-    [sample(_SQUARE), sample(_SMALL)],
 )
 solve_triangular: Primitive = general(
     _solve_triangular,
     _solve_triangular_jvp,
     _solve_triangular_vjp,
-    [
+)
+solve_banded: Primitive = general(_solve_banded, _solve_banded_jvp, _solve_banded_vjp)
+
+RULES = (expm, logm, sqrtm, solve_sylvester, solve_triangular, solve_banded)
+
+_SQUARE = Random((3, 3), structure=well_conditioned)
+_SMALL = Random((2, 2), structure=well_conditioned)
+_BANDS = Random((3, 5), structure=lambda x: x / 10 + np.array([[0.0], [2.0], [0.0]], x.dtype))
+_WIDER = Random((4, 4), structure=lambda x: x / 10 + np.array([[0.0], [0], [2], [0]], x.dtype))
+
+SAMPLES: Samples = {
+    _expm: [sample(Random((3, 3))), sample(Random((2, 2, 2)))],
+    _logm: [sample(_SQUARE), sample(_SMALL)],
+    _solve_sylvester: [
+        sample(_SQUARE, _SMALL, Random((3, 2))),
+        sample(_SMALL, _SMALL, Random((2, 2))),
+    ],
+    _sqrtm: [sample(_SQUARE), sample(_SMALL)],
+    _solve_triangular: [
         sample(_SQUARE, Random((3, 2)), lower, unit)
         for lower in (False, True)
         for unit in (False, True)
     ],
-)
-solve_banded: Primitive = general(
-    _solve_banded,
-    _solve_banded_jvp,
-    _solve_banded_vjp,
-    [sample(_BANDS, Random((5, 2)), 1, 1), sample(_WIDER, Random((4, 1)), 1, 2)],
-)
-
-RULES = (expm, logm, sqrtm, solve_sylvester, solve_triangular, solve_banded)
+    _solve_banded: [sample(_BANDS, Random((5, 2)), 1, 1), sample(_WIDER, Random((4, 1)), 1, 2)],
+}

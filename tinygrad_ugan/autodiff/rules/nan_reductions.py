@@ -13,7 +13,7 @@ from tinygrad_ugan.autodiff.rules.axes import Axis
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.quantiles import with_holes
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 Where = Any
 """True for all elements, or a mask."""
@@ -110,10 +110,26 @@ def _running(run: Callable[..., Any], fill: float) -> Callable[..., Any]:
     return reduction
 
 
+_TIES = "equal extremes share the cotangent evenly"
+
+
+RULES = (
+    derived(np.nansum, _filled(0, np.sum)),
+    derived(np.nanprod, _filled(1, np.prod)),
+    derived(np.nanmean, _nanmean),
+    derived(np.nanvar, _nanvar),
+    derived(np.nanstd, _nanstd, "0 where the variance is 0, and then NaN"),
+    derived(np.nanmax, _extreme(np.max, -np.inf), _TIES),
+    derived(np.nanmin, _extreme(np.min, np.inf), _TIES),
+    derived(np.nancumsum, _running(np.cumsum, 0)),
+    derived(np.nancumprod, _running(np.cumprod, 1)),
+)
+
+CONSTANTS = (np.nanargmax, np.nanargmin)
+
 _V, _M = Random((5,), structure=with_holes), Random((3, 4), structure=with_holes)
 _WHOLE = Random((2, 3))
 _MASK = np.array([True, False, True, True])
-
 _CALLS = [
     *(sample(_V), sample(_M, 0), sample(_M, axis=-1, keepdims=True), sample(_WHOLE, axis=(0, 1))),
     sample(_M, 1, where=_MASK),
@@ -121,24 +137,20 @@ _CALLS = [
 _STARTED = [sample(_M, 1, initial=0.5, where=_MASK), sample(_M, initial=0.25)]
 _MEAN = np.asarray([[0, 0.5, -1, 2]], np.float32)
 _SPREAD = [sample(_M, 1, ddof=1), sample(_M, 0, correction=0.5), sample(_M, 0, mean=_MEAN)]
-_TIES = "equal extremes share the cotangent evenly"
 _EXTREMES = [
     *_CALLS[:-1],
     *(sample(_M, 1, initial=start, where=_MASK) for start in (-9.0, 9.0)),
 ]
 _RUNNING = [sample(_V), sample(_M, 0), sample(_M, axis=1)]
 
-
-RULES = (
-    derived(np.nansum, _filled(0, np.sum), [*_CALLS, *_STARTED]),
-    derived(np.nanprod, _filled(1, np.prod), [*_CALLS, *_STARTED]),
-    derived(np.nanmean, _nanmean, _CALLS),
-    derived(np.nanvar, _nanvar, [*_CALLS, *_SPREAD]),
-    derived(np.nanstd, _nanstd, [*_CALLS, *_SPREAD], "0 where the variance is 0, and then NaN"),
-    derived(np.nanmax, _extreme(np.max, -np.inf), _EXTREMES, _TIES),
-    derived(np.nanmin, _extreme(np.min, np.inf), _EXTREMES, _TIES),
-    derived(np.nancumsum, _running(np.cumsum, 0), _RUNNING),
-    derived(np.nancumprod, _running(np.cumprod, 1), _RUNNING),
-)
-
-CONSTANTS = (np.nanargmax, np.nanargmin)
+SAMPLES: Samples = {
+    np.nansum: [*_CALLS, *_STARTED],
+    np.nanprod: [*_CALLS, *_STARTED],
+    np.nanmean: _CALLS,
+    np.nanvar: [*_CALLS, *_SPREAD],
+    np.nanstd: [*_CALLS, *_SPREAD],
+    np.nanmax: _EXTREMES,
+    np.nanmin: _EXTREMES,
+    np.nancumsum: _RUNNING,
+    np.nancumprod: _RUNNING,
+}

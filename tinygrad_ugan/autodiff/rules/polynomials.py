@@ -11,7 +11,7 @@ from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import index_set
 from tinygrad_ugan.autodiff.rules.linalg import well_conditioned
-from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample
 
 
 def _vector(p: Any) -> Any:
@@ -144,6 +144,25 @@ def _polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = N
     return found / np.reshape(size, (-1, *(1,) * (len(shape_of(y)) - 1)))
 
 
+RULES = (
+    derived(np.vander, _vander),
+    derived(np.polyval, _polyval),
+    composite(np.polyadd, _polyadd),
+    composite(np.polysub, _polysub),
+    derived(np.polymul, _polymul),
+    composite(np.polydiv, _polydiv),
+    derived(np.polyder, _polyder),
+    derived(np.polyint, _polyint),
+    derived(np.poly, _poly),
+    derived(
+        np.roots,
+        _roots,
+        "complex roots are refused; at a multiple root the derivative is not finite",
+    ),
+    derived(np.polyfit, _polyfit),
+)
+
+
 def _far_apart(x: Any) -> Any:
     """Numbers near 0, 3, 6, ..."""
     return x / 10 + 3 * np.arange(shape_of(x)[-1], dtype=x.dtype)
@@ -161,28 +180,19 @@ _REAL = Random((4,), structure=_with_real_roots)
 _LINE = np.asarray([0, 2, 1], np.float32)
 _MATRIX = Random((3, 3), structure=well_conditioned)
 
-RULES = (
-    derived(np.vander, _vander, [sample(_Q), sample(_Q, 4), sample(_P, 3, increasing=True)]),
-    derived(np.polyval, _polyval, [sample(_P, _S), sample(_Q, Random((2, 3))), sample(_LINE, _V)]),
-    composite(np.polyadd, _polyadd, [sample(_P, _Q), sample(_S, _P)]),
-    composite(np.polysub, _polysub, [sample(_P, _Q), sample(_Q, _V)]),
-    derived(np.polymul, _polymul, [sample(_P, _Q), sample(_LINE, _P), sample(_S, _Q)]),
-    composite(np.polydiv, _polydiv, [sample(_V, _LEADING), sample(_Q, Random((2,), POSITIVE))]),
-    derived(np.polyder, _polyder, [sample(_P), sample(_V, 2), sample(_P, m=0)]),
-    derived(np.polyint, _polyint, [sample(_P), sample(_Q, 2, Random((2,))), sample(_P, k=1.5)]),
-    derived(np.poly, _poly, [sample(_P), sample(_MATRIX)]),
-    derived(
-        np.roots,
-        _roots,
-        [sample(_REAL), sample(Random((2,), POSITIVE))],
-        "complex roots are refused; at a multiple root the derivative is not finite",
-    ),
-    derived(
-        np.polyfit,
-        _polyfit,
-        [
-            *(sample(_POINTS, _V, 2), sample(_POINTS, Random((5, 2)), 1)),
-            sample(_POINTS, _V, 1, w=np.asarray([1, 2, 1, 0.5, 1])),
-        ],
-    ),
-)
+SAMPLES: Samples = {
+    np.vander: [sample(_Q), sample(_Q, 4), sample(_P, 3, increasing=True)],
+    np.polyval: [sample(_P, _S), sample(_Q, Random((2, 3))), sample(_LINE, _V)],
+    np.polyadd: [sample(_P, _Q), sample(_S, _P)],
+    np.polysub: [sample(_P, _Q), sample(_Q, _V)],
+    np.polymul: [sample(_P, _Q), sample(_LINE, _P), sample(_S, _Q)],
+    np.polydiv: [sample(_V, _LEADING), sample(_Q, Random((2,), POSITIVE))],
+    np.polyder: [sample(_P), sample(_V, 2), sample(_P, m=0)],
+    np.polyint: [sample(_P), sample(_Q, 2, Random((2,))), sample(_P, k=1.5)],
+    np.poly: [sample(_P), sample(_MATRIX)],
+    np.roots: [sample(_REAL), sample(Random((2,), POSITIVE))],
+    np.polyfit: [
+        *(sample(_POINTS, _V, 2), sample(_POINTS, Random((5, 2)), 1)),
+        sample(_POINTS, _V, 1, w=np.asarray([1, 2, 1, 0.5, 1])),
+    ],
+}

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
-from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, Samples, sample
 
 
 def _power_derivative(k: int, n: int, x: Any, y: Any) -> Any:
@@ -48,23 +48,12 @@ def _product(a: Any, b: Any) -> Any:
     return np.where(((a == 0) & np.isinf(b)) | ((b == 0) & np.isinf(a)), 0, product)
 
 
-_NEGATIVE = Domain(-3.0, -0.2)
-_WHOLE = np.array([0, 1, 2], np.float32)
-
 power_derivative: Primitive = elementwise(
     _power_derivative,
     0,
     0,
     lambda ans, k, n, x, y: power_derivative(k + 1, n, x, y),
     lambda ans, k, n, x, y: power_derivative(k, n + 1, x, y),
-    samples=[
-        *(
-            sample(k, n, Random((3,), POSITIVE), Random((2, 1)))
-            for k, n in ((1, 0), (0, 1), (2, 1))
-        ),
-        sample(1, 0, Random((3,), _NEGATIVE), _WHOLE),
-        sample(2, 1, Random((3,), POSITIVE), _WHOLE),
-    ],
 )
 
 
@@ -82,13 +71,6 @@ def _double(x: Any) -> Any:
 
 
 _AT_ZERO = "at 0 ** 0 the derivative in the exponent is 0; at negative bases there is none (NaN)"
-_SAMPLES = [
-    *(sample(Random(a, POSITIVE), Random(b)) for a, b in (((), ()), ((3,), (3,)), ((2, 3), (3,)))),
-    sample(Random((), POSITIVE), Random((4,))),
-    sample(Random((2, 1, 3), POSITIVE), Random((4, 1))),
-    sample(Random((3,), _NEGATIVE), _WHOLE),
-    sample(Random((2, 3), POSITIVE), _WHOLE),
-]
 
 RULES = (
     elementwise(
@@ -97,7 +79,6 @@ RULES = (
         lambda ans, x, y: power_derivative(0, 1, x, y),
         implementation=operator.pow,  # has NumPy's short cuts for small exponents
         domain=(POSITIVE, REAL),
-        samples=_SAMPLES,
         convention=_AT_ZERO,
     ),
     elementwise(
@@ -105,8 +86,30 @@ RULES = (
         lambda ans, x, y: power_derivative(1, 0, _double(x), _double(y)),
         lambda ans, x, y: power_derivative(0, 1, _double(x), _double(y)),
         domain=(POSITIVE, REAL),
-        samples=_SAMPLES,
         convention=_AT_ZERO,
     ),
     power_derivative,
 )
+
+_NEGATIVE = Domain(-3.0, -0.2)
+_WHOLE = np.array([0, 1, 2], np.float32)
+_SAMPLES = [
+    *(sample(Random(a, POSITIVE), Random(b)) for a, b in (((), ()), ((3,), (3,)), ((2, 3), (3,)))),
+    sample(Random((), POSITIVE), Random((4,))),
+    sample(Random((2, 1, 3), POSITIVE), Random((4, 1))),
+    sample(Random((3,), _NEGATIVE), _WHOLE),
+    sample(Random((2, 3), POSITIVE), _WHOLE),
+]
+
+SAMPLES: Samples = {
+    _power_derivative: [
+        *(
+            sample(k, n, Random((3,), POSITIVE), Random((2, 1)))
+            for k, n in ((1, 0), (0, 1), (2, 1))
+        ),
+        sample(1, 0, Random((3,), _NEGATIVE), _WHOLE),
+        sample(2, 1, Random((3,), POSITIVE), _WHOLE),
+    ],
+    np.power: _SAMPLES,
+    np.float_power: _SAMPLES,
+}

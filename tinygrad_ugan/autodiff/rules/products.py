@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.operands import as_operand, shape_of
 from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, composite
-from tinygrad_ugan.autodiff.samples import Random, SampleCall, sample
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
 
 
@@ -59,34 +59,16 @@ def mT(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-_SHAPES = [
-    ((2, 3), (3, 4)),
-    ((3,), (3,)),
-    ((3,), (3, 2)),
-    ((2, 3), (3,)),
-    ((2, 2, 3), (3, 4)),
-    ((3,), (2, 3, 4)),
-    ((2, 2, 3), (3,)),
-    ((2, 1, 2, 3), (4, 3, 2)),
-]
-
-matmul: Primitive = bilinear(
-    np.matmul,
-    _matmul_left,
-    _matmul_right,
-    [sample(Random(left), Random(right)) for left, right in _SHAPES],
-)
+matmul: Primitive = bilinear(np.matmul, _matmul_left, _matmul_right)
 matmul_nt: Primitive = bilinear(
     _matmul_nt,
     lambda g, x, y: matmul(g, y),
     lambda g, x, y: matmul_tn(g, x),
-    [sample(Random((2, 3)), Random((4, 3))), sample(Random((2, 1, 2, 3)), Random((4, 2, 3)))],
 )
 matmul_tn: Primitive = bilinear(
     _matmul_tn,
     lambda g, x, y: matmul_nt(y, g),
     lambda g, x, y: matmul(x, g),
-    [sample(Random((3, 2)), Random((3, 4))), sample(Random((2, 1, 3, 2)), Random((4, 3, 2)))],
 )
 
 Labels = Sequence[Hashable]
@@ -275,7 +257,6 @@ def _dot(a: Any, b: Any) -> Any:
 _dot_of_stacks = composite(
     np.dot,
     lambda a, b: _tensordot(a, b, (-1, max(-2, -len(shape_of(b))))),
-    samples=(),
     rounds_differently=True,
 )
 
@@ -323,6 +304,33 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return np.sum(np.diagonal(a, offset, axis1, axis2), -1)
 
 
+RULES = (
+    matmul,
+    matmul_nt,
+    matmul_tn,
+    composite(np.dot, _dot),
+    composite(np.vdot, _vdot),
+    composite(np.inner, _inner, rounds_differently=True),
+    composite(np.outer, _outer),
+    composite(np.tensordot, _tensordot, rounds_differently=True),
+    composite(np.einsum, _einsum, rounds_differently=True),
+    composite(np.kron, _kron),
+    composite(np.cross, _cross),
+    composite(np.trace, _trace),
+)
+
+_SHAPES = [
+    ((2, 3), (3, 4)),
+    ((3,), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3,)),
+    ((2, 2, 3), (3, 4)),
+    ((3,), (2, 3, 4)),
+    ((2, 2, 3), (3,)),
+    ((2, 1, 2, 3), (4, 3, 2)),
+]
+
+
 def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> list[SampleCall]:
     return [sample(Random(a), Random(b)) for a, b in shapes]
 
@@ -336,71 +344,50 @@ _S, _V, _M, _N, _A = (
 )
 _Q, _W = Random((3, 3)), Random((2,))
 
-RULES = (
-    matmul,
-    matmul_nt,
-    matmul_tn,
-    composite(
-        np.dot,
-        _dot,
-        _pairs(
-            *(((3,), (3,)), ((2, 3), (3,)), ((4, 2, 3), (3, 5)), ((2, 3), (4, 3, 5)), ((), (2,)))
+SAMPLES: Samples = {
+    np.matmul: [sample(Random(left), Random(right)) for left, right in _SHAPES],
+    _matmul_nt: [
+        sample(Random((2, 3)), Random((4, 3))),
+        sample(Random((2, 1, 2, 3)), Random((4, 2, 3))),
+    ],
+    _matmul_tn: [
+        sample(Random((3, 2)), Random((3, 4))),
+        sample(Random((2, 1, 3, 2)), Random((4, 3, 2))),
+    ],
+    np.dot: _pairs(
+        *(((3,), (3,)), ((2, 3), (3,)), ((4, 2, 3), (3, 5)), ((2, 3), (4, 3, 5)), ((), (2,)))
+    ),
+    np.vdot: _pairs(((3,), (3,)), ((2, 3), (2, 3)), ((), ())),
+    np.inner: _pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 3), (4, 2, 3)), ((2,), ())),
+    np.outer: _pairs(((2,), (3,)), ((2, 2), (3,)), ((), (2,))),
+    np.tensordot: [
+        *(sample(_M, _N, 1), sample(_A, Random((4, 3, 2))), sample(_M, _A, 0)),
+        *(sample(_A, _M, ((0, 2), (0, -1))), sample(_A, _N, axes=(1, 1)), sample(_V, _V, 1)),
+        sample(_A, _A, 3),
+    ],
+    np.einsum: [
+        *(sample("ij,jk->ik", _M, _N), sample("ij,jk", _M, _N), sample("ij->ji", _M)),
+        *(sample("ba", _M), sample("i,i", _V, _V), sample("i,j->ji", _V, _W)),
+        *(sample("ii", _Q), sample("ii->i", _Q), sample("iij->j", Random((2, 2, 3)))),
+        *(sample("iii->i", Random((2, 2, 2))), sample("ij->", _M), sample("ijk->k", _A)),
+        *(sample("bij,jk->bik", _A, _N), sample("bij,bkj->bik", _A, Random((2, 5, 3)))),
+        *(
+            sample("...ij,jk->...ik", _A, _N),
+            sample("i...->...", _A),
+            sample("...i,...i", _A, _V),
         ),
-    ),
-    composite(np.vdot, _vdot, _pairs(((3,), (3,)), ((2, 3), (2, 3)), ((), ()))),
-    composite(
-        np.inner,
-        _inner,
-        _pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 3), (4, 2, 3)), ((2,), ())),
-        rounds_differently=True,
-    ),
-    composite(np.outer, _outer, _pairs(((2,), (3,)), ((2, 2), (3,)), ((), (2,)))),
-    composite(
-        np.tensordot,
-        _tensordot,
-        [
-            *(sample(_M, _N, 1), sample(_A, Random((4, 3, 2))), sample(_M, _A, 0)),
-            *(sample(_A, _M, ((0, 2), (0, -1))), sample(_A, _N, axes=(1, 1)), sample(_V, _V, 1)),
-            sample(_A, _A, 3),
-        ],
-        rounds_differently=True,
-    ),
-    composite(
-        np.einsum,
-        _einsum,
-        [
-            *(sample("ij,jk->ik", _M, _N), sample("ij,jk", _M, _N), sample("ij->ji", _M)),
-            *(sample("ba", _M), sample("i,i", _V, _V), sample("i,j->ji", _V, _W)),
-            *(sample("ii", _Q), sample("ii->i", _Q), sample("iij->j", Random((2, 2, 3)))),
-            *(sample("iii->i", Random((2, 2, 2))), sample("ij->", _M), sample("ijk->k", _A)),
-            *(sample("bij,jk->bik", _A, _N), sample("bij,bkj->bik", _A, Random((2, 5, 3)))),
-            *(
-                sample("...ij,jk->...ik", _A, _N),
-                sample("i...->...", _A),
-                sample("...i,...i", _A, _V),
-            ),
-            *(sample("i...,...", _M, Random((4, 1))), sample("ij,ij->i", _M, Random((2, 1)))),
-            *(sample("ij,ij->ij", _M, Random((1, 3))), sample("i,ij,j->", _W, _M, _V)),
-            sample("ij,jk,kl->il", _M, _N, Random((4, 2)), optimize=True),
-            sample("ij,jk,ik->", _M, _N, Random((2, 4)), optimize="optimal"),
-            sample("ij,ik,il->jkl", _M, Random((2, 2)), Random((2, 4)), optimize=False),
-            *(sample(_M, [0, 1], _N, [1, 2], [2, 0]), sample(_A, [Ellipsis, 1], [1, Ellipsis])),
-            *(sample(" ij , j -> i", _M, _V), sample(",i", _S, _V), sample("...", _M)),
-        ],
-        rounds_differently=True,
-    ),
-    composite(np.kron, _kron, _pairs(((2,), (3,)), ((2, 3), (3, 2)), ((2, 3), (2,)), ((), (2, 2)))),
-    composite(
-        np.cross,
-        _cross,
-        [
-            *_pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3))),
-            *(sample(_N, _N, axis=0), sample(_N, _A, 0, -1), sample(_A, _V, axisc=0)),
-        ],
-    ),
-    composite(
-        np.trace,
-        _trace,
-        [sample(_Q), sample(_N, 1), sample(_A, -1, 1, 2), sample(_A, axis1=-1, axis2=0)],
-    ),
-)
+        *(sample("i...,...", _M, Random((4, 1))), sample("ij,ij->i", _M, Random((2, 1)))),
+        *(sample("ij,ij->ij", _M, Random((1, 3))), sample("i,ij,j->", _W, _M, _V)),
+        sample("ij,jk,kl->il", _M, _N, Random((4, 2)), optimize=True),
+        sample("ij,jk,ik->", _M, _N, Random((2, 4)), optimize="optimal"),
+        sample("ij,ik,il->jkl", _M, Random((2, 2)), Random((2, 4)), optimize=False),
+        *(sample(_M, [0, 1], _N, [1, 2], [2, 0]), sample(_A, [Ellipsis, 1], [1, Ellipsis])),
+        *(sample(" ij , j -> i", _M, _V), sample(",i", _S, _V), sample("...", _M)),
+    ],
+    np.kron: _pairs(((2,), (3,)), ((2, 3), (3, 2)), ((2, 3), (2,)), ((), (2, 2))),
+    np.cross: [
+        *_pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3))),
+        *(sample(_N, _N, axis=0), sample(_N, _A, 0, -1), sample(_A, _V, axisc=0)),
+    ],
+    np.trace: [sample(_Q), sample(_N, 1), sample(_A, -1, 1, 2), sample(_A, axis1=-1, axis2=0)],
+}

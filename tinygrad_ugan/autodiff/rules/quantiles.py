@@ -12,7 +12,7 @@ from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.axes import Axis, merge_axes, restore_axes
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
-from tinygrad_ugan.autodiff.samples import Domain, Random, SampleCall, sample
+from tinygrad_ugan.autodiff.samples import Domain, Random, SampleCall, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
 
 # The sorted sample is interpolated at ``n q + alpha + q (1 - alpha - beta) - 1``: Hyndman & Fan
@@ -148,9 +148,6 @@ def _shaped(found: Any, a: Any, q: Any, axis: Axis, keepdims: bool) -> Any:
     return np.reshape(found, shape_of(q) + kept)
 
 
-_ODD, _EVEN, _Q = Random((5,)), Random((3, 4)), Domain(0.3, 0.45)
-# Of the dtype that does not promote, and exact in it, also as percentages.
-_SOME = np.asarray([0.125, 0.6875, 0.90625], np.float32)
 _AT_TIES = "among equal elements the cotangent goes to those that a stable sort puts at the places"
 
 
@@ -161,8 +158,21 @@ def with_holes(x: Any) -> Any:
     return np.where(hole, np.nan, x)
 
 
-_HOLED, _HOLED_ROWS = Random((5,), structure=with_holes), Random((3, 4), structure=with_holes)
+_AT_PLACES = _AT_TIES + "; at the places themselves the derivative in q is 0"
 
+RULES = (
+    derived(np.median, _median(of_present=False), _AT_TIES),
+    derived(np.nanmedian, _median(of_present=True), _AT_TIES),
+    composite(np.quantile, _quantile(np.quantile, False, 1), _AT_PLACES),
+    composite(np.percentile, _quantile(np.percentile, False, 100), _AT_TIES),
+    composite(np.nanquantile, _quantile(np.nanquantile, True, 1), _AT_PLACES),
+    composite(np.nanpercentile, _quantile(np.nanpercentile, True, 100), _AT_TIES),
+)
+
+_ODD, _EVEN, _Q = Random((5,)), Random((3, 4)), Domain(0.3, 0.45)
+# Of the dtype that does not promote, and exact in it, also as percentages.
+_SOME = np.asarray([0.125, 0.6875, 0.90625], np.float32)
+_HOLED, _HOLED_ROWS = Random((5,), structure=with_holes), Random((3, 4), structure=with_holes)
 _MEDIANS = [
     *(sample(_ODD), sample(_EVEN), sample(_EVEN, 0), sample(_EVEN, axis=-1, keepdims=True)),
     *(sample(Random((2, 3, 2)), axis=(0, -1)), sample(Random(()))),
@@ -191,18 +201,12 @@ _HOLED_PARTS = [
     *(sample(_HOLED_ROWS, _SOME, axis=1, method=m) for m in ("hazen", "midpoint", "lower")),
     sample(_HOLED, Random((), _Q)),
 ]
-_AT_PLACES = _AT_TIES + "; at the places themselves the derivative in q is 0"
 
-RULES = (
-    derived(np.median, _median(of_present=False), _MEDIANS, _AT_TIES),
-    derived(np.nanmedian, _median(of_present=True), _HOLED_MEDIANS, _AT_TIES),
-    composite(np.quantile, _quantile(np.quantile, False, 1), [*_of_parts(1), *_IN_Q], _AT_PLACES),
-    composite(np.percentile, _quantile(np.percentile, False, 100), _of_parts(100), _AT_TIES),
-    composite(np.nanquantile, _quantile(np.nanquantile, True, 1), _HOLED_PARTS, _AT_PLACES),
-    composite(
-        np.nanpercentile,
-        _quantile(np.nanpercentile, True, 100),
-        [sample(_HOLED_ROWS, 30, 0), sample(_HOLED_ROWS, 60.0, keepdims=True)],
-        _AT_TIES,
-    ),
-)
+SAMPLES: Samples = {
+    np.median: _MEDIANS,
+    np.nanmedian: _HOLED_MEDIANS,
+    np.quantile: [*_of_parts(1), *_IN_Q],
+    np.percentile: _of_parts(100),
+    np.nanquantile: _HOLED_PARTS,
+    np.nanpercentile: [sample(_HOLED_ROWS, 30, 0), sample(_HOLED_ROWS, 60.0, keepdims=True)],
+}

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.operands import as_operand, shape_of
 from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
-from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample
 
 
 def _fractions(start: Any, stop: Any, num: int, endpoint: bool) -> np.ndarray:
@@ -77,34 +77,29 @@ def _geomspace(
 
 line = derive(np.linspace, _line)
 
+
+RULES = (
+    composite(np.linspace, _linspace),
+    derived(np.logspace, _logspace),
+    derived(np.geomspace, _geomspace),
+)
+
 _S, _V = Random(()), Random((3,))
 _P, _N = Random((), POSITIVE), Random((2,), Domain(-3.0, -0.2))
 _BASE = Random((), POSITIVE)
 
-RULES = (
-    composite(
-        np.linspace,
-        _linspace,
-        [
-            *(sample(_S, _S, 4), sample(_V, _S, 3), sample(_V, Random((2, 1)), num=3, axis=-1)),
-            *(sample(_S, _V, 5, endpoint=False), sample(_S, _S, 1), sample(_S, 1.0, 4)),
-            *(sample(_S, _V, 4, True, True), sample(_S, _S, 3, False, retstep=True)),
-        ],
-    ),
-    derived(
-        np.logspace,
-        _logspace,
-        [
-            *(sample(_S, _S, 4, base=2.0), sample(_V, 1.0, 3, base=2.0, axis=1)),
-            *(sample(_S, _S, 3, False, _BASE), sample(_V, _S, 3, True, Random((3,), POSITIVE))),
-        ],
-    ),
-    derived(
-        np.geomspace,
-        _geomspace,
-        [
-            *(sample(_P, _P, 4), sample(_N, _N, 3), sample(_P, 2.0, 4, endpoint=False)),
-            sample(Random((2, 1), POSITIVE), Random((3,), POSITIVE), num=3, axis=-1),
-        ],
-    ),
-)
+SAMPLES: Samples = {
+    np.linspace: [
+        *(sample(_S, _S, 4), sample(_V, _S, 3), sample(_V, Random((2, 1)), num=3, axis=-1)),
+        *(sample(_S, _V, 5, endpoint=False), sample(_S, _S, 1), sample(_S, 1.0, 4)),
+        *(sample(_S, _V, 4, True, True), sample(_S, _S, 3, False, retstep=True)),
+    ],
+    np.logspace: [
+        *(sample(_S, _S, 4, base=2.0), sample(_V, 1.0, 3, base=2.0, axis=1)),
+        *(sample(_S, _S, 3, False, _BASE), sample(_V, _S, 3, True, Random((3,), POSITIVE))),
+    ],
+    np.geomspace: [
+        *(sample(_P, _P, 4), sample(_N, _N, 3), sample(_P, 2.0, 4, endpoint=False)),
+        sample(Random((2, 1), POSITIVE), Random((3,), POSITIVE), num=3, axis=-1),
+    ],
+}

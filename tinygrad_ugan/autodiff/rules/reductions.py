@@ -20,17 +20,8 @@ from tinygrad_ugan.autodiff.rules.masked_reductions import (
     masked_var,
 )
 from tinygrad_ugan.autodiff.rules.stable_derivatives import root
-from tinygrad_ugan.autodiff.samples import POSITIVE, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
-
-SAMPLES = [
-    sample(Random((3, 4))),
-    sample(Random((3, 4)), 0),
-    sample(Random((3, 4)), axis=-1, keepdims=True),
-    sample(Random((2, 3, 2)), axis=(0, -1)),
-    sample(Random((2, 3)), keepdims=True),
-    sample(Random(())),
-]
 
 _TIES = "equal extremes share the cotangent evenly"
 
@@ -43,7 +34,7 @@ def _total_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False) 
     return match_dtype(unreduce(g, x, axis, keepdims), x)
 
 
-total = linear(_total, _total_transpose, SAMPLES)
+total = linear(_total, _total_transpose)
 
 
 def _sum(
@@ -69,7 +60,7 @@ def _center_transpose(g: Any, x: Any, axis: Axis = None, keepdims: bool = False)
     return match_dtype(unreduce(g / reduced_size(shape_of(x), axis), x, axis, keepdims), x)
 
 
-center = linear(_center, _center_transpose, SAMPLES)
+center = linear(_center, _center_transpose)
 
 
 def _mean(
@@ -184,8 +175,8 @@ def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
     return (attained / np.sum(attained, axis=axis, keepdims=True)).astype(x.dtype)
 
 
-largest = unary(_largest, _extreme_push, _extreme_pull, SAMPLES, _TIES)
-smallest = unary(_smallest, _extreme_push, _extreme_pull, SAMPLES, _TIES)
+largest = unary(_largest, _extreme_push, _extreme_pull, _TIES)
+smallest = unary(_smallest, _extreme_push, _extreme_pull, _TIES)
 
 
 def _extreme(extreme: Callable[..., Any], masked: Callable[..., Any]) -> Callable[..., Any]:
@@ -212,6 +203,37 @@ def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
+# fmt: off
+_SUMS = (
+    composite(np.sum, _sum),
+    composite(np.mean, _mean),
+    composite(np.average, _average, rounds_differently=True),
+    composite(np.var, _var),
+    composite(np.std, _std,
+              convention="0 where the variance is 0, and then NaN"),
+)
+
+_EXTREMES = (
+    composite(np.max,  _max, _TIES),
+    composite(np.min,  _min, _TIES),
+    composite(np.amax, _max, _TIES),
+    composite(np.amin, _min, _TIES),
+    composite(np.ptp, _ptp, _TIES),
+)
+# fmt: on
+
+RULES = (total, center, largest, smallest, *_SUMS, *_EXTREMES)
+
+CONSTANTS = (np.argmax, np.argmin, np.any, np.all, np.count_nonzero)
+
+REDUCTIONS = [
+    sample(Random((3, 4))),
+    sample(Random((3, 4)), 0),
+    sample(Random((3, 4)), axis=-1, keepdims=True),
+    sample(Random((2, 3, 2)), axis=(0, -1)),
+    sample(Random((2, 3)), keepdims=True),
+    sample(Random(())),
+]
 _DTYPE = [sample(Random((2, 3)), 0, dtype=None)]
 _DDOF = [sample(Random((3, 4)), ddof=1), sample(Random((3, 4)), -1, ddof=1.5)]
 _WEIGHTED = [
@@ -231,28 +253,21 @@ STARTED = [
 ]
 _MEAN = np.asarray([[0, 0.5, -1, 2]], np.float32)
 _ABOUT = [sample(Random((3, 4)), 1, correction=1), sample(Random((3, 4)), 0, mean=_MEAN)]
+_PROPER = [s for s in REDUCTIONS if s.args[0].shape]  # one number has no spread
 
-_PROPER = [s for s in SAMPLES if s.args[0].shape]  # one number has no spread
-
-# fmt: off
-_SUMS = (
-    composite(np.sum, _sum, SAMPLES + _DTYPE + MASKED + STARTED),
-    composite(np.mean, _mean, SAMPLES + _DTYPE + MASKED),
-    composite(np.average, _average, SAMPLES + _WEIGHTED, rounds_differently=True),
-    composite(np.var, _var, SAMPLES + _DDOF + MASKED + _ABOUT),
-    composite(np.std, _std, _PROPER + _DDOF + MASKED + _ABOUT,
-              convention="0 where the variance is 0, and then NaN"),
-)
-
-_EXTREMES = (
-    composite(np.max,  _max, SAMPLES + STARTED, _TIES),
-    composite(np.min,  _min, SAMPLES + STARTED, _TIES),
-    composite(np.amax, _max, SAMPLES, _TIES),
-    composite(np.amin, _min, SAMPLES, _TIES),
-    composite(np.ptp, _ptp, SAMPLES, _TIES),
-)
-# fmt: on
-
-RULES = (total, center, largest, smallest, *_SUMS, *_EXTREMES)
-
-CONSTANTS = (np.argmax, np.argmin, np.any, np.all, np.count_nonzero)
+SAMPLES: Samples = {
+    _total: REDUCTIONS,
+    _center: REDUCTIONS,
+    _largest: REDUCTIONS,
+    _smallest: REDUCTIONS,
+    np.sum: REDUCTIONS + _DTYPE + MASKED + STARTED,
+    np.mean: REDUCTIONS + _DTYPE + MASKED,
+    np.average: REDUCTIONS + _WEIGHTED,
+    np.var: REDUCTIONS + _DDOF + MASKED + _ABOUT,
+    np.std: _PROPER + _DDOF + MASKED + _ABOUT,
+    np.max: REDUCTIONS + STARTED,
+    np.min: REDUCTIONS + STARTED,
+    np.amax: REDUCTIONS,
+    np.amin: REDUCTIONS,
+    np.ptp: REDUCTIONS,
+}

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.operands import as_array, untrace
 from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.indexing import rearrange, selection
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def _choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
@@ -62,6 +62,30 @@ def _union1d(ar1: Any, ar2: Any) -> Any:
     return _members(np.union1d)(ar1, ar2)
 
 
+_FIRST = "of equal numbers the first takes the cotangent"
+
+RULES = (
+    composite(np.choose, _choose),
+    composite(np.compress, _compress),
+    composite(np.extract, _extract),
+    selection(np.resize),
+    composite(np.unique_values, _unique_values, _FIRST),
+    *(
+        composite(function, _with_unique_values(function), _FIRST)
+        for function in (np.unique_all, np.unique_counts, np.unique_inverse)
+    ),
+    composite(np.union1d, _union1d, _FIRST),
+    composite(np.intersect1d, _members(np.intersect1d), _FIRST),
+    composite(np.setdiff1d, _members(np.setdiff1d), _FIRST),
+    composite(np.setxor1d, _members(np.setxor1d), _FIRST),
+)
+
+CONSTANTS = (
+    *(np.isin, np.digitize, np.lexsort, np.diag_indices_from, np.array_equiv),
+    *(np.common_type, np.min_scalar_type, np.einsum_path),
+)
+
+
 def _ascending(x: Any) -> Any:
     """Numbers near 0, 3, 6, ..."""
     return x / 10 + 3 * np.arange(len(x), dtype=x.dtype)
@@ -72,36 +96,19 @@ _FAR = Random((4,), structure=_ascending)
 _SOME = np.asarray([100, 100, -5], np.float32)
 _CHOICES = [Random((3,)), Random((2, 3)), Random(())]
 _MASK = np.array([True, False, True])
-_FIRST = "of equal numbers the first takes the cotangent"
 
-RULES = (
-    composite(
-        np.choose,
-        _choose,
-        [
-            sample(np.array([[0, 1, 2], [2, 1, 0]]), _CHOICES),
-            sample(np.array([0, 4, -1]), _CHOICES, mode="wrap"),
-        ],
-    ),
-    composite(
-        np.compress,
-        _compress,
-        [sample(_MASK, _M, 0), sample([0, 1], _M, axis=-1), sample(_MASK, _M)],
-    ),
-    composite(np.extract, _extract, [sample(_MASK, _V), sample(np.eye(3, 4) > 0, _M)]),
-    selection(np.resize, [sample(_V, (2, 4)), sample(_M, 5), sample(_M, (0,))]),
-    composite(np.unique_values, _unique_values, [sample(_FAR)], _FIRST),
-    *(
-        composite(function, _with_unique_values(function), [sample(_FAR)], _FIRST)
-        for function in (np.unique_all, np.unique_counts, np.unique_inverse)
-    ),
-    composite(np.union1d, _union1d, [sample(_FAR, _SOME)], _FIRST),
-    composite(np.intersect1d, _members(np.intersect1d), [sample(_FAR, _FAR)], _FIRST),
-    composite(np.setdiff1d, _members(np.setdiff1d), [sample(_FAR, _SOME)], _FIRST),
-    composite(np.setxor1d, _members(np.setxor1d), [sample(_FAR, _SOME)], _FIRST),
-)
-
-CONSTANTS = (
-    *(np.isin, np.digitize, np.lexsort, np.diag_indices_from, np.array_equiv),
-    *(np.common_type, np.min_scalar_type, np.einsum_path),
-)
+SAMPLES: Samples = {
+    **{f: [sample(_FAR)] for f in (np.unique_all, np.unique_counts, np.unique_inverse)},
+    np.choose: [
+        sample(np.array([[0, 1, 2], [2, 1, 0]]), _CHOICES),
+        sample(np.array([0, 4, -1]), _CHOICES, mode="wrap"),
+    ],
+    np.compress: [sample(_MASK, _M, 0), sample([0, 1], _M, axis=-1), sample(_MASK, _M)],
+    np.extract: [sample(_MASK, _V), sample(np.eye(3, 4) > 0, _M)],
+    np.resize: [sample(_V, (2, 4)), sample(_M, 5), sample(_M, (0,))],
+    np.unique_values: [sample(_FAR)],
+    np.union1d: [sample(_FAR, _SOME)],
+    np.intersect1d: [sample(_FAR, _FAR)],
+    np.setdiff1d: [sample(_FAR, _SOME)],
+    np.setxor1d: [sample(_FAR, _SOME)],
+}

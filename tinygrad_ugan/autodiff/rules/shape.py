@@ -21,12 +21,8 @@ from tinygrad_ugan.autodiff.operands import (
 )
 from tinygrad_ugan.autodiff.primitive import composite, linear
 from tinygrad_ugan.autodiff.rules.indexing import index_set, rearrange, selection
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.errors import NotDifferentiableError, check_choice
-
-_A = Random((2, 3, 4))
-_M = Random((3, 4))
-_V = Random((5,))
 
 
 def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
@@ -112,74 +108,33 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
 broadcast_to = linear(
     np.broadcast_to,
     lambda g, x, shape: unbroadcast(g, x),
-    [sample(Random(()), (2, 3)), sample(Random((3, 1)), (2, 3, 4)), sample(_A, (2, 3, 4))],
     implementation=_broadcast_to,
 )
 
 _RESHAPING = (
-    linear(
-        np.reshape,
-        _reshape_transpose,
-        [sample(_A, (6, 4)), sample(_A, -1), sample(_A, (4, 6), "F"), sample(Random(()), (1, 1))],
-        implementation=_reshape,
-    ),
-    linear(np.expand_dims, _restore_shape, [sample(_A, 0), sample(_A, (1, -1))]),
-    linear(
-        np.squeeze,
-        _restore_shape,
-        [sample(Random((1, 3, 1))), sample(Random((1, 3, 1)), 0), sample(_A, axis=())],
-    ),
+    linear(np.reshape, _reshape_transpose, implementation=_reshape),
+    linear(np.expand_dims, _restore_shape),
+    linear(np.squeeze, _restore_shape),
     broadcast_to,
-    composite(np.ravel, _ravel, [sample(_A), sample(_A, "F")]),
-    composite(np.broadcast_arrays, _broadcast_arrays, [sample(_M, Random((2, 1, 4)), Random(()))]),
-    composite(np.atleast_1d, _atleast_1d, [sample(Random(())), sample(_A), sample(_V, _M)]),
-    composite(np.atleast_2d, _atleast_2d, [sample(Random(())), sample(_V), sample(_A, _M)]),
-    composite(np.atleast_3d, _atleast_3d, [sample(Random(())), sample(_V), sample(_A, _M)]),
-    composite(
-        np.meshgrid,
-        _meshgrid,
-        [
-            *(sample(_V, Random((2,))), sample(_V), sample(_V, Random(()), indexing="ij")),
-            *(sample(_V, Random((3,)), Random((2,))), sample(_V, Random((2,)), sparse=True)),
-        ],
-    ),
+    composite(np.ravel, _ravel),
+    composite(np.broadcast_arrays, _broadcast_arrays),
+    composite(np.atleast_1d, _atleast_1d),
+    composite(np.atleast_2d, _atleast_2d),
+    composite(np.atleast_3d, _atleast_3d),
+    composite(np.meshgrid, _meshgrid),
 )
 
 _PERMUTING = (
-    linear(
-        np.transpose,
-        _transpose_transpose,
-        [sample(_A), sample(_A, (2, 0, 1)), sample(_A, axes=(-1, 0, 1))],
-    ),
-    linear(
-        np.swapaxes,
-        lambda g, x, axis1, axis2: np.swapaxes(g, axis1, axis2),
-        [sample(_A, 0, -1), sample(_A, 1, 2)],
-    ),
-    linear(
-        np.moveaxis,
-        lambda g, x, source, destination: np.moveaxis(g, destination, source),
-        [sample(_A, 0, -1), sample(_A, (0, 1), (-1, 0))],
-    ),
-    composite(np.matrix_transpose, lambda x: np.swapaxes(x, -1, -2), [sample(_M), sample(_A)]),
-    selection(np.rollaxis, [sample(_A, 2), sample(_A, -2, 3), sample(_A, 0, start=2)]),
-    linear(
-        np.flip,
-        lambda g, x, axis=None: np.flip(g, axis),
-        [sample(_A), sample(_A, 1), sample(_A, axis=(0, -1))],
-    ),
-    linear(np.flipud, lambda g, m: np.flipud(g), [sample(_A)]),
-    linear(np.fliplr, lambda g, m: np.fliplr(g), [sample(_A)]),
-    linear(
-        np.rot90,
-        lambda g, m, k=1, axes=(0, 1): np.rot90(g, -k, axes),
-        [sample(_M), sample(_A, 3), sample(_A, axes=(2, 1)), sample(_M, -2)],
-    ),
-    linear(
-        np.roll,
-        lambda g, a, shift, axis=None: np.roll(g, np.negative(shift), axis),
-        [sample(_A, 5), sample(_A, -1, 1), sample(_A, (1, 2), axis=(0, -1)), sample(_V, 7)],
-    ),
+    linear(np.transpose, _transpose_transpose),
+    linear(np.swapaxes, lambda g, x, axis1, axis2: np.swapaxes(g, axis1, axis2)),
+    linear(np.moveaxis, lambda g, x, source, destination: np.moveaxis(g, destination, source)),
+    composite(np.matrix_transpose, lambda x: np.swapaxes(x, -1, -2)),
+    selection(np.rollaxis),
+    linear(np.flip, lambda g, x, axis=None: np.flip(g, axis)),
+    linear(np.flipud, lambda g, m: np.flipud(g)),
+    linear(np.fliplr, lambda g, m: np.fliplr(g)),
+    linear(np.rot90, lambda g, m, k=1, axes=(0, 1): np.rot90(g, -k, axes)),
+    linear(np.roll, lambda g, a, shift, axis=None: np.roll(g, np.negative(shift), axis)),
 )
 
 
@@ -206,23 +161,9 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", **options: Any) -> 
 _PAD_BY_COPYING = ("edge", "reflect", "symmetric", "wrap")
 
 _REPEATING = (
-    selection(np.tile, [sample(_M, 2), sample(_M, (2, 1, 3)), sample(Random(()), 3)]),
-    selection(
-        np.repeat,
-        [
-            *(sample(_M, 2), sample(_A, 3, 1), sample(_M, [0, 2, 1], axis=0)),
-            *(sample(_M, [2, 0, 1, 1], axis=-1), sample(Random(()), 2)),
-        ],
-    ),
-    composite(
-        np.pad,
-        _pad,
-        [
-            *(sample(_A, 1), sample(_M, (1, 2), constant_values=3.0)),
-            *(sample(_M, ((0, 2), (1, 0)), mode) for mode in ("constant", *_PAD_BY_COPYING)),
-            *(sample(_V, (7, 6), mode=mode) for mode in ("reflect", "wrap")),
-        ],
-    ),
+    selection(np.tile),
+    selection(np.repeat),
+    composite(np.pad, _pad),
 )
 
 
@@ -244,15 +185,67 @@ def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)
 
 
-astype = linear(_astype, lambda g, x, dtype: g.astype(x.dtype), [sample(_A, np.dtype(np.float64))])
+astype = linear(_astype, lambda g, x, dtype: g.astype(x.dtype))
 
 RULES = (
     *(*_RESHAPING, *_PERMUTING, *_REPEATING, astype),
-    composite(np.copy, lambda a: np.positive(a), [sample(_A)]),
-    composite(np.full_like, _full_like, [sample(_M, Random(())), sample(_A, Random((3, 1)))]),
+    composite(np.copy, lambda a: np.positive(a)),
+    composite(np.full_like, _full_like),
 )
 
 CONSTANTS = (
     *(np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj),
     *(np.zeros_like, np.ones_like, np.empty_like, np.array_equal, np.allclose),
 )
+
+_A = Random((2, 3, 4))
+_M = Random((3, 4))
+_V = Random((5,))
+
+SAMPLES: Samples = {
+    np.broadcast_to: [
+        sample(Random(()), (2, 3)),
+        sample(Random((3, 1)), (2, 3, 4)),
+        sample(_A, (2, 3, 4)),
+    ],
+    np.reshape: [
+        sample(_A, (6, 4)),
+        sample(_A, -1),
+        sample(_A, (4, 6), "F"),
+        sample(Random(()), (1, 1)),
+    ],
+    np.expand_dims: [sample(_A, 0), sample(_A, (1, -1))],
+    np.squeeze: [sample(Random((1, 3, 1))), sample(Random((1, 3, 1)), 0), sample(_A, axis=())],
+    np.ravel: [sample(_A), sample(_A, "F")],
+    np.broadcast_arrays: [sample(_M, Random((2, 1, 4)), Random(()))],
+    np.atleast_1d: [sample(Random(())), sample(_A), sample(_V, _M)],
+    np.atleast_2d: [sample(Random(())), sample(_V), sample(_A, _M)],
+    np.atleast_3d: [sample(Random(())), sample(_V), sample(_A, _M)],
+    np.meshgrid: [
+        *(sample(_V, Random((2,))), sample(_V), sample(_V, Random(()), indexing="ij")),
+        *(sample(_V, Random((3,)), Random((2,))), sample(_V, Random((2,)), sparse=True)),
+    ],
+    np.transpose: [sample(_A), sample(_A, (2, 0, 1)), sample(_A, axes=(-1, 0, 1))],
+    np.swapaxes: [sample(_A, 0, -1), sample(_A, 1, 2)],
+    np.moveaxis: [sample(_A, 0, -1), sample(_A, (0, 1), (-1, 0))],
+    np.matrix_transpose: [sample(_M), sample(_A)],
+    np.rollaxis: [sample(_A, 2), sample(_A, -2, 3), sample(_A, 0, start=2)],
+    np.flip: [sample(_A), sample(_A, 1), sample(_A, axis=(0, -1))],
+    np.flipud: [sample(_A)],
+    np.fliplr: [sample(_A)],
+    np.rot90: [sample(_M), sample(_A, 3), sample(_A, axes=(2, 1)), sample(_M, -2)],
+    np.roll: [sample(_A, 5), sample(_A, -1, 1), sample(_A, (1, 2), axis=(0, -1)), sample(_V, 7)],
+    np.tile: [sample(_M, 2), sample(_M, (2, 1, 3)), sample(Random(()), 3)],
+    np.repeat: [
+        *(sample(_M, 2), sample(_A, 3, 1), sample(_M, [0, 2, 1], axis=0)),
+        *(sample(_M, [2, 0, 1, 1], axis=-1), sample(Random(()), 2)),
+    ],
+    np.pad: [
+        *(sample(_A, 1), sample(_M, (1, 2), constant_values=3.0)),
+        *(sample(_M, ((0, 2), (1, 0)), mode) for mode in ("constant", *_PAD_BY_COPYING)),
+        *(sample(_V, (7, 6), mode=mode) for mode in ("reflect", "wrap")),
+    ],
+    _astype: [sample(_A, np.dtype(np.float64))],
+    np.copy: [sample(_A)],
+    np.full_like: [sample(_M, Random(())), sample(_A, Random((3, 1)))],
+}

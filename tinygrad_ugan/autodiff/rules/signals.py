@@ -11,7 +11,7 @@ from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import elementwise
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import selection
-from tinygrad_ugan.autodiff.samples import Random, sample
+from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
@@ -53,6 +53,18 @@ def _i1(x: Any) -> Any:
     return special.i1(x)
 
 
+RULES = (
+    derived(np.correlate, _correlate),
+    derived(np.ediff1d, _ediff1d),
+    derived(np.unwrap, _unwrap, "at jumps, the derivative of the branch that NumPy takes"),
+    derived(np.trim_zeros, _trim_zeros),
+    elementwise(np.i0, lambda ans, x: _i1(x)),
+    selection(np.fft.fftshift),
+    selection(np.fft.ifftshift),
+    selection(sliding_window_view),
+)
+
+
 def _with_zeros(x: Any) -> Any:
     """The array with a zero at either end and one inside."""
     n = shape_of(x)[0]
@@ -62,32 +74,23 @@ def _with_zeros(x: Any) -> Any:
 _V, _M, _A = Random((5,)), Random((3, 4)), Random((2, 3, 4))
 _TRIMMED = Random((5,), structure=_with_zeros)
 _STEPS = Random((5,), structure=lambda x: x / 10 + 4 * np.arange(5, dtype=x.dtype))
-
 _CORRELATIONS = [
     *(sample(_V, Random((n,)), mode) for n in (3, 4) for mode in ("full", "same", "valid")),
     *(sample(Random((n,)), _V, mode=mode) for n in (2, 4) for mode in ("full", "same", "valid")),
     sample(_V, _V),
 ]
 
-RULES = (
-    derived(np.correlate, _correlate, _CORRELATIONS),
-    derived(
-        np.ediff1d,
-        _ediff1d,
-        [sample(_V), sample(_M, Random((2,)), Random(())), sample(_V, to_begin=1.0)],
-    ),
-    derived(
-        np.unwrap,
-        _unwrap,
-        [sample(_STEPS), sample(_V, 2.0), sample(_A, axis=1, period=4.0)],
-        "at jumps, the derivative of the branch that NumPy takes",
-    ),
-    derived(np.trim_zeros, _trim_zeros, [sample(_TRIMMED), sample(_TRIMMED, "f"), sample(_V, "b")]),
-    elementwise(np.i0, lambda ans, x: _i1(x)),
-    selection(np.fft.fftshift, [sample(_V), sample(_M), sample(_A, (0, -1)), sample(_A, axes=1)]),
-    selection(np.fft.ifftshift, [sample(_V), sample(_M), sample(_A, (0, -1)), sample(_A, axes=1)]),
-    selection(
-        sliding_window_view,
-        [sample(_V, 3), sample(_M, (2, 3)), sample(_A, 2, axis=-1), sample(_A, (2, 1), (1, 2))],
-    ),
-)
+SAMPLES: Samples = {
+    np.correlate: _CORRELATIONS,
+    np.ediff1d: [sample(_V), sample(_M, Random((2,)), Random(())), sample(_V, to_begin=1.0)],
+    np.unwrap: [sample(_STEPS), sample(_V, 2.0), sample(_A, axis=1, period=4.0)],
+    np.trim_zeros: [sample(_TRIMMED), sample(_TRIMMED, "f"), sample(_V, "b")],
+    np.fft.fftshift: [sample(_V), sample(_M), sample(_A, (0, -1)), sample(_A, axes=1)],
+    np.fft.ifftshift: [sample(_V), sample(_M), sample(_A, (0, -1)), sample(_A, axes=1)],
+    sliding_window_view: [
+        sample(_V, 3),
+        sample(_M, (2, 3)),
+        sample(_A, 2, axis=-1),
+        sample(_A, (2, 1), (1, 2)),
+    ],
+}

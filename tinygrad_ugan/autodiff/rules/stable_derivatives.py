@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
-from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, Samples, sample
 
 
 def nan_if_zero(x: Any) -> Any:
@@ -143,26 +143,22 @@ cosine: Primitive = elementwise(
     domain=(REAL, POSITIVE), convention="NaN at the origin")
 root: Primitive = elementwise(
     _root, _root_slope, 0,
-    samples=[sample(Random((2, 3), POSITIVE), degree) for degree in (2, 3, 0.5)],
     convention="0 at 0, and then NaN")
 one_minus_square: Primitive = elementwise(_one_minus_square, lambda ans, x: -2 * x)
 
-_INSIDE = Random((2, 3), Domain(-0.7, 0.7))
-_NOWHERE = np.zeros((2, 3), np.float32)
-tanh_slope = elementwise(_tanh_slope, lambda ans, t, x: -2 * t, 0, samples=())
-logistic_slope = elementwise(_logistic_slope, 0, lambda ans, s, x: -ans * np.tanh(x / 2),
-                             samples=())
+tanh_slope = elementwise(_tanh_slope, lambda ans, t, x: -2 * t, 0)
+logistic_slope = elementwise(_logistic_slope, 0, lambda ans, s, x: -ans * np.tanh(x / 2))
 logistic_complement = elementwise(_logistic_complement, 0,
-                            lambda ans, log_s, x: -logistic_slope(untrace(ans), -x), samples=())
-expm1_plus_one = elementwise(_expm1_plus_one, 1, 0, samples=[sample(_INSIDE, _NOWHERE)])
+                            lambda ans, log_s, x: -logistic_slope(untrace(ans), -x))
+expm1_plus_one = elementwise(_expm1_plus_one, 1, 0)
 
 # The total, too, is bare. It belongs to x and y, so that no sample call can vary them alone.
 softmax_weight = elementwise(
     _softmax_weight, lambda ans, x, y, total: product_of_weights(x, y, total),
-            lambda ans, x, y, total: -product_of_weights(x, y, total), 0, samples=())
+            lambda ans, x, y, total: -product_of_weights(x, y, total), 0)
 product_of_weights: Primitive = elementwise(
     _product_of_weights, lambda ans, x, y, total: -ans * np.tanh((x - y) / 2),
-                        lambda ans, x, y, total: ans * np.tanh((x - y) / 2), 0, samples=())
+                        lambda ans, x, y, total: ans * np.tanh((x - y) / 2), 0)
 # fmt: on
 
 
@@ -172,3 +168,11 @@ def tanh_derivative(ans: Any, x: Any) -> Any:
 
 
 RULES = (sign, ratio, cosine, root, one_minus_square, expm1_plus_one)
+
+_INSIDE = Random((2, 3), Domain(-0.7, 0.7))
+_NOWHERE = np.zeros((2, 3), np.float32)
+
+SAMPLES: Samples = {
+    _root: [sample(Random((2, 3), POSITIVE), degree) for degree in (2, 3, 0.5)],
+    _expm1_plus_one: [sample(_INSIDE, _NOWHERE)],
+}

@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import scatter_add
-from tinygrad_ugan.autodiff.samples import POSITIVE, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, Random, Samples, sample
 
 
 def _variables(x: Any, rowvar: bool) -> Any:
@@ -59,26 +59,27 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     return scatter_add(as_array(weights), x, (length,))
 
 
+RULES = (
+    derived(np.cov, _cov),
+    derived(np.corrcoef, _corrcoef),
+    derived(np.bincount, _bincount),
+)
+
 _V, _W = Random((5,)), Random((5,))
 _M, _N = Random((3, 5)), Random((2, 5))
 _OFTEN = np.array([1, 2, 1, 3, 1])
 _BINS = np.array([0, 2, 2, 1, 0])
-
 _ROWS = [
     *(sample(_V), sample(_M), sample(_M, _N), sample(_V, _W), sample(_M, rowvar=False)),
     sample(_V, _W, False),
 ]
 
-RULES = (
-    derived(
-        np.cov,
-        _cov,
-        [
-            *(*_ROWS, sample(_M, None, True, True), sample(_M, ddof=0, fweights=_OFTEN)),
-            sample(_M, None, True, False, None, None, Random((5,), POSITIVE)),
-            sample(_V, None, True, True, None, _OFTEN, Random((5,), POSITIVE)),
-        ],
-    ),
-    derived(np.corrcoef, _corrcoef, _ROWS),
-    derived(np.bincount, _bincount, [sample(_BINS, _V), sample(_BINS, _V, 7)]),
-)
+SAMPLES: Samples = {
+    np.cov: [
+        *(*_ROWS, sample(_M, None, True, True), sample(_M, ddof=0, fweights=_OFTEN)),
+        sample(_M, None, True, False, None, None, Random((5,), POSITIVE)),
+        sample(_V, None, True, True, None, _OFTEN, Random((5,), POSITIVE)),
+    ],
+    np.corrcoef: _ROWS,
+    np.bincount: [sample(_BINS, _V), sample(_BINS, _V, 7)],
+}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.autodiff.samples import REAL, Domain, SampleCall
-from tinygrad_ugan.check.strategies.samples import TABLE, Record, call, drawn, joined
+from tinygrad_ugan.check.strategies.samples import TABLE, Record, call, drawn, joined, samples_of
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.typing import Array
 
@@ -113,7 +113,7 @@ def calls(draw: st.DrawFn, functions: Iterable[Callable[..., Any]] | None = None
 def _calls_of(functions: Iterable[Callable[..., Any]] | None) -> list[tuple[Record, SampleCall]]:
     records = {record.function: record for record in TABLE}
     chosen = records.values() if functions is None else [_find(f, records) for f in functions]
-    return [(record, sample) for record in chosen for sample in record.samples]
+    return [(record, sample) for record in chosen for sample in samples_of(record)]
 
 
 def _find(function: Callable[..., Any], records: dict[Callable[..., Any], Record]) -> Record:

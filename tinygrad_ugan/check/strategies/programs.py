@@ -24,6 +24,7 @@ from tinygrad_ugan.check.strategies.samples import (
     call,
     drawn,
     operands,
+    samples_of,
     with_operands,
     with_shapes,
 )
@@ -194,7 +195,7 @@ class _Unquoted(str):
 
 @functools.cache
 def _calls_with_doubles() -> list[tuple[Record, SampleCall]]:
-    return [(r, sample) for r in TABLE for sample in r.samples if _yields_doubles(r, sample)]
+    return [(r, sample) for r in TABLE for sample in samples_of(r) if _yields_doubles(r, sample)]
 
 
 def _yields_doubles(record: Record, sample: SampleCall) -> bool:

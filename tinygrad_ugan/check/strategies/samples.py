@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff import functions
+from tinygrad_ugan.autodiff import functions, rules
 from tinygrad_ugan.autodiff.primitive import Composite, Primitive
 from tinygrad_ugan.autodiff.rules import RECORDS, matrix_equations, special
-from tinygrad_ugan.autodiff.samples import Random, SampleCall
+from tinygrad_ugan.autodiff.samples import Random, SampleCall, broadcasting_samples
 from tinygrad_ugan.nn import activations, minibatch_discrimination
 
 Record = Primitive | Composite
@@ -26,6 +26,15 @@ TABLE: tuple[Record, ...] = (
     *minibatch_discrimination.PRIMITIVES,
 )
 """Every function that the engine differentiates."""
+
+_ROOMS = (rules, special, matrix_equations, functions, minibatch_discrimination)
+_SAMPLES = {f: calls for room in _ROOMS for f, calls in room.SAMPLES.items()}
+
+
+def samples_of(record: Record) -> Sequence[SampleCall]:
+    """The sample calls of a function: those beside its rule, or drawn from its domains."""
+    domains = record.domains if isinstance(record, Primitive) else ()
+    return _SAMPLES.get(record.function) or broadcasting_samples(domains)
 
 
 def operands(sample: SampleCall) -> list[Random]:

@@ -21,7 +21,7 @@ from tinygrad_ugan.autodiff.rules.special import (
     integrals,
 )
 from tinygrad_ugan.autodiff.rules.stable_derivatives import logistic_slope
-from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, Samples, sample
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2 = math.sqrt(2)
@@ -85,7 +85,6 @@ _LOGISTIC = (
 
 log_ndtr_derivative: Primitive = elementwise(
     _log_ndtr_derivative, 0, lambda ans, order, x: log_ndtr_derivative(order + 1, x),
-    samples=[sample(1, Random((3,))), sample(3, Random((2, 3), Domain(-9.0, -1.0)))],
 )
 bell = elementwise(_bell, lambda ans, x: -2 * np.where(untrace(ans) == 0, 0, x) * ans)
 _NORMAL = (
@@ -114,3 +113,8 @@ _ENTROPY = (
 _ROOMS = (gamma_functions, bessel, information_theory, integrals)
 RULES = (*_LOGISTIC, *_NORMAL, *_ENTROPY, *(record for room in _ROOMS for record in room.RULES))
 TABLE = MappingProxyType({record.function: record for record in RULES})
+
+SAMPLES: Samples = {
+    **{f: calls for room in _ROOMS for f, calls in room.SAMPLES.items()},
+    _log_ndtr_derivative: [sample(1, Random((3,))), sample(3, Random((2, 3), Domain(-9.0, -1.0)))],
+}

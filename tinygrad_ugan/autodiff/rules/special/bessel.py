@@ -11,7 +11,7 @@ from scipy import special as sp
 
 from tinygrad_ugan.autodiff.operands import double, in_common_dtype
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
-from tinygrad_ugan.autodiff.samples import Domain, Random, SampleCall, sample, samples_with
+from tinygrad_ugan.autodiff.samples import Domain, Random, SampleCall, Samples, sample, samples_with
 
 # Away from the poles at 0; and where asymptotic series are used.
 BEYOND_POLE, FAR = Domain(0.8, 4.0), Domain(25.0, 50.0)
@@ -81,58 +81,43 @@ def _parity(order: Any, x: Any) -> Any:
     return np.where(x > 0, 1, np.where(x == 0, at_zero, below))
 
 
-def _samples(*orders: Any, domain: Domain = BEYOND_POLE) -> tuple[SampleCall, ...]:
-    return samples_with(*((v,) for v in orders), domain=domain)
-
-
-# Whole and other orders, and both in one array.
-_ORDERS = (0, 2, 1.5, [[0.0], [-2.5], [3.0]])
-_WHOLE = (0, 1, 4, [[0], [3]])
 _KINK = "at 0 the mean of both sides"
 
 # fmt: off
 scaled_i: Primitive = elementwise(
     _scaled_i, None, None, lambda ans, n, v, x: scaled_i(n + 1, v, x), convention=_KINK,
-    samples=(sample(1, 0, Random((3,), BEYOND_POLE)), sample(2, 1.5, Random((), FAR))),
 )
 scaled_k: Primitive = elementwise(
     _scaled_k, None, None, lambda ans, n, v, x: scaled_k(n + 1, v, x),
-    samples=(sample(1, 0, Random((3,), BEYOND_POLE)), sample(2, 1.5, Random((), FAR))),
 )
 
 _FIRST_KIND = (
-    elementwise(sp.jv, None, lambda ans, v, x: _half_difference(sp.jv, v, x),
-                samples=_samples(*_ORDERS)),
+    elementwise(sp.jv, None, lambda ans, v, x: _half_difference(sp.jv, v, x)),
     elementwise(sp.j0, lambda ans, x: -sp.j1(x)),
     elementwise(sp.j1, lambda ans, x: (sp.j0(x) - sp.jv(2, x)) / 2),
 )
 _SECOND_KIND = (
-    elementwise(sp.yv, None, lambda ans, v, x: _half_difference(sp.yv, v, x),
-                samples=_samples(*_ORDERS)),
-    elementwise(sp.yn, None, lambda ans, n, x: _half_difference(sp.yn, n, x),
-                samples=_samples(*_WHOLE)),
+    elementwise(sp.yv, None, lambda ans, v, x: _half_difference(sp.yv, v, x)),
+    elementwise(sp.yn, None, lambda ans, n, x: _half_difference(sp.yn, n, x)),
     elementwise(sp.y0, lambda ans, x: -sp.y1(x), domain=BEYOND_POLE),
     elementwise(sp.y1, lambda ans, x: (sp.y0(x) - sp.yn(2, x)) / 2, domain=BEYOND_POLE),
 )
 _MODIFIED_FIRST_KIND = (
-    elementwise(sp.iv, None, lambda ans, v, x: _mean(sp.iv, v, x),
-                samples=_samples(*_ORDERS)),
+    elementwise(sp.iv, None, lambda ans, v, x: _mean(sp.iv, v, x)),
     elementwise(sp.i0, lambda ans, x: sp.i1(x)),
     elementwise(sp.i1, lambda ans, x: (sp.i0(x) + sp.iv(2, x)) / 2),
-    elementwise(sp.ive, None, lambda ans, v, x: scaled_i(1, v, x), samples=_samples(*_ORDERS),
+    elementwise(sp.ive, None, lambda ans, v, x: scaled_i(1, v, x),
                 convention=_KINK),
     elementwise(sp.i0e, lambda ans, x: scaled_i(1, 0, x), domain=BEYOND_POLE, convention=_KINK),
     elementwise(sp.i1e, lambda ans, x: scaled_i(1, 1, x), domain=BEYOND_POLE, convention=_KINK),
     scaled_i,
 )
 _MODIFIED_SECOND_KIND = (
-    elementwise(sp.kv, None, lambda ans, v, x: -_mean(sp.kv, v, x),
-                samples=_samples(*_ORDERS)),
-    elementwise(sp.kn, None, lambda ans, n, x: -_mean(sp.kn, n, x),
-                samples=_samples(*_WHOLE)),
+    elementwise(sp.kv, None, lambda ans, v, x: -_mean(sp.kv, v, x)),
+    elementwise(sp.kn, None, lambda ans, n, x: -_mean(sp.kn, n, x)),
     elementwise(sp.k0, lambda ans, x: -sp.k1(x), domain=BEYOND_POLE),
     elementwise(sp.k1, lambda ans, x: -(sp.k0(x) + sp.kn(2, x)) / 2, domain=BEYOND_POLE),
-    elementwise(sp.kve, None, lambda ans, v, x: scaled_k(1, v, x), samples=_samples(*_ORDERS)),
+    elementwise(sp.kve, None, lambda ans, v, x: scaled_k(1, v, x)),
     elementwise(sp.k0e, lambda ans, x: scaled_k(1, 0, x), domain=BEYOND_POLE),
     elementwise(sp.k1e, lambda ans, x: scaled_k(1, 1, x), domain=BEYOND_POLE),
     scaled_k,
@@ -140,3 +125,25 @@ _MODIFIED_SECOND_KIND = (
 # fmt: on
 
 RULES = (*_FIRST_KIND, *_SECOND_KIND, *_MODIFIED_FIRST_KIND, *_MODIFIED_SECOND_KIND)
+
+
+def _samples(*orders: Any, domain: Domain = BEYOND_POLE) -> tuple[SampleCall, ...]:
+    return samples_with(*((v,) for v in orders), domain=domain)
+
+
+# Whole and other orders, and both in one array.
+_ORDERS = (0, 2, 1.5, [[0.0], [-2.5], [3.0]])
+_WHOLE = (0, 1, 4, [[0], [3]])
+
+SAMPLES: Samples = {
+    _scaled_i: (sample(1, 0, Random((3,), BEYOND_POLE)), sample(2, 1.5, Random((), FAR))),
+    _scaled_k: (sample(1, 0, Random((3,), BEYOND_POLE)), sample(2, 1.5, Random((), FAR))),
+    sp.jv: _samples(*_ORDERS),
+    sp.yv: _samples(*_ORDERS),
+    sp.yn: _samples(*_WHOLE),
+    sp.iv: _samples(*_ORDERS),
+    sp.ive: _samples(*_ORDERS),
+    sp.kv: _samples(*_ORDERS),
+    sp.kn: _samples(*_WHOLE),
+    sp.kve: _samples(*_ORDERS),
+}

@@ -10,16 +10,12 @@ from scipy import special as sp
 
 from tinygrad_ugan.autodiff.operands import double, in_common_dtype
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
-from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample, samples_with
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample, samples_with
 
 # Away from the pole of the gamma function at 0, whose derivatives grow like factorials.
 BEYOND_POLE = Domain(0.8, 4.0)
-FRACTION = Domain(0.4, 0.6)
 
 _zeta = sp._ufuncs._zeta  # sp.zeta is a Python function that hands its arguments to this one
-
-_SHAPES = ((1.0,), (2.5,), ([[0.5], [3.0]],))
-_PAIRS = ((1.0, 2.0), (3.0, 2.5), ([[0.5], [3.0]], 1.0))
 
 
 def _polygamma(order: Any, x: Any) -> Any:
@@ -178,23 +174,17 @@ def _t_density(df: Any, t: Any) -> Any:
 # fmt: off
 polygamma: Primitive = elementwise(
     _polygamma, None, lambda ans, n, x: polygamma(n + 1, x),
-    samples=[sample(n, Random(shape, BEYOND_POLE)) for n, shape in
-             ((0, (2,)), (1, (3,)), (3, ()), (np.array([[0], [2]]), (3,)))],
 )
 polygamma_rise: Primitive = elementwise(
     _polygamma_rise, None, lambda ans, n, x, step: polygamma_rise(n + 1, x, step),
                            lambda ans, n, x, step: polygamma(n + 1, x + step),
-    samples=[sample(n, Random(shape, BEYOND_POLE), Random((3,), POSITIVE))
-             for n, shape in ((0, (3,)), (1, (2, 1)), (3, ()))],
 )
 gamma_density = elementwise(
     _gamma_density, None, _gamma_density_slope,
-    samples=samples_with(*_SHAPES, domain=POSITIVE),
     convention="at 0 and infinity the limit from inside",
 )
 beta_density = elementwise(
     _beta_density, None, None, _beta_density_slope,
-    samples=samples_with(*_PAIRS, domain=FRACTION),
     convention="at 0 and 1 the limit from inside",
 )
 _GAMMA = (
@@ -204,8 +194,7 @@ _GAMMA = (
     elementwise(sp.loggamma, lambda ans, x: sp.psi(np.where(x < 0, np.nan, x)), domain=BEYOND_POLE),
     elementwise(sp.gammasgn, 0, domain=BEYOND_POLE),
     elementwise(sp.psi,      lambda ans, x: polygamma(1, x), domain=BEYOND_POLE),
-    elementwise(_zeta, None, lambda ans, x, q: -x * _zeta(double(x) + 1, q),
-                samples=samples_with((2.0,), (3.5,), domain=BEYOND_POLE)),
+    elementwise(_zeta, None, lambda ans, x, q: -x * _zeta(double(x) + 1, q)),
     polygamma, polygamma_rise,
 )
 _BETA = (
@@ -215,18 +204,36 @@ _BETA = (
                            lambda ans, a, b: -polygamma_rise(0, b, a), domain=BEYOND_POLE),
 )
 _INCOMPLETE = (
-    elementwise(sp.gammainc,  None, lambda ans, a, x: gamma_density(a, x),
-                samples=samples_with(*_SHAPES, domain=POSITIVE)),
-    elementwise(sp.gammaincc, None, lambda ans, a, x: -gamma_density(a, x),
-                samples=samples_with(*_SHAPES, domain=POSITIVE)),
-    elementwise(sp.betainc,  None, None, lambda ans, a, b, x: beta_density(a, b, x),
-                samples=samples_with(*_PAIRS, domain=FRACTION)),
-    elementwise(sp.betaincc, None, None, lambda ans, a, b, x: -beta_density(a, b, x),
-                samples=samples_with(*_PAIRS, domain=FRACTION)),
-    elementwise(sp.stdtr, None, lambda ans, df, t: _t_density(double(df), t),
-                samples=samples_with(*_SHAPES)),
+    elementwise(sp.gammainc,  None, lambda ans, a, x: gamma_density(a, x)),
+    elementwise(sp.gammaincc, None, lambda ans, a, x: -gamma_density(a, x)),
+    elementwise(sp.betainc,  None, None, lambda ans, a, b, x: beta_density(a, b, x)),
+    elementwise(sp.betaincc, None, None, lambda ans, a, b, x: -beta_density(a, b, x)),
+    elementwise(sp.stdtr, None, lambda ans, df, t: _t_density(double(df), t)),
     gamma_density, beta_density,
 )
 # fmt: on
 
 RULES = (*_GAMMA, *_BETA, *_INCOMPLETE)
+
+FRACTION = Domain(0.4, 0.6)
+_SHAPES = ((1.0,), (2.5,), ([[0.5], [3.0]],))
+_PAIRS = ((1.0, 2.0), (3.0, 2.5), ([[0.5], [3.0]], 1.0))
+
+SAMPLES: Samples = {
+    _polygamma: [
+        sample(n, Random(shape, BEYOND_POLE))
+        for n, shape in ((0, (2,)), (1, (3,)), (3, ()), (np.array([[0], [2]]), (3,)))
+    ],
+    _polygamma_rise: [
+        sample(n, Random(shape, BEYOND_POLE), Random((3,), POSITIVE))
+        for n, shape in ((0, (3,)), (1, (2, 1)), (3, ()))
+    ],
+    _gamma_density: samples_with(*_SHAPES, domain=POSITIVE),
+    _beta_density: samples_with(*_PAIRS, domain=FRACTION),
+    _zeta: samples_with((2.0,), (3.5,), domain=BEYOND_POLE),
+    sp.gammainc: samples_with(*_SHAPES, domain=POSITIVE),
+    sp.gammaincc: samples_with(*_SHAPES, domain=POSITIVE),
+    sp.betainc: samples_with(*_PAIRS, domain=FRACTION),
+    sp.betaincc: samples_with(*_PAIRS, domain=FRACTION),
+    sp.stdtr: samples_with(*_SHAPES),
+}

@@ -9,7 +9,7 @@ from scipy import special as sp
 
 from tinygrad_ugan.autodiff.operands import in_common_dtype
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
-from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, sample
+from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, Samples, sample
 
 
 def _log_ratio(x: Any, y: Any) -> Any:
@@ -65,13 +65,6 @@ def _share_of_square(ans: Any, x: Any, y: Any) -> Any:
     return _share(_share(x, y), y)
 
 
-# Inside and outside of where the loss of Huber is a parabola.
-_HUBER = [
-    sample(Random((3,), Domain(1.0, 2.0)), Random((2, 1), Domain(-0.8, 0.8))),
-    sample(Random((), Domain(1.0, 2.0)), Random((3,), Domain(2.3, 3.0))),
-    sample(Random((2, 1), Domain(1.0, 2.0)), Random((3,), Domain(-3.0, -2.3))),
-]
-
 # fmt: off
 log_ratio = elementwise(_log_ratio, lambda ans, x, y: 1 / x, lambda ans, x, y: -1 / y,
                         domain=POSITIVE)
@@ -95,7 +88,7 @@ RULES = (
     elementwise(sp.huber,
                 lambda ans, d, r: _unless_negative(d, np.where(np.abs(r) > d, np.abs(r) - d, 0)),
                 lambda ans, d, r: _unless_negative(d, np.where(np.abs(r) > d, d * np.sign(r), r)),
-                samples=_HUBER, convention="where |r| = delta, the derivatives of the parabola"),
+                convention="where |r| = delta, the derivatives of the parabola"),
     elementwise(sp.pseudo_huber,
                 lambda ans, d, r: _pseudo_huber_in_delta(d, r),
                 lambda ans, d, r: pseudo_huber_slope(d, r),
@@ -103,3 +96,14 @@ RULES = (
     log_ratio, relative_excess, cosine, pseudo_huber_slope,
 )
 # fmt: on
+
+# Inside and outside of where the loss of Huber is a parabola.
+_HUBER = [
+    sample(Random((3,), Domain(1.0, 2.0)), Random((2, 1), Domain(-0.8, 0.8))),
+    sample(Random((), Domain(1.0, 2.0)), Random((3,), Domain(2.3, 3.0))),
+    sample(Random((2, 1), Domain(1.0, 2.0)), Random((3,), Domain(-3.0, -2.3))),
+]
+
+SAMPLES: Samples = {
+    sp.huber: _HUBER,
+}

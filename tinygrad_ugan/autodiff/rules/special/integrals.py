@@ -11,7 +11,7 @@ from scipy import special as sp
 
 from tinygrad_ugan.autodiff.operands import double, in_common_dtype
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
-from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, sample, samples_with
+from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample, samples_with
 
 ROOT_PI = math.sqrt(math.pi)
 ROOT_2PI = math.sqrt(2 * math.pi)
@@ -20,8 +20,6 @@ LN10 = math.log(10)
 # Where the inverses of the error functions are not too steep to compare.
 FRACTION, AROUND_ONE = Domain(0.25, 0.75), Domain(0.5, 1.5)
 BEYOND_POLE = Domain(0.8, 4.0)
-# Where they are computed in another way than near 0.
-LARGE, NEGATIVE = Domain(2.0, 3.0), Domain(-15.0, -11.0)
 # Moduli away from the pole at 1.
 MODULUS = Domain(-0.9, 0.6)
 
@@ -85,16 +83,12 @@ def _integral(f: Callable[[float], Any]) -> Any:
 # fmt: off
 erfcx_derivative: Primitive = elementwise(
     _erfcx_derivative, None, lambda ans, n, x: erfcx_derivative(n + 1, x),
-    samples=[sample(1, Random((3,))), sample(4, Random(())), sample(2, Random((2,), LARGE))],
 )
 exprel_derivative: Primitive = elementwise(
     _exprel_derivative, None, lambda ans, n, x: exprel_derivative(n + 1, x),
-    samples=[sample(1, Random((3,))), sample(4, Random(())), sample(2, Random((2,), NEGATIVE))],
 )
 spence_slope: Primitive = elementwise(
     _spence_slope, None, lambda ans, n, x: spence_slope(n + 1, x),
-    samples=[sample(n, Random((3,), domain)) for n, domain in
-             ((0, AROUND_ONE), (2, AROUND_ONE), (1, BEYOND_POLE))],
 )
 _ERROR_FUNCTIONS = (
     elementwise(sp.erfcx,   lambda ans, x: erfcx_derivative(1, x)),
@@ -106,16 +100,14 @@ _ERROR_FUNCTIONS = (
 _EXPONENTIAL_INTEGRALS = (
     elementwise(sp.expi,   lambda ans, x: np.exp(x) / x, domain=BEYOND_POLE),
     elementwise(sp.exp1,   lambda ans, x: -np.exp(-x) / x, domain=BEYOND_POLE),
-    elementwise(sp.expn, None, lambda ans, n, x: -sp.expn(n - 1, x),
-                samples=samples_with((3,), (5,), domain=BEYOND_POLE)),
+    elementwise(sp.expn, None, lambda ans, n, x: -sp.expn(n - 1, x)),
     elementwise(sp.exprel, lambda ans, x: exprel_derivative(1, x)),
     elementwise(sp.spence, lambda ans, x: spence_slope(0, x), domain=BEYOND_POLE),
     exprel_derivative, spence_slope,
 )
 _ELLIPTIC = (
     elementwise(sp.hyp2f1, None, None, None,
-                lambda ans, a, b, c, x: _hyp2f1_slope(double(a), double(b), double(c), x),
-                samples=samples_with((0.5, 1.5, 2.0), (-0.5, 0.5, 1.0), domain=MODULUS)),
+                lambda ans, a, b, c, x: _hyp2f1_slope(double(a), double(b), double(c), x)),
     elementwise(sp.ellipk, lambda ans, m: math.pi / 8 * sp.hyp2f1(1.5, 1.5, 2.0, m),
                 domain=MODULUS),
     elementwise(sp.ellipe, lambda ans, m: -math.pi / 8 * sp.hyp2f1(0.5, 1.5, 2.0, m),
@@ -131,3 +123,25 @@ _EXPONENTIALS = (
 # fmt: on
 
 RULES = (*_ERROR_FUNCTIONS, *_EXPONENTIAL_INTEGRALS, *_ELLIPTIC, *_EXPONENTIALS)
+
+# Where they are computed in another way than near 0.
+LARGE, NEGATIVE = Domain(2.0, 3.0), Domain(-15.0, -11.0)
+
+SAMPLES: Samples = {
+    _erfcx_derivative: [
+        sample(1, Random((3,))),
+        sample(4, Random(())),
+        sample(2, Random((2,), LARGE)),
+    ],
+    _exprel_derivative: [
+        sample(1, Random((3,))),
+        sample(4, Random(())),
+        sample(2, Random((2,), NEGATIVE)),
+    ],
+    _spence_slope: [
+        sample(n, Random((3,), domain))
+        for n, domain in ((0, AROUND_ONE), (2, AROUND_ONE), (1, BEYOND_POLE))
+    ],
+    sp.expn: samples_with((3,), (5,), domain=BEYOND_POLE),
+    sp.hyp2f1: samples_with((0.5, 1.5, 2.0), (-0.5, 0.5, 1.0), domain=MODULUS),
+}
