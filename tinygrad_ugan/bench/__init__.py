@@ -1,4 +1,4 @@
-"""How fast the exact gradient is: against the hardware's limit, and against other libraries.
+"""The speed of the exact gradient, against the hardware's limit and other libraries.
 
 `workloads` are the games that are timed, `libraries` the gradient as each library writes it, and
 `limit` the multiply-adds that it takes at least. `worker` runs a library in a process of its own,

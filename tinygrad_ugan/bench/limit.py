@@ -82,7 +82,7 @@ def _products(sizes: Sequence[int]) -> tuple[int, int]:
 
 
 class Vectors(NamedTuple):
-    """How a processor multiplies and adds.
+    """The arithmetic units of a processor.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class MultiplyAdds:
     dtype : str
         "float32" or "float64".
     threads : int
-        The work is divided equally among so many.
+        Threads that share the work equally.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class MultiplyAdds:
         self._threads = threads
 
     def __call__(self, count: int) -> None:
-        """Return when `count` of them are done, or as many more as make every turn full."""
+        """Return when `count` of them are done, rounded up to full turns of the loop."""
         turns = -(-count // (self._a_turn * self._threads))
         list(_pool(self._threads).map(self._loop, [turns] * self._threads))
 
@@ -133,7 +133,7 @@ fork_safety.call_in_child(_pool.cache_clear)
 
 
 def host_vectors() -> Vectors:
-    """Those of this machine: AVX-512, AVX2, or else NEON's."""
+    """Return the vectors of this machine: AVX-512, AVX2, or else NEON."""
     import llvmlite.binding as llvm
 
     features = llvm.get_host_cpu_features()

@@ -1,4 +1,4 @@
-"""Measure libraries side by side."""
+"""Measurements of several libraries side by side, which must agree before they are timed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Measurement:
     workload : Workload
     threads : int
     figures : dict
-        Of each library, and of the limit.
+        Timings of each library, and of the limit.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def reference(workload: Workload) -> tuple[float, list[Array]]:
 def relative_error(
     found: tuple[float, Sequence[Array]], expected: tuple[float, Sequence[Array]]
 ) -> float:
-    """The larger of the value's and the gradient's, the latter in the Euclidean norm.
+    """Return the larger of the value's and the gradient's, the latter in the Euclidean norm.
 
     Examples
     --------

@@ -72,11 +72,11 @@ class Worker:
         return taken
 
     def resident_bytes(self) -> int:
-        """Memory that the process holds now (Linux)."""
+        """Resident memory of the process now, in bytes (Linux)."""
         return int(self._ask("resident_bytes"))
 
     def peak_bytes(self) -> int:
-        """Memory that the process holds at most during a call (Linux)."""
+        """Peak of its resident memory during a call, in bytes (Linux)."""
         return int(self._ask("peak_bytes"))
 
     def close(self) -> None:
@@ -163,12 +163,12 @@ class LibraryContender:
         return timed(self._call, seconds)
 
     def resident_bytes(self) -> int:
-        """What the process uses now."""
+        """Resident memory of the process now."""
         _give_back()
         return _status("VmRSS")
 
     def peak_bytes(self) -> int:
-        """What the process uses at most during a call."""
+        """Peak of the resident memory during a call."""
         _give_back()
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak until now
         self._call()
@@ -209,7 +209,7 @@ def _until(call: Callable[[], Any], seconds: float) -> list[float]:
 
 
 def _set_threads(name: str, threads: int) -> None:
-    """Where a library wants to be told; the others see the environment."""
+    """Tell the libraries that do not read it from the environment."""
     if name.startswith("torch"):
         import torch
 

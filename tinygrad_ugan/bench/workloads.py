@@ -1,4 +1,4 @@
-"""What is measured: MLP games of given sizes, with the data to run them on."""
+"""The workloads: MLP games of given sizes, with the data to run them on."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Workload:
 
     @property
     def multiply_adds(self) -> int:
-        """How many the gradient needs at least, see `multiply_adds`."""
+        """The multiply-adds that the gradient needs at least."""
         return multiply_adds(self.generator, self.discriminator, self.batch, self.steps)
 
     def arrays(self) -> Arrays:

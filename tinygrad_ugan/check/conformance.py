@@ -1,7 +1,7 @@
 """Conformance cases: small games with their exact gradients to 30 digits, as data.
 
 The files are in ``tinygrad_ugan/check/cases``; docs/conformance.md says how to read them in any
-language. Here they are read for Python.
+language. This is how Python reads them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PyTree = Any
 
 @dataclass(frozen=True)
 class Expected:
-    """What is right, as float64; the digits are in the document.
+    """The right results, as float64; all digits are in the document.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """A game with a point and what is expected there.
+    """A game, a point, and the right results there.
 
     Attributes
     ----------

@@ -56,14 +56,14 @@ TABLE = (
 
 
 class CandidateGradient(NamedTuple):
-    """What the gradient would be if a verdict were true.
+    """The gradient that belongs to a verdict.
 
     Attributes
     ----------
     verdict : str
         One of `VERDICTS`.
     detail : str
-        Which of several it is, such as "the last 2 of 5 steps".
+        The variety of it, such as "the last 2 of 5 steps", or empty.
     vector : ndarray
         The gradient.
     truncate : int or None
@@ -103,7 +103,7 @@ def candidates(problem: Problem) -> list[CandidateGradient]:
 
 
 def gradient(problem: Problem, truncate: int | None = None) -> Array:
-    """D f_K / d theta_G as a vector; through the last `truncate` steps only, if given.
+    """Compute d f_K / d theta_G as a vector; through the last `truncate` steps only, if given.
 
     By the adjoint recursion: the compiled sweep would be compiled anew for each candidate.
 

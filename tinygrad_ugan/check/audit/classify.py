@@ -16,11 +16,11 @@ from tinygrad_ugan.typing import Array
 from tinygrad_ugan.unroll.problem import Problem
 
 MARGIN = 32.0
-"""Rounding errors of a right program, in units of what one rounding of its arguments does."""
+"""Rounding errors of a correct program, in units of what one rounding of its arguments does."""
 
 FLOOR = 1e-9
-"""No relative error below this is held against a gradient: right formulas that are not the
-stablest, such as log(1 - sigmoid(s)), lose that much in float64."""
+"""No relative error below this is held against a gradient: correct formulas that are not the most
+stable, such as log(1 - sigmoid(s)), lose that much in float64."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Classifier:
     candidates : tuple of CandidateGradient
         The most favourable first, which is the exact gradient.
     tolerance : float
-        How far rounding may take a right gradient from the exact one.
+        The largest distance from the exact gradient that rounding accounts for.
     condition : float
         The relative change of the exact gradient over that of all parameters and data.
     dtype : dtype
@@ -86,7 +86,7 @@ class Classifier:
         return replace(found, notes=tuple(self._notes(found, vector)))
 
     def _compare(self, vector: Array, candidate: CandidateGradient, scalable: bool) -> Candidate:
-        """How well a candidate explains the gradient, as it is and times the best factor."""
+        """Compare the gradient with a candidate, as it is and times the best factor."""
         verdict, detail, expected, truncate = candidate
         size = norm(expected)
         error = norm(vector - expected)
@@ -193,10 +193,7 @@ def _ratio(a: float, b: float, default: float = float("inf")) -> float:
 def tolerance(
     problem: Problem, exact: Array, direct: Array, dtype: np.dtype[Any]
 ) -> tuple[float, float]:
-    """How far from the exact gradient its computation in `dtype` may end, and the condition.
-
-    The condition is the relative change of the gradient over that of all parameters and data, the
-    median of three fixed patterns of changes.
+    """Bound the rounding errors of the exact gradient when it is computed in `dtype`.
 
     Parameters
     ----------
@@ -207,8 +204,11 @@ def tolerance(
 
     Returns
     -------
-    tolerance, condition : float
-        The first is absolute: MARGIN times the machine epsilon times what one rounding does.
+    tolerance : float
+        Absolute: MARGIN times the machine epsilon times the effect of one rounding.
+    condition : float
+        The relative change of the gradient over that of all parameters and data, the median of
+        three fixed patterns of signs.
     """
     size = max(norm(direct), norm(exact), norm(exact - direct))
     change = float(np.median([_change(problem, exact, pattern) for pattern in (1, 2, 3)]))
@@ -217,7 +217,7 @@ def tolerance(
 
 
 def _change(problem: Problem, exact: Array, pattern: int, step: float = 1e-8) -> float:
-    """The change of the gradient over a relative change of everything, in a pattern of signs."""
+    """Divide the change of the gradient by a small relative change of all numbers."""
 
     def moved(x: Any) -> Any:
         if np.asarray(x).dtype.kind != "f":

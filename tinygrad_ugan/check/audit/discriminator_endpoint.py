@@ -1,4 +1,4 @@
-"""Where a training step leaves the discriminator: at theta_D^1, as it should, or elsewhere."""
+"""The discriminator after a training step: at theta_D^1, as it should be, or elsewhere."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ ENDPOINTS = (
     "theta_D^K+1",
     "unknown",
 )
-"""Where a step can leave the discriminator, the right one first."""
+"""The places at which a step can leave the discriminator, the right one first."""
 
 
 class Endpoint(NamedTuple):
-    """Where the discriminator was left.
+    """The place at which a step left the discriminator.
 
     Attributes
     ----------
     place : str
         One of `ENDPOINTS`.
     detail : str
-        How it got there.
+        The way there.
     relative_error : float
         The distance from that place, over the length of the way from theta_D^0; or from theta_D^0
         over its norm.
@@ -49,7 +49,7 @@ class Endpoint(NamedTuple):
     remembers: bool = False
 
     def __str__(self) -> str:
-        """The place, and how it got there."""
+        """The place, and the way there."""
         return f"{self.place} ({self.detail})" if self.detail else self.place
 
 
@@ -62,7 +62,7 @@ class AfterStep(NamedTuple):
 
 
 def find_endpoint(problem: Problem, trial: Trial, after: AfterStep) -> Endpoint:
-    """Find the place that the discriminator was left at."""
+    """Find the place at which a step left the discriminator."""
     start, _ = tree.ravel(problem.state.theta)
     allowed = (1e3 * float(np.finfo(after.dtype).eps) + 1e-9) * max(tree.norm(start), 1.0)
     nearest = Endpoint("unknown", "", np.inf)
@@ -107,7 +107,7 @@ def _places(
 
 
 def real_step(problem: Problem, trial: Trial, state: InnerState, theta_g: PyTree) -> InnerState:
-    """The discriminator's real step from a state."""
+    """Take the discriminator's real step from a state."""
     if trial.optimizer is None:
         eta = trial.lr if trial.discriminator_lr is None else trial.discriminator_lr
         assert eta is not None

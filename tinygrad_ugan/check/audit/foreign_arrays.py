@@ -1,4 +1,4 @@
-"""Arrays of any library, as NumPy arrays: by what they offer, without importing the library."""
+"""Arrays of any library as NumPy arrays, by the protocols they speak; no library is imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROTOCOLS = ("__array__", "__dlpack__")
 
 
 def as_numpy(name: str, x: Any) -> Array:
-    """An array of NumPy, PyTorch, JAX, or whatever speaks ``__array__`` or DLPack.
+    """Convert an array of NumPy, PyTorch, JAX, or anything that speaks ``__array__`` or DLPack.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def as_numpy(name: str, x: Any) -> Array:
 
 
 def tree_as_numpy(name: str, tree: PyTree) -> PyTree:
-    """The same of every array in a tree, in float64 if they are floating-point numbers."""
+    """Convert every array in a tree; floating-point numbers become float64."""
     accessors = iter(optree.tree_accessors(tree))
 
     def convert(leaf: Any) -> Any:
@@ -56,14 +56,14 @@ def tree_as_numpy(name: str, tree: PyTree) -> PyTree:
 
 
 def coarsest(*trees: PyTree) -> np.dtype:
-    """The dtype of least precision among the floating-point leaves; float64 if there are none."""
+    """Return the least precise dtype of the floating-point leaves; float64 if there are none."""
     dtypes = [as_numpy("an array", leaf).dtype for leaf in optree.tree_leaves(trees)]
     floats = [dtype for dtype in dtypes if dtype.kind == "f"]
     return max(floats, key=lambda dtype: float(np.finfo(dtype).eps), default=np.dtype(np.float64))
 
 
 def readings(name: str, given: PyTree, like: PyTree) -> list[Array]:
-    """Every way to read `given` as a vector in the order of the leaves of `like`.
+    """Return every way to read `given` as a vector in the order of the leaves of `like`.
 
     There is one where it has the structure of `like`. A plain sequence of its leaves, or all of
     them laid end to end, may follow the sorted keys of dictionaries, as JAX has it, or the order
@@ -122,7 +122,7 @@ def check_shapes(
 
 
 def _orders(like: PyTree) -> list[list[int]]:
-    """The places of the leaves of `like`, in sorted order, as one meets them in each order."""
+    """Positions of the leaves, by sorted keys, in each order in which they may have been listed."""
     places = optree.tree_unflatten(
         optree.tree_structure(like), range(optree.tree_structure(like).num_leaves)
     )

@@ -1,11 +1,11 @@
 """A game stated in a TOML file.
 
-What the file leaves out has its default::
+A setting that the file leaves out has its default::
 
 loss = "minimax"            # or nonsaturating, wasserstein, ...: see gan.Game
 steps = 10                  # K
 lr = 0.1                    # step size of the unrolled steps
-optimizer = "sgd"           # what takes them: sgd (plain ascent), momentum or adam
+optimizer = "sgd"           # their rule: sgd (plain ascent), momentum or adam
 [generator]
 sizes = [16, 64, 2]         # from the noise to the samples
 activation = "tanh"
@@ -68,13 +68,13 @@ class GameFile(Settings):
     lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
     optimizer: str = choice("sgd", OPTIMIZERS)
-    """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
+    """Rule of the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
     momentum: float = fraction(0.9)
-    """What momentum keeps of its velocity."""
+    """Share of its velocity that momentum keeps."""
     beta1: float = fraction(0.9)
-    """What adam keeps of its mean gradient."""
+    """Share of its mean gradient that adam keeps."""
     beta2: float = fraction(0.999)
-    """What adam keeps of its mean squared gradient."""
+    """Share of its mean squared gradient that adam keeps."""
     eps: float = positive(1e-8, least=1e-18, most=1e18)
     """Epsilon of adam."""
     generator_lr: float = positive(1.0, most=1e300)
@@ -114,7 +114,7 @@ class GameFile(Settings):
         return moves.ascent(self.steps)
 
     def _needs(self) -> dict[str, int]:
-        """Bytes at the least, in float64: see `memory.training_needs`."""
+        """Return the bytes that each setting takes at least, in float64."""
         count = {
             name: parameters(getattr(self, name).sizes) for name in ("generator", "discriminator")
         }

@@ -1,4 +1,4 @@
-"""Is this the gradient of an unrolled GAN? One call that answers it."""
+"""Audit of a gradient: is it exact, or the result of which known mistake."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def audit(
     Parameters
     ----------
     gradient : pytree like `theta_g`
-        What the code computed: arrays of NumPy, PyTorch, JAX, or any others that speak
+        The result of the code under audit: arrays of NumPy, PyTorch, JAX, or any others that speak
         ``__array__`` or DLPack. Also a flat sequence of them, such as ``torch.autograd.grad``
         returns, or one vector. None stands for zeros.
     game, theta_g, theta_d, batch, steps, lr, optimizer
-        What it was computed of: see `unroll.value_and_grad`. Foreign arrays here, too.
+        The arguments of `unroll.value_and_grad`, also as arrays of other libraries.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def audit(
 def convert(
     game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any, **dynamics: Any
 ) -> Problem:
-    """The problem that the arguments of `audit` state, in NumPy arrays of float64."""
+    """Make the problem that the arguments of `audit` state, in NumPy arrays of float64."""
     trees = {"theta_g": theta_g, "theta_d": theta_d, "batch": batch}
     converted = {name: tree_as_numpy(name, tree) for name, tree in trees.items()}
     return make_problem(game, **converted, **dynamics)

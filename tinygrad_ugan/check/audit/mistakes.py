@@ -1,4 +1,4 @@
-"""Problems that wrong code solves in place of the one it was given.
+"""Known mistakes, as the problems that wrong code solves in place of the one it was given.
 
 Each mistake takes an unrolled problem to others, for which it is the right code: with too few
 steps, with stale gradients, with a discriminator that goes down. It yields each with the detail
@@ -40,7 +40,7 @@ def weights_replaced(problem: Problem) -> Iterator[Alteration]:
 
 
 def without_curvature(problem: Problem) -> Iterator[Alteration]:
-    """The same path, but each g_k a function of theta_G only: linear inner objectives."""
+    """Each g_k depends on theta_G only: inner objectives that are linear, along the same path."""
     inner, outer = problem.game.inner, problem.game.outer
 
     def linear(theta_g: PyTree, theta: PyTree, point: _PointOfPath) -> Any:
@@ -57,7 +57,7 @@ def without_curvature(problem: Problem) -> Iterator[Alteration]:
 
 
 class _PointOfPath(NamedTuple):
-    """A batch, and the theta_k that belongs to it."""
+    """A batch, and the theta_k that sees it."""
 
     batch: Any
     theta: PyTree
@@ -76,7 +76,7 @@ def with_another_loss(problem: Problem) -> Iterator[Alteration]:
 
 
 def with_stale_gradient(problem: Problem) -> Iterator[Alteration]:
-    """One long step in place of K: what it comes to when each adds the same gradient g_0."""
+    """Each step adds the same gradient g_0: one long step in place of K."""
     if problem.steps > 0:
         rule: Ascent | Optimized
         if isinstance(problem.rule, Optimized):
@@ -149,7 +149,7 @@ def with_state_not_restored(problem: Problem) -> Iterator[Alteration]:
 
 
 def last_state(problem: Problem) -> InnerState:
-    """theta_D^K, and what the optimiser remembers there.
+    """Return theta_D^K, and the optimiser's memory there.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def last_state(problem: Problem) -> InnerState:
 
 
 def with_steps(problem: Problem, j: int) -> Problem:
-    """The same with j steps, at most twice as many; the outer objective on the last batch still."""
+    """Change the number of steps, to twice as many at most; outer still sees the last batch."""
     batches = [*(2 * list(problem.batches))[:j], problem.batches[-1]]
     rule = problem.rule
     if isinstance(rule, Ascent):
@@ -172,17 +172,17 @@ def with_steps(problem: Problem, j: int) -> Problem:
 
 
 def started_at(problem: Problem, theta: PyTree) -> Problem:
-    """The same from another discriminator."""
+    """Start from another discriminator."""
     return problem.at(problem.theta_g, theta)
 
 
 def with_memory(problem: Problem, memory: PyTree) -> Problem:
-    """The same with an inner optimiser that remembers something at theta_D^0."""
+    """Start with an inner optimiser that remembers something at theta_D^0."""
     return replace(problem, state=InnerState(problem.state.theta, memory))
 
 
 def with_adam_of_pytorch(problem: Problem) -> Problem | None:
-    """The same, with Adam's epsilon outside the root; None if Adam takes no steps."""
+    """Move Adam's epsilon outside the root; None if it is not Adam that takes the steps."""
     optimizer = problem.rule.optimizer if isinstance(problem.rule, Optimized) else None
     if not isinstance(optimizer, Adam) or stated(optimizer, "kernel_form") is None:
         return None

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """How well a candidate explains a gradient.
+    """The comparison of a gradient with one candidate.
 
     Attributes
     ----------
     verdict, detail : str
-        What the gradient would be.
+        The candidate: the verdict on a gradient that is equal to it.
     relative_error : float
         ``||gradient - candidate|| / ||candidate||``.
     fits : bool
@@ -50,7 +50,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Audit:
-    """What `audit` found.
+    """The result of `audit`.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Audit:
         One of `VERDICTS`, which say what each means: "exact", "detached", "truncated",
         "wrong_sign", "wrong_scale", ... or "unknown".
     detail : str
-        Which of several it is, such as "the last 2 of 5 steps"; or nothing.
+        The variety of it, such as "the last 2 of 5 steps", or empty.
     scale : float
         The factor on what the verdict says: 1 unless sign or scale are wrong.
     truncate : int or None
@@ -66,17 +66,17 @@ class Audit:
     relative_error : float
         ``||gradient - exact|| / ||exact||``.
     tolerance : float
-        What rounding explains of it.
+        The part of it that rounding accounts for.
     condition : float
         The relative change of the exact gradient over that of all parameters and data.
     dtype : str
-        The precision that it is judged by.
+        The precision whose rounding is allowed.
     also : tuple of str
         The other verdicts that fit: the game at this point cannot tell them apart.
     candidates : tuple of Candidate
         All of them, the most favourable first.
     notes : tuple of str
-        What else there is to say.
+        Remarks, one a line.
     """
 
     verdict: str
@@ -130,21 +130,21 @@ class Audit:
 
 
 STATES = ("", "fresh", "restored", "unknown", "not restored")
-"""What an inner optimiser remembers from one training step to the next: there is none; nothing;
-the real steps only; who knows; the unrolled steps too."""
+"""The memory of an inner optimiser from one training step to the next: there is none; nothing is
+remembered; the real steps only; that is not known; the unrolled steps too."""
 
 
 class TrialAudit(NamedTuple):
-    """What a step did in one trial.
+    """The result of `audit_step` in one trial.
 
     Attributes
     ----------
     name : str
-        The trial's.
+        Name of the trial.
     gradient : Audit
-        What its generator's gradient is.
+        Verdict on the generator's gradient.
     left : Endpoint
-        Where it left the discriminator.
+        The discriminator after the step.
     state : str
         One of `STATES`.
     """
@@ -157,7 +157,7 @@ class TrialAudit(NamedTuple):
 
 @dataclass(frozen=True)
 class StepAudit:
-    """What `audit_step` found.
+    """The result of `audit_step`.
 
     Attributes
     ----------
@@ -169,17 +169,17 @@ class StepAudit:
 
     @property
     def verdict(self) -> str:
-        """On the generator's gradient: one of `VERDICTS`."""
+        """The verdict on the generator's gradient, one of `VERDICTS`."""
         return max((t.gradient.verdict for t in self.trials), key=ORDER.index)
 
     @property
     def left(self) -> str:
-        """Where the discriminator was left: "theta_D^1", as it should, or another place."""
+        """The discriminator after the step: at "theta_D^1", as it should be, or elsewhere."""
         return max((t.left.place for t in self.trials), key=ENDPOINTS.index)
 
     @property
     def state(self) -> str:
-        """What the inner optimiser remembers: "fresh", "restored", "not restored", "unknown"."""
+        """The memory of the inner optimiser: "fresh", "restored", "not restored" or "unknown"."""
         return max((t.state for t in self.trials), key=STATES.index)
 
     @property
@@ -214,7 +214,7 @@ class StepAudit:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What else there is to say."""
+        """Remarks, with the trial each belongs to."""
         return tuple(f"{t.name}: {note}" for t in self.trials for note in t.gradient.notes)
 
     def __str__(self) -> str:

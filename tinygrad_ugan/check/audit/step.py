@@ -1,4 +1,4 @@
-"""Is this a training step of an unrolled GAN? Drives a step, and says what it does."""
+"""Audit of a whole training step: drive it, and say what it does to both players."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _vector(name: str, given: PyTree, like: PyTree) -> Array:
 
 
 def _gradient(trial: Trial, after: AfterStep) -> tuple[Array, float]:
-    """The generator's gradient, and how far rounding in its parameters hides it."""
+    """Read off the generator's gradient, and how far the rounding of its parameters hides it."""
     before = tree.ravel(trial.theta_g)[0].astype(np.float64)
     eps = float(np.finfo(after.dtype).eps)
     slack = 4 * eps * tree.norm(before) / trial.generator_lr
@@ -129,7 +129,7 @@ def _gradient(trial: Trial, after: AfterStep) -> tuple[Array, float]:
 
 
 def _on_the_generator(problem: Problem, trial: Trial, after: AfterStep) -> Audit:
-    """The verdict from theta_D^0; or from theta_D^1, if that one is better."""
+    """Judge the generator's gradient from theta_D^0; or from theta_D^1, if that fits better."""
     gradient, slack = _gradient(trial, after)
     found = Classifier.of(problem, after.dtype, slack)(gradient)
     if found.ok:
@@ -146,7 +146,7 @@ def _on_the_generator(problem: Problem, trial: Trial, after: AfterStep) -> Audit
 
 
 def _on_the_state(problem: Problem, trial: Trial, found: Audit, again: AfterStep) -> str:
-    """What the inner optimiser remembers when the same step is taken a second time."""
+    """Find out what the inner optimiser remembers when the same step is taken a second time."""
     gradient, slack = _gradient(trial, again)
     second = Classifier.of(problem, again.dtype, slack)(gradient)
     if second.verdict == "state_not_restored":
@@ -161,7 +161,7 @@ def _on_the_state(problem: Problem, trial: Trial, found: Audit, again: AfterStep
 
 
 def _memories(problem: Problem, trial: Trial, after: AfterStep) -> Iterator[tuple[PyTree, str]]:
-    """What an optimiser can remember of a training step, and what to call that."""
+    """Every memory that a training step can leave in its optimiser, and what to call it."""
     new_theta_g = tree.ravel(trial.theta_g)[1](after.theta_g)
     for each in filter(None, (problem, mistakes.with_adam_of_pytorch(problem))):
         unrolled = each.state._replace(memory=mistakes.last_state(each).memory)

@@ -23,12 +23,12 @@ class Trial:
     Attributes
     ----------
     name : str
-        What it is called in tables.
+        Its name in tables.
     game : gan.Game
         The networks, ``game.generator`` and ``game.discriminator``, each with ``sizes``,
         ``activation`` and ``input_scale``; and ``game.loss``.
     theta_g, theta_d : list of {"w": (n_in, n_out), "b": (n_out,)}
-        Where both players are.
+        Parameters of both players.
     batch : gan.Batch
         ``real`` and ``noise``, for all steps.
     steps : int
@@ -36,7 +36,7 @@ class Trial:
     lr : float or None
         Step size of the unrolled steps, plain ascent.
     optimizer : optim.SGD, optim.Momentum, optim.Adam or None
-        What takes them in place of that, and the discriminator's real step too.
+        Rule of the unrolled steps in place of that, and of the discriminator's real step.
     generator_lr : float
         Step size of the generator, which moves by plain descent.
     discriminator_lr : float or None
@@ -55,7 +55,7 @@ class Trial:
     discriminator_lr: float | None = None
 
     def start(self) -> tuple[PyTree, PyTree, Batch]:
-        """Copies of both players' parameters and the batch, for a step to do with as it likes."""
+        """Copy both players' parameters and the batch, for a step to do with as it likes."""
         theta_g, theta_d, batch = optree.tree_map(
             np.array, (self.theta_g, self.theta_d, self.batch)
         )
@@ -63,7 +63,7 @@ class Trial:
 
     @property
     def dynamics(self) -> dict[str, Any]:
-        """The arguments of `unroll.value_and_grad` that say how the discriminator moves."""
+        """Arguments of `unroll.value_and_grad` that say how the discriminator moves."""
         return {"steps": self.steps, "lr": self.lr, "optimizer": self.optimizer}
 
 
@@ -91,7 +91,7 @@ def trials(
     lr : float
         Step size of the unrolled steps.
     optimizer : Optimizer, optional
-        What takes them in place of plain ascent by `lr`.
+        Rule of the unrolled steps in place of plain ascent by `lr`.
     activation : str
         Of the hidden layers.
     dtype : dtype

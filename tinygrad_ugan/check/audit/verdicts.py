@@ -1,4 +1,4 @@
-"""What a gradient of an unrolled GAN can be instead of exact: every verdict, with cause and cure.
+"""Every verdict on a gradient of an unrolled GAN, with cause and cure.
 
 This table is the one source: of the verdicts that `audit` gives, of the words that it prints, and
 of docs/verdicts.md.
@@ -11,18 +11,18 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a verdict says.
+    """The explanation of a verdict.
 
     Attributes
     ----------
     words : str
         The verdict in a few words, as `audit` prints them.
     formula : str
-        What was computed in place of d f_K / d theta_G.
+        The quantity that was computed in place of d f_K / d theta_G.
     cause : str
-        How code comes to compute that.
+        The mistake in the code that leads to it.
     cure : str
-        What to change.
+        The change that corrects it.
     """
 
     words: str

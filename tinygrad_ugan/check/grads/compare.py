@@ -27,34 +27,34 @@ from tinygrad_ugan.check.grads.differences import (
 from tinygrad_ugan.typing import Array
 
 ROUNDINGS = 8
-"""A derivative may be off by so many epsilons of the terms that it is the sum of;"""
+"""A derivative may be off by this many epsilons of the terms that it is the sum of;"""
 
 NUDGES = 8
 REACH = 4
 VARIATIONS = 5
-"""and, if that is not enough, by five times what it varies among the middle half of eight points
-around, up to four roundings away. The point itself has no say in that: a rule may be wrong there,
-and nowhere else.
+"""and, if that is not enough, by five times the range of its values at the middle half of eight
+points around, up to four roundings away. The point itself has no say in that: a rule may be wrong
+there, and nowhere else.
 """
 
 CAUTION = 10
-"""Differences may be off by so many times what they estimate themselves."""
+"""Differences may be off by this many times their own estimate of the error."""
 
 COMPLEX_ROUNDINGS = 100
 """Special functions of complex numbers are less accurate than those of real ones."""
 
 UNSETTLED = 1e-4
-"""Where differences are off by more, relatively, and not by rounding, they decide nothing."""
+"""Differences that are off by more, relatively, and not by rounding, decide nothing."""
 
 MOST_UNITS = 8
 RANDOM_DIRECTIONS = 3
 
 
 class Oracle:
-    """The rates of the outputs of a function along any direction, not by the engine.
+    """The rates of the outputs of a function along any direction, without the engine.
 
-    By the complex step, if along one random direction that agrees with differences; else by the
-    differences, which know less exactly but are right for any smooth function.
+    By the complex step, if that agrees with differences along one random direction; else by the
+    differences, which are less exact but right for any smooth function.
     """
 
     def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
@@ -76,7 +76,7 @@ class Oracle:
         return Estimate(rates, rounding, rounding)
 
     def rates_again(self, v: Array) -> Estimate:
-        """The same by differences over other steps."""
+        """Estimate the same by differences over other steps."""
         return by_differences(self._flat.along(v), self.noise, longest=0.73 * LONGEST, ratio=1.7)
 
 
@@ -170,10 +170,10 @@ class Comparator:
         return Agreement(found, expected, tolerance, size, is_wrong, is_settled)
 
     def _variation(self, v: Array, first: Agreement) -> Array:
-        """How much the derivative may be off because a few roundings change so much of it.
+        """Measure how much a few roundings of the point change the derivative.
 
-        Nothing where it differs from point to point though the differences are sure of it, or show
-        a kink: there is no derivative here, and it is to be said so.
+        Zero where it differs from point to point though the differences are sure of it, or show a
+        kink: there is no derivative here, and that has to be reported.
         """
         around = [self._found_nearby(v, first.found) for _ in range(NUDGES)]
         middle = np.sort(np.stack(around), axis=0)[NUDGES // 4 : -NUDGES // 4]
@@ -188,7 +188,7 @@ class Comparator:
         return variation
 
     def _found_nearby(self, v: Array, like: Array) -> Array:
-        """The same numbers a few roundings away; NaN where the function ends before that."""
+        """Compute the numbers a few roundings away; NaN where the function ends before that."""
         try:
             with np.errstate(all="ignore"):
                 return self.mode.found(self._nudged(), v)

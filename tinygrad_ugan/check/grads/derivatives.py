@@ -24,7 +24,7 @@ from tinygrad_ugan.typing import Array
 
 @dataclass(frozen=True)
 class FlatFunction:
-    """A function of a list of arrays, and the point at which it is looked at.
+    """A function of a list of arrays, and the point at which it is checked.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class FlatFunction:
     inputs, outputs : list of arrays
         The point, and the values there.
     input_names, output_names : list of str
-        What users know them by, such as ``"args[0]['w']"``.
+        Their names in reports, such as ``"args[0]['w']"``.
     """
 
     call: Callable[[Sequence[Any]], list[Any]]
@@ -60,7 +60,7 @@ def join(arrays: Sequence[Any]) -> Array:
 
 
 def flatten(f: Callable[..., Any], args: Sequence[Any]) -> FlatFunction:
-    """`f` as a function of the floating arrays in its arguments; everything else is held constant.
+    """Make of `f` a function of the floating-point arrays in its arguments; the rest is constant.
 
     Raises
     ------
@@ -133,15 +133,15 @@ class Mode(Protocol):
         ...
 
     def project(self, rates: Array) -> Array:
-        """The same numbers, of the rates of the outputs along v."""
+        """Turn the rates of the outputs along v into the same numbers."""
         ...
 
     def bound(self, errors: Array) -> Array:
-        """How far these may be off if the rates may be by `errors`."""
+        """Bound their errors by those of the rates."""
         ...
 
     def size(self, rates: Array, v: Array) -> Array:
-        """The size of the terms that they are sums of, which rounding is relative to."""
+        """The size of the terms that they are sums of, to which rounding is relative."""
         ...
 
 
@@ -171,7 +171,7 @@ class Forward:
 
 
 class Reverse:
-    """Pulls a random cotangent back, and multiplies what comes by v."""
+    """Pulls a random cotangent back, and multiplies the gradient by v."""
 
     def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
         self._cotangents = _normal_like(rng, flat.outputs)

@@ -26,29 +26,29 @@ LONGEST = 0.1
 """The first step: an element moves by a tenth of its size, or of 1."""
 
 MOST_ROWS = 40
-"""Steps are halved at most so often: down to 1e-13."""
+"""Steps are halved this often at most: down to 1e-13."""
 
 MOST_EXTRAPOLATIONS = 6
 ACCURATE = 1e-10
-"""The ladder ends where it has come to a relative error of this."""
+"""The ladder ends at this relative error."""
 
 ROUNDINGS = 4
-"""Those of a quotient: two of f, and as much again by the weights of the extrapolation."""
+"""Rounding errors in a quotient: two of f, and as much again by the extrapolation's weights."""
 
 SAMPLES = 9
 SPACINGS = (6e-8, 6e-10)
-"""Where noise is looked for: so near that f is a low polynomial, and still apart in float32; nearer
-yet, where that is no polynomial.
+"""Spacings at which noise is measured: so small that f is a low polynomial, and still distinct in
+float32; smaller yet, where it is no polynomial.
 """
 
 ALIKE = 30
-"""Differences of all orders show the same noise, but for chance: within such a factor."""
+"""Differences of all orders show the same noise, up to chance: within this factor."""
 
 NOISIEST = 1e-4
-"""What is larger, relative to f, is no rounding error but the function itself: it jumps."""
+"""Larger noise, relative to f, is not rounding but the function itself: it jumps."""
 
 CLEAR = 10
-"""A gap between two slopes counts if it is so many times what rounding can make."""
+"""A gap between two slopes counts if it is this many times the rounding error."""
 
 SMOOTH = 0.8
 """Powers of h from here on are taken for the first, that of a smooth function."""
@@ -63,9 +63,9 @@ class Estimate(NamedTuple):
     Attributes
     ----------
     value, error : ndarray
-        The derivative, and how far it may be off.
+        The derivative, and a bound on its error.
     rounding : ndarray
-        The part of `error` that comes of rounding.
+        The part of `error` that comes from rounding.
     """
 
     value: Array
@@ -145,7 +145,7 @@ def noise_of(line: Line) -> Array:
 
 
 def _noise_at(line: Line, spacing: float) -> Array:
-    """What differences of order 3 to 6 say: the same, unless there is more in them than noise."""
+    """Noise by differences of order 3 to 6, which agree unless there is more in them than noise."""
     differences = np.stack([line((i - SAMPLES // 2) * spacing) for i in range(SAMPLES)])
     found = []
     for order in range(1, 7):
@@ -185,7 +185,7 @@ def by_complex_step(line: Line) -> Array | None:
 
 
 def quotient_rounding(size: Array, noise: Array, h: float) -> Array:
-    """What rounding may change in a difference quotient of values of some size and noise."""
+    """Bound the rounding error of a difference quotient of values of some size and noise."""
     return ROUNDINGS * np.maximum(EPSILON * size, noise) / h
 
 
@@ -198,7 +198,7 @@ class Slopes:
     steps, left, right : ndarray
         The slopes to either side, for each step.
     roundings : ndarray
-        What rounding may account for in them.
+        The part of them that rounding may account for.
     """
 
     steps: Array
@@ -207,7 +207,7 @@ class Slopes:
     roundings: Array
 
     def of(self, j: int, unit: float = 1.0) -> Slopes:
-        """Those of the number in column j, per `unit` of the direction."""
+        """Return the slopes of the number in column j, per `unit` of the direction."""
         return Slopes(
             self.steps * abs(unit),
             self.left[:, j] / unit,
@@ -243,7 +243,10 @@ class Slopes:
 
 
 def slopes(line: Line, noise: Array, project: Projection, bound: Projection) -> Slopes:
-    """The slopes of numbers that are linear in the rates: `project` gives them, `bound` errors."""
+    """Measure the slopes of numbers that are linear in the rates of f.
+
+    `project` turns rates into the numbers, and `bound` the errors of rates into theirs.
+    """
     middle = line(0.0)
     steps, left, right = [], [], []
     for h in LONGEST / 10.0 ** np.arange(9):
@@ -289,7 +292,7 @@ def _judged(current: list[Array], previous: list[Array]) -> Iterator[tuple[Array
 
 
 def _better(best: Estimate | None, new: Estimate) -> Estimate:
-    """Whichever is the more accurate, element by element."""
+    """Take the more accurate of two estimates, element by element."""
     if best is None:
         return new
     wins = new.error < best.error

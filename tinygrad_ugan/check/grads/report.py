@@ -1,5 +1,5 @@
-"""What to tell about a derivative that is wrong, so that one sees which of the two is: it or the
-differences.
+"""The report on a derivative that is wrong, which tells whether it is that or the differences that
+are to blame.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class GradCheckError(AssertionError):
 
 @dataclass(frozen=True, eq=False)
 class Derivative:
-    """Which derivative is checked.
+    """A derivative under check.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Derivative:
 
     @property
     def function(self) -> str:
-        """What is differentiated here, in words."""
+        """The function that is differentiated here, in words."""
         return "f" if self.order == 1 else f"the derivative of order {self.order - 1}"
 
 
@@ -70,14 +70,14 @@ class Finding:
     element : tuple of int or None
         Which element of it; None if it takes several to show the error.
     result : str
-        What is differentiated.
+        The quantity that is differentiated.
     found, expected, tolerance : float
     is_settled : bool
         Whether `expected` is known well enough to tell.
     adds_up : bool
         Whether slopes along some elements and along others add up to the slope along all of them.
     by : str
-        How it is known.
+        The method by which `expected` is known.
     slopes : Slopes
     """
 
@@ -186,7 +186,7 @@ def find(derivative: Derivative, comparator: Comparator, v: Array) -> Finding:
 
 
 def _adds_up(flat: FlatFunction, comparator: Comparator, v: Array, j: int) -> bool:
-    """Whether the slopes along one part and along another add up, as those of a smooth f do.
+    """Whether slopes along one part and along another add up, as those of a smooth f do.
 
     The parts are the first of the elements that move along v, and the others of these; or, if it
     moves alone, all others.
@@ -219,7 +219,7 @@ def _narrowed(comparator: Comparator, v: Array) -> Array:
 
 
 def _element(arrays: list[Array], place: int) -> tuple[int, tuple[int, ...]]:
-    """Which array, and which element of it, is at a place of them all in one vector."""
+    """Find the array, and the element of it, at a place of all of them in one vector."""
     for i, x in enumerate(arrays):
         if place < np.size(x):
             return i, tuple(map(int, np.unravel_index(place, np.shape(x))))
@@ -228,7 +228,7 @@ def _element(arrays: list[Array], place: int) -> tuple[int, tuple[int, ...]]:
 
 
 def _result(derivative: Derivative, j: int) -> str:
-    """What the number at place j of a mode is the derivative of."""
+    """Name the quantity whose derivative is the number at place j of a mode."""
     flat = derivative.flat
     if derivative.modes[-1] == "reverse":
         return f"{' and '.join(flat.output_names)}, times a random cotangent"
