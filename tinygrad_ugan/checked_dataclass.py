@@ -1,8 +1,9 @@
 """Frozen dataclasses whose fields check themselves, to and from plain dictionaries.
 
-A field is declared by what it may hold: ``steps: int = whole(10, least=0, most=10_000)``. The check
-runs on construction and turns NumPy's numbers into Python's, so that what was accepted can be
-written down. Every number has a largest value: beyond it, nothing sensible can be computed.
+A field is declared by the values that it may have: ``steps: int = whole(10, least=0,
+most=10_000)``. The check runs on construction and converts NumPy's numbers to Python's, so that
+whatever is accepted can be written to a file. Every number has an upper bound, beyond which nothing
+sensible can be computed.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ class Settings:
                 object.__setattr__(self, each.name, value)
 
     def __init_subclass__(cls) -> None:
-        """Take note of what the class is when it is written."""
+        """Record the attributes of the class as they are when it is written."""
         names = {n for base in cls.__mro__ for n, x in vars(base).items() if _is_its_own(n, x)}
         cls.name_form = Statement(_name_form, tuple(names)).written_in(cls)
 
     name_form: ClassVar[Any]
-    """Whether the settings are what is made of them when they are read: see `to_dict`."""
+    """Whether the settings would be read back as they are: see `to_dict`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as nested dictionaries of numbers, strings, lists and None.
@@ -54,40 +55,41 @@ class Settings:
         Raises
         ------
         ArgumentTypeError
-            If something else would come back from them: settings of a subclass, or with methods
-            that are not those of their class; the message names them.
+            If the settings would not be read back as they are, because they are of a subclass or
+            have methods of their own; the message names them.
         """
         return _to_dict(self, "config")
 
     def updated(self: AnySettings, changes: Mapping[str, Any]) -> AnySettings:
-        """Return the settings with some of them changed, as `to_dict` nests them.
+        """Return the settings with some of them changed, nested as in `to_dict`.
 
         Parameters
         ----------
         changes : mapping
-            Values by names: ``{"unroll": {"steps": 3}}``, or ``{"unroll.steps": 3}``.
+            Values by name: ``{"unroll": {"steps": 3}}``, or ``{"unroll.steps": 3}``.
 
         Raises
         ------
         ArgumentError, ArgumentTypeError
             If there is no such setting, or it cannot have that value; the message names it in full.
         """
-        return _updated(self, changes, "", {self.kind: type(self)})
+        updated: AnySettings = _updated(self, changes, "", {self.kind: type(self)})
+        return updated
 
 
 def _is_its_own(name: str, x: Any) -> bool:
-    """Whether an attribute of a class says what its settings do, as methods and constants do."""
+    """Whether an attribute of a class defines its behaviour, as methods and constants do."""
     special = name.startswith("__") and name != "__post_init__"
     return not (special or isinstance(x, dataclasses.Field) or name == "name_form")
 
 
 def _name_form(settings: Settings) -> bool:
-    """Whether the name and the fields say all: no subclass, and no other attributes."""
+    """Whether the fields determine the object: no subclass, and no other attributes."""
     return type(settings).__mro__[1] is Settings and not _strangers(settings)
 
 
 def _strangers(settings: Settings) -> list[str]:
-    """The attributes that are no fields."""
+    """Names of attributes that are not fields."""
     names = [each.name for each in dataclasses.fields(settings)]
     return [name for name in vars(settings) if name not in names]
 
@@ -148,7 +150,7 @@ def _nested(changes: Mapping[Any, Any], place: str) -> dict[Any, Any]:
     return plain | tables
 
 
-# What a field may hold.
+# Kinds of fields.
 
 
 def whole(default: int, *, least: int, most: int) -> Any:
@@ -203,7 +205,7 @@ def optional_whole(*, least: int, most: int) -> Any:
     return field(default=None, metadata={"check": check, "most": most})
 
 
-WIDEST, DEEPEST = 100_000, 100  # of what `widths` takes
+WIDEST, DEEPEST = 100_000, 100  # upper bounds of `widths`
 
 
 def widths(default: tuple[int, ...]) -> Any:
@@ -223,7 +225,7 @@ def widths(default: tuple[int, ...]) -> Any:
 def choice(default: str, choices: Iterable[str]) -> Any:
     """One of a few names."""
 
-    def check(name: str, value: Any) -> str:
+    def check(name: str, value: Any) -> Any:
         check_choice(name, value, choices)
         return value
 
@@ -242,7 +244,7 @@ def switch(default: bool) -> Any:
 
 
 def group(default: type[Settings], *others: type[Settings]) -> Any:
-    """Another group of settings: of this class, or of one of the others."""
+    """A group of settings, of this class or one of the others."""
     classes = (default, *others)
 
     def check(name: str, value: Any) -> Settings:

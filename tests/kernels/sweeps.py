@@ -10,7 +10,7 @@ from tinygrad_ugan.kernels.network import Network
 from tinygrad_ugan.kernels.sweep import Sweep, Term, straight
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
-# Objectives of logits r and s as `gan.objectives` has them: terms on real and generated samples.
+# Objectives of logits r and s as in `gan.games.objectives`: terms on real and generated samples.
 _CROSS_ENTROPY = (Term("log_sigmoid", 1.0), Term("log_sigmoid_of_minus", 1.0))
 _WASSERSTEIN = (Term("identity", 1.0), Term("identity", -1.0))
 TERMS = {

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.extras import import_extra
+from tinygrad_ugan.typing import Array
 
 
 class Labelled(NamedTuple):
@@ -27,8 +28,8 @@ class Labelled(NamedTuple):
         The digits, 0 to 9.
     """
 
-    images: NDArray
-    labels: NDArray
+    images: Array
+    labels: Array
 
 
 def digits(*, dtype: DTypeLike = np.float32) -> Labelled:

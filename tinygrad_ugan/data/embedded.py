@@ -110,7 +110,8 @@ def embedded(
     """
     basis, directions = _layout(modes, dimension, rank)
     samples = Mixture(radius * directions, std).sample(n, rng, dtype)
-    return samples @ basis.astype(dtype, copy=False)
+    x: Array = samples @ basis.astype(dtype, copy=False)
+    return x
 
 
 @lru_cache(maxsize=4)

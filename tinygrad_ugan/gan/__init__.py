@@ -1,4 +1,4 @@
-"""GANs as games: objectives and batches; training, with all that makes its results trustworthy."""
+"""GANs: games between networks, training runs that can be trusted, reports and sweeps."""
 
 from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
 from tinygrad_ugan.gan.games.encoder import Encoder

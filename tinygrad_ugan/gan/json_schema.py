@@ -1,6 +1,6 @@
-"""What JSON has to look like: declared once, checked when read, and named where it is not so.
+"""Schemas of JSON data: declared once, checked when read; errors name the offending place.
 
-A shape is a function of a place, such as ``metrics[3].step``, and of the value found there; it
+A shape is a function of a place, such as ``metrics[3].step``, and of the value found there. It
 returns the value, or raises `ArgumentError` naming the place.
 """
 
@@ -17,12 +17,12 @@ Shape = Callable[[str, Any], Any]
 
 
 def parse(argument: str, text: str | bytes) -> Any:
-    """Return what a text in JSON says; no name may come twice.
+    """Parse JSON, rejecting duplicate names.
 
     Raises
     ------
     ArgumentError
-        If it is something else.
+        If the text is not JSON.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def parse(argument: str, text: str | bytes) -> Any:
     """
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text, object_pairs_hook=_without_doubles)
+        return json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         raise ArgumentError(argument, f"{error}", "JSON") from None
 
@@ -77,14 +77,14 @@ def text(place: str, value: Any) -> str:
 
 
 def table(place: str, value: Any) -> dict[str, Any]:
-    """A mapping whose names are not known here."""
+    """A mapping with any names."""
     if not isinstance(value, dict):
         raise ArgumentError(place, shown(value), "a table")
     return value
 
 
 def exactly(expected: Any) -> Shape:
-    """One value and no other."""
+    """The given value, of the same type."""
 
     def check(place: str, value: Any) -> Any:
         if type(value) is not type(expected) or value != expected:
@@ -95,7 +95,7 @@ def exactly(expected: Any) -> Shape:
 
 
 def table_of(shape: Shape) -> Shape:
-    """A mapping of whatever names to values of one shape."""
+    """A mapping from any names to values of one shape."""
     return lambda place, value: {
         name: shape(f"{place}.{name}", x) for name, x in table(place, value).items()
     }
@@ -139,7 +139,7 @@ def _same_keys(inside: str, expected: Mapping[str, Any], given: Mapping[str, Any
         raise ArgumentError(f"{inside}{name}", "a value", "no such name")
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

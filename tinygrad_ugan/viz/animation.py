@@ -6,13 +6,13 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tinygrad_ugan.typing import Array
 from tinygrad_ugan.viz.samples import density
 
 
 def animation(
-    steps: Sequence[int], samples: NDArray, *, extent: float, milliseconds: int = 400
+    steps: Sequence[int], samples: Array, *, extent: float, milliseconds: int = 400
 ) -> bytes:
     """Return an animated GIF of the density of samples over training time.
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def decision_surface(
-    logits: Callable[[NDArray], NDArray],
-    real: NDArray,
-    generated: NDArray,
+    logits: Callable[[Array], Array],
+    real: Array,
+    generated: Array,
     *,
     extent: float,
     cells: int = 120,
@@ -55,6 +56,6 @@ def decision_surface(
     return figure
 
 
-def _scatter(axis: Axes, points: NDArray, color: str, label: str) -> None:
+def _scatter(axis: Axes, points: Array, color: str, label: str) -> None:
     x, y = points.T
     axis.scatter(x, y, s=4, color=color, edgecolors="black", linewidths=0.2, label=label)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_ugan.typing import Array
 from tinygrad_ugan.viz.labels import plain
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def density(
-    samples: NDArray, *, extent: float, cells: int = 160, bandwidth: float = 0.06
+    samples: Array, *, extent: float, cells: int = 160, bandwidth: float = 0.06
 ) -> NDArray[np.float64]:
     """Gaussian kernel density estimate on a square grid.
 
@@ -48,8 +49,8 @@ def density(
 
 
 def samples_over_time(
-    runs: Mapping[str, tuple[Sequence[int], NDArray]],
-    target: NDArray,
+    runs: Mapping[str, tuple[Sequence[int], Array]],
+    target: Array,
     *,
     extent: float,
     scatter: bool = False,
@@ -93,24 +94,26 @@ def samples_over_time(
     return figure
 
 
-def _panel(axis: Axes, draw: Callable, points: NDArray, extent: float, title: str) -> None:
+def _panel(
+    axis: Axes, draw: Callable[[Axes, Array, float], None], points: Array, extent: float, title: str
+) -> None:
     draw(axis, points, extent)
     axis.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", xticks=[], yticks=[])
     axis.set_title(title, fontsize=9)
 
 
-def _density(axis: Axes, points: NDArray, extent: float) -> None:
+def _density(axis: Axes, points: Array, extent: float) -> None:
     # The square root keeps thin regions visible beside sharp peaks.
     shades = np.sqrt(density(points, extent=extent))
     box = (-extent, extent, -extent, extent)
     axis.imshow(shades, origin="lower", extent=box, cmap="Greens", interpolation="bilinear")
 
 
-def _scatter(axis: Axes, points: NDArray, extent: float) -> None:
+def _scatter(axis: Axes, points: Array, extent: float) -> None:
     axis.plot(*points.T, ",", color="C0", alpha=0.5)
 
 
-def curves(tables: Mapping[str, Mapping[str, NDArray]], panels: Mapping[str, str]) -> Figure:
+def curves(tables: Mapping[str, Mapping[str, Array]], panels: Mapping[str, str]) -> Figure:
     """Draw columns of metrics tables against the training step.
 
     Parameters

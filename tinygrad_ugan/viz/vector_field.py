@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def vector_field(axis: Axes, grid: NDArray, arrows: NDArray, path: NDArray) -> None:
+def vector_field(axis: Axes, grid: Array, arrows: Array, path: Array) -> None:
     """Draw a field of unit arrows, coloured by their length, and a path through it.
 
     Parameters

@@ -1,1 +1,1 @@
-"""GANs as games: two networks, an objective for each, and the batches that they see."""
+"""GANs as games: the networks, an objective for each player, and the batches."""

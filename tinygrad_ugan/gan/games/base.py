@@ -1,4 +1,4 @@
-"""What all games of this room have in common."""
+"""The base class of games whose generator makes samples for the discriminator to judge."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tinygrad_ugan.unroll.game import SampleForm
 
 
 class GeneratorGame(ABC):
-    """A game whose players meet only through the samples that a generator makes of a batch.
+    """A game whose players meet only through generated samples.
 
-    A subclass says how they are made, and what both players want of them. What
-    `tinygrad_ugan.unroll` computes is always that of the methods, whichever are overridden.
+    A subclass defines `generate`, `inner_on` and `outer_on`; `inner` and `outer` follow. Any method
+    may be overridden: `tinygrad_ugan.unroll` computes what the methods say.
     """
 
     def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Any) -> Any:

@@ -1,4 +1,4 @@
-"""From a sample back to the noise that it may have come from."""
+"""An encoder: from a sample back to the noise that it may have been generated from."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.nn import MLP
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A Gaussian approximation of p(z | x), whose mean and deviations a network computes.
+    """A Gaussian approximation of p(z | x), whose mean and standard deviations a network computes.
 
-    ``q(z | x) = N(z; mean(x), diag(deviation(x)^2))``. Trained by maximum likelihood on pairs
-    z ~ N(0, I), x = G(z), of which there is no end, it approaches p(z | x) of that generator as
-    near as Gaussians can, by KL(p || q): the mean and the deviations of p.
+    ``q(z | x) = N(z; mean(x), diag(deviation(x)^2))``. Maximum likelihood on fresh pairs
+    z ~ N(0, I), x = G(z) minimises KL(p || q) over such Gaussians: the optimum has the mean and the
+    deviations of p.
 
     Parameters
     ----------
     network : MLP
-        From x to mean and logarithm of the deviation, side by side.
+        From x to the mean and the logarithm of the deviation, side by side.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Encoder:
         return self.network.init(rng, dtype)
 
     def __call__(self, params: PyTree, x: Any) -> tuple[Any, Any]:
-        """Return mean and logarithm of the deviation of z, each of shape (n, z)."""
+        """Return the mean and the logarithm of the deviation of z, each of shape (n, z)."""
         both = self.network(params, x)
         width = both.shape[1] // 2
         return both[:, :width], both[:, width:]
@@ -53,7 +53,9 @@ class Encoder:
         constant = float(np.log(2 * np.pi)) / 2
         return -np.sum(standard * standard / 2 + log_deviation + constant, axis=1)
 
-    def sample(self, params: PyTree, x: Any, rng: np.random.Generator) -> NDArray:
+    def sample(self, params: PyTree, x: Any, rng: np.random.Generator) -> Array:
         """Draw one z from q(z | x) for each row of x."""
         mean, log_deviation = self(params, x)
-        return mean + np.exp(log_deviation) * rng.standard_normal(mean.shape).astype(mean.dtype)
+        noise = rng.standard_normal(mean.shape).astype(mean.dtype)
+        z: Array = mean + np.exp(log_deviation) * noise
+        return z

@@ -1,4 +1,4 @@
-"""Feature matching: a generator that is to look right on average, to the eyes of D."""
+"""Feature matching: the generator matches the mean of the discriminator's features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def feature_distance(real: Any, generated: Any) -> Any:
     Parameters
     ----------
     real, generated : array, shape (n, features)
-        Features of a batch of each; the batches may be of different sizes.
+        Features of real and generated samples, not necessarily equally many.
 
     Returns
     -------
@@ -38,12 +38,12 @@ def feature_distance(real: Any, generated: Any) -> Any:
 
 @dataclass(frozen=True)
 class FeatureMatching(GeneratorGame):
-    """A game whose generator descends `feature_distance`; its discriminator plays as before.
+    """A game whose generator descends `feature_distance`; the discriminator's objective stays.
 
     Parameters
     ----------
     game : Game
-        Whose `inner` the discriminator ascends.
+        Its `inner` is ascended by the discriminator.
     features : callable
         ``features(theta_d, x)``, such as the layers of the discriminator before its last.
 

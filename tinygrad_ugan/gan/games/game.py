@@ -1,4 +1,4 @@
-"""A GAN as a game: two networks and a loss."""
+"""The GAN of two networks and a loss."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Network = Callable[[PyTree, Any], Any]
 
 
 class Batch(NamedTuple):
-    """What one step sees.
+    """The batch of one step.
 
     Attributes
     ----------
@@ -37,8 +37,8 @@ class Game(GeneratorGame):
     """The game between a generator and a discriminator.
 
     The discriminator ascends `inner`, the generator descends `outer`; see
-    `tinygrad_ugan.gan.games.objectives` for the losses. A subclass may override any method: what
-    `unroll` computes is always that of the methods, by the kernels where none is overridden.
+    `tinygrad_ugan.gan.games.objectives` for the losses. A subclass may override any method:
+    `unroll` always computes what the methods say, on the kernels where none is overridden.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class Game(GeneratorGame):
     Raises
     ------
     ArgumentError
-        If there is no such loss, or the generator ends wider or narrower than the discriminator
-        begins; and, when it is called, if a network takes random numbers besides x.
+        If there is no such loss, or the generator's outputs are not as many as the discriminator's
+        inputs; when called, if a network takes random numbers besides x.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Game(GeneratorGame):
 
     @states("inner", "outer", "generate", "inner_on", "outer_on", "_logits")
     def logit_form(self) -> LogitForm | None:
-        """The objectives as the kernels have them: see `unroll.LogitForm`."""
+        """The objectives in the form of the kernels: see `unroll.LogitForm`."""
         loss = LOSSES[self.loss]
         inner, outer = TERMS.get(loss.inner), TERMS.get(loss.outer)
         if inner is None or outer is None:

@@ -1,4 +1,4 @@
-"""InfoGAN: a generator whose code can be read off its samples."""
+"""InfoGAN: a generator whose latent code can be recovered from its samples."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tinygrad_ugan.typing import PyTree
 
 
 def information_bound(logits: Any, codes: Any) -> Any:
-    """A lower bound of the mutual information of code and sample, in nats.
+    """Variational lower bound on the mutual information of code and sample, in nats.
 
     ``I(c; x) >= E log Q(c | x) + H(c)``, with Q the softmax of the logits, and c uniform:
-    Chen et al. (2016), arXiv 1606.03657, equation 5. Its maximum is H(c) = log of the number of
-    codes, where Q reads every code without doubt.
+    Chen et al. (2016), arXiv 1606.03657, equation 5. Its maximum, H(c) = log of the number of
+    codes, is reached where Q recovers every code with certainty.
 
     Parameters
     ----------
     logits : array, shape (n, codes)
-        What Q makes of the samples.
+        Outputs of Q for the samples.
     codes : array, shape (n, codes)
-        The codes that they were made from, one-hot.
+        The codes that the samples were generated from, one-hot.
 
     Returns
     -------
@@ -42,14 +42,14 @@ def information_bound(logits: Any, codes: Any) -> Any:
     >>> float(information_bound(0 * sure, np.eye(4)))
     0.0
     """
-    read = np.mean(np.sum(codes * log_softmax(logits, axis=1), axis=1))
-    return read + float(np.log(codes.shape[1]))
+    likelihood = np.mean(np.sum(codes * log_softmax(logits, axis=1), axis=1))
+    return likelihood + float(np.log(codes.shape[1]))
 
 
 def code_noise(
     n: int, codes: int, width: int, rng: np.random.Generator, dtype: DTypeLike = np.float32
 ) -> Any:
-    """Draw a generator's input: a one-hot code, uniform, and beside it noise from N(0, 1).
+    """Draw input for the generator: a uniform one-hot code, followed by N(0, 1) noise.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def code_noise(
 
 @dataclass(frozen=True)
 class Judges:
-    """The discriminator D and the reader Q of an `InfoGame`, who move together."""
+    """The discriminator D and the code network Q of an `InfoGame`, trained together."""
 
     d: MLP
     q: MLP
@@ -78,11 +78,11 @@ class Judges:
 
 @dataclass(frozen=True)
 class InfoGame(GeneratorGame):
-    """A game in which the generator's code is to be legible: Chen et al. (2016), equation 6.
+    """The game of InfoGAN: Chen et al. (2016), equation 6.
 
-    With V the objective of D in a `Game`, W that of its generator, and L the `information_bound`:
-    D and Q ascend ``V + weight L``, the generator descends ``W - weight L``. The first columns of
-    the noise are the code, see `code_noise`.
+    Let V and W be the objectives of the discriminator and the generator of a `Game`, and L the
+    `information_bound`. D and Q ascend ``V + weight L``, the generator descends ``W - weight L``.
+    The first columns of the noise are the code, see `code_noise`.
 
     Parameters
     ----------
@@ -91,9 +91,9 @@ class InfoGame(GeneratorGame):
     discriminator : Judges
         Its parameters are ``{"d": ..., "q": ...}``; Q has as many outputs as there are codes.
     weight : float
-        What a nat is worth.
+        Weight of the bound.
     loss : str
-        Of the game without code, as for `Game`.
+        The loss of the game without the code, as in `Game`.
 
     Examples
     --------
@@ -126,10 +126,9 @@ class InfoGame(GeneratorGame):
         return game - self.weight * self.information(samples, theta_d, batch)
 
     def information(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """The `information_bound`."""
-        reader = self.discriminator.q
-        read = call("discriminator", reader, theta_d["q"], samples, "samples")
-        return information_bound(read, part(batch, "noise")[:, : read.shape[1]])
+        """Return the `information_bound`."""
+        logits = call("discriminator", self.discriminator.q, theta_d["q"], samples, "samples")
+        return information_bound(logits, part(batch, "noise")[:, : logits.shape[1]])
 
     @property
     def _game(self) -> Game:

@@ -1,4 +1,4 @@
-"""A game's calls of its networks: what does not fit is named as the caller of the game knows it."""
+"""Calls of a game's networks, whose errors name the arguments as the game's caller does."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _THETA = {"generator": "theta_g", "discriminator": "theta_d"}
 
 
 def part(batch: Any, name: str, kind: str = "gan.Batch") -> Any:
-    """What a batch, such as one of `kind`, holds under a name.
+    """Return a field of a batch; `kind` names the class in the message.
 
     Raises
     ------
     ArgumentTypeError
-        If it holds no such thing.
+        If the batch has no such field.
     """
     try:
         return getattr(batch, name)
@@ -26,9 +26,9 @@ def part(batch: Any, name: str, kind: str = "gan.Batch") -> Any:
 
 
 def check_pure(player: str, network: Any) -> None:
-    """Raise `ArgumentError` if a network takes random numbers, which its game does not hand over.
+    """Raise `ArgumentError` if a network takes random numbers, which its game does not pass on.
 
-    Without them such layers let everything pass, as in evaluation: they would do nothing.
+    Without them such layers are the identity, as in evaluation.
     """
     if getattr(network, "is_random", False):
         raise ArgumentError(
@@ -41,12 +41,12 @@ def check_pure(player: str, network: Any) -> None:
 
 
 def call(player: str, network: Any, theta: PyTree, x: Any, place: str, *side: Any) -> Any:
-    """``network(theta, x)``, for x from some place, such as "batch.noise"; or with a side input.
+    """Return ``network(theta, x)``, or ``network(theta, x, side)``; errors name `place` for x.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If an argument does not fit, or there is no side input and `check_pure` asks for one.
+        If an argument does not fit, or the network needs a side input and has none.
     """
     if not side:
         check_pure(player, network)

@@ -1,4 +1,4 @@
-r"""What the two players want, as functions of logits.
+r"""Losses: the objectives of both players as functions of logits.
 
 With logits r of the real and s of the generated batch, D(x) = sigmoid(logit). The discriminator
 ascends `inner`, the generator descends `outer`. Every logarithm is taken of a sigmoid through
@@ -78,7 +78,7 @@ TERMS: MappingProxyType[Objective, LogitTerms] = MappingProxyType(
         _hinge_outer: (None, ("identity", -1.0)),
     }
 )
-"""The objectives as the kernels have them: see `tinygrad_ugan.unroll.LogitForm`."""
+"""The objectives in the form of the kernels: see `tinygrad_ugan.unroll.LogitForm`."""
 
 LOSSES: MappingProxyType[str, Loss] = MappingProxyType(
     {
@@ -90,4 +90,4 @@ LOSSES: MappingProxyType[str, Loss] = MappingProxyType(
         "hinge": Loss(_hinge_inner, _hinge_outer),
     }
 )
-"""The losses by the names that `Game` takes."""
+"""The losses by name, as `Game` takes them."""

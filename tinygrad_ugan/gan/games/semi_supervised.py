@@ -1,4 +1,4 @@
-"""Classification with few labels: a discriminator that also says which class a sample is of."""
+"""Semi-supervised classification: a discriminator that also predicts the class of a sample."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tinygrad_ugan.typing import PyTree
 
 
 class LabelledBatch(NamedTuple):
-    """What one step sees.
+    """The batch of one step.
 
     Attributes
     ----------
     labelled : array, shape (m, d)
-        Samples whose class is known.
+        Labelled samples.
     classes : array of int, shape (m,)
         Their classes, from 0.
     real : array, shape (B, d)
-        Samples without labels.
+        Unlabelled samples.
     noise : array, shape (B, z)
         Input of the generator.
     sides : tuple of three
-        Side inputs of the discriminator for labelled, real and generated samples: see
-        `nn.Sequential`. None where it has no layers that take random numbers.
+        Side inputs of the discriminator for labelled, unlabelled and generated samples: see
+        `nn.Sequential`. None if no layer takes random numbers.
     """
 
     labelled: Any
@@ -46,10 +46,10 @@ class LabelledBatch(NamedTuple):
 class SemiSupervised(GeneratorGame):
     """The game of Salimans et al. (2016), arXiv 1606.03498, section 5.
 
-    The discriminator returns logits l_1 ... l_K of classes; a further class, "generated", has the
-    logit 0. With Z = sum_k exp l_k, the probability to be real is D(x) = Z / (Z + 1), whose logit
-    is log Z. The discriminator ascends ``E log p(class | x)`` on what is labelled, plus
-    ``E log D(x) + E log(1 - D(G(z)))``; the generator descends ``-E log D(G(z))``, or
+    The discriminator returns the logits l_1 ... l_K of the classes; a further class, "generated",
+    has the logit 0. With Z = sum_k exp l_k, the probability of being real is D(x) = Z / (Z + 1),
+    whose logit is log Z. The discriminator ascends ``E log p(class | x)`` over the labelled
+    samples, plus ``E log D(x) + E log(1 - D(G(z)))``; the generator descends ``-E log D(G(z))``, or
     `feature_distance`.
 
     Parameters
@@ -57,9 +57,9 @@ class SemiSupervised(GeneratorGame):
     generator : callable
         ``generator(theta_g, noise)``.
     discriminator : Sequential
-        Its outputs are the l_k; the input of its last layer are the features to match.
+        Its outputs are the l_k; the input of its last layer is the features to match.
     match_features : bool
-        Whether the generator matches features.
+        Whether the generator descends `feature_distance`.
 
     Examples
     --------
@@ -109,12 +109,12 @@ class SemiSupervised(GeneratorGame):
         )
 
     def classify(self, theta_d: PyTree, x: Any) -> Any:
-        """Return the most probable class of each row, from 0, without noise."""
+        """Return the most probable class of each row, from 0, without random numbers."""
         return np.argmax(self.discriminator(theta_d, x), axis=1)
 
     def _sides(self, batch: LabelledBatch) -> tuple[Any, Any, Any]:
-        """The side inputs; a layer that takes random numbers must not be without them."""
-        sides = part(batch, "sides", "gan.LabelledBatch")
+        """The side inputs, which layers that take random numbers must not lack."""
+        sides: tuple[Any, Any, Any] = part(batch, "sides", "gan.LabelledBatch")
         random = getattr(self.discriminator, "is_random", False)
         if random and any(side is None for side in sides):
             expected = "random numbers for the discriminator's layers, such as GaussianNoise"

@@ -1,4 +1,4 @@
-"""A report on one run or several, as one HTML file that needs nothing beside it."""
+"""A report on one or more runs as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Picture(NamedTuple):
-    """A picture inside the page."""
+    """An embedded picture: media type, base64 data, caption."""
 
     type: str
     data: str
@@ -33,7 +33,7 @@ class Table(NamedTuple):
 
 
 def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
-    """Return a page with the results, pictures, settings and environment of runs, side by side.
+    """Return a page with the results, pictures, settings and environments of runs, side by side.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
     Returns
     -------
     str
-        HTML; the pictures are inside.
+        HTML with embedded pictures.
 
     Raises
     ------
     ArgumentError
-        If there is no run, or one has no metrics yet.
+        If there is no run, or a run has no metrics yet.
     ArgumentTypeError
         If the settings of a run cannot be written down.
     """
@@ -78,12 +78,12 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Names are not ours: no control character of theirs gets into the page."""
+    """Make text printable: labels may hold control characters."""
     return printable(value) if isinstance(value, str) else value
 
 
 def _results(runs: Mapping[str, Run]) -> Table:
-    """The last row of every run's metrics."""
+    """The last row of each run's metrics."""
     return Table(Row._fields, [(label, _cells(run.metrics[-1])) for label, run in runs.items()])
 
 
@@ -108,7 +108,7 @@ def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
 
 
 def _samples(runs: Mapping[str, Run]) -> list[Picture]:
-    """One picture for all runs that share their data."""
+    """One picture for each dataset, of all runs that share it."""
     groups: dict[Any, dict[str, Run]] = {}
     for label, run in runs.items():
         groups.setdefault(run.config.data, {})[label] = run

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import viz
 from tinygrad_ugan.gan.runs.run import Run
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def samples_over_time(runs: Mapping[str, Run], *, scatter: bool = False) -> Figu
     Parameters
     ----------
     runs : mapping of str to Run
-        The runs by their labels; they share their data.
+        The runs by their labels; they share a dataset.
     scatter : bool
         Draw a row of the samples themselves above each row of densities.
     """
@@ -48,19 +48,19 @@ def samples_over_time(runs: Mapping[str, Run], *, scatter: bool = False) -> Figu
     return viz.samples_over_time(over_time, target, extent=extent, scatter=scatter)
 
 
-def density(run: Run, samples: NDArray) -> Figure:
+def density(run: Run, samples: Array) -> Figure:
     """Draw the density of samples of a run, beside that of the data."""
     over_time = {"samples": ((run.checkpoint.step,), samples[None])}
     return viz.samples_over_time(over_time, _target(run.config), extent=_extent(run.config))
 
 
 def curves(runs: Mapping[str, Run], panels: Mapping[str, str] = OBJECTIVES | QUALITY) -> Figure:
-    """Draw columns of the metrics tables over time, a panel for each column."""
+    """Draw columns of the metrics tables over time, one panel each."""
     return viz.curves({label: run.columns() for label, run in runs.items()}, panels)
 
 
 def decision_surface(run: Run) -> Figure:
-    """Draw the trained discriminator's opinion of the plane, with data and samples upon it."""
+    """Draw D(x) of the trained discriminator over the plane, with data and samples on top."""
     rng, config = np.random.default_rng(0), run.config
     discriminator = config.game().discriminator
     return viz.decision_surface(
@@ -76,10 +76,10 @@ def animation(run: Run) -> bytes:
     return viz.animation(run.sample_steps, run.samples, extent=_extent(run.config))
 
 
-def _target(config: Config) -> NDArray:
+def _target(config: Config) -> Array:
     return config.data.sample(2_500, np.random.default_rng(0))
 
 
 def _extent(config: Config) -> float:
-    """Half the width of a picture: room for the modes, and half as much around them."""
+    """Half the width of a picture: the modes, and a margin of half their distance."""
     return max(1.5 * float(np.abs(config.data.centers()).max()), 10 * config.data.std)

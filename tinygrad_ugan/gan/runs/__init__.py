@@ -1,1 +1,1 @@
-"""Runs on disk: folders that are locked, checkpoints that are whole, and what goes on from them."""
+"""Runs on disk: their folders, locks and checkpoints; training, resuming, loading and replaying."""

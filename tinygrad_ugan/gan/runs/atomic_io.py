@@ -1,4 +1,4 @@
-"""Files and folders that are there in full or not at all, and bytes that are checked when read."""
+"""Atomic writes of files and folders, and reads that verify checksums."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NEW, _OLD, _STAND_IN = ".new-", ".old-", ".was-"  # unfinished; to be removed; 
 
 
 class CorruptError(ArgumentError):
-    """A file on disk is not what was written there."""
+    """A file on disk differs from what was written."""
 
 
 class WriteError(OSError):
-    """A file or folder could not be written; what was there under its name still is."""
+    """A file or folder could not be written; what it was to replace is unchanged."""
 
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name, then rename it: no reader sees half of it.
 
-    It may be lost with the power. What must not be goes into a checkpoint.
+    Not durable: a power failure may lose the file. Checkpoints are written by `write_folder`.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def check_file_place(argument: str, path: Path) -> None:
-    """Raise `ArgumentError` unless a file can be written there: before the work, not after it."""
+    """Raise `ArgumentError` unless a file can be written there: called before the work."""
     if path.is_dir():
         raise ArgumentError(argument, f"{path}, which is a folder", "a file that can be written")
     try:
@@ -62,11 +62,10 @@ def check_file_place(argument: str, path: Path) -> None:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files and their checksums; kill the process when you will, it is all or
-    nothing.
+    """Write a folder of files and their checksums, all or nothing, even if the process is killed.
 
-    The checksums are in the format of ``sha256sum``, in the file SHA256SUMS. A folder that was
-    there before stands in for the new one, under another name, until that is in its place.
+    The checksums are in the format of ``sha256sum``, in the file SHA256SUMS. A folder that is
+    replaced stays, under another name, until the new one is in its place.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder so that it is never half there under its own name."""
+    """Remove a folder atomically, as seen under its name."""
     doomed = folder.with_name(_OLD + folder.name)
     with _writing(folder):
         folder.rename(doomed)
@@ -96,7 +95,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def discard_leftovers(parent: Path) -> None:
-    """Remove what a killed process left unfinished; what it was about to replace is put back."""
+    """Remove what a killed process left unfinished, and restore what it was about to replace."""
     for stand_in in parent.glob(f"{_STAND_IN}*"):
         folder = parent / stand_in.name.removeprefix(_STAND_IN)
         if folder.exists():
@@ -109,7 +108,7 @@ def discard_leftovers(parent: Path) -> None:
 
 
 def list_folders(parent: Path) -> list[Path]:
-    """Return the folders that `write_folder` wrote, those that have a stand-in now included."""
+    """Return the folders that `write_folder` wrote, including those being replaced."""
     before, names = None, _names(parent)
     while names != before:  # a listing may miss what is renamed in the middle of it
         before, names = names, _names(parent)
@@ -118,12 +117,12 @@ def list_folders(parent: Path) -> list[Path]:
 
 
 def read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Read the files that `write_folder` wrote, checked against their checksums.
+    """Read files that `write_folder` wrote, and verify their checksums.
 
     Raises
     ------
     CorruptError
-        If a file is missing, or is not what was written.
+        If a file is missing, or differs from what was written.
     """
     while True:
         before = _identity(folder)
@@ -131,16 +130,16 @@ def read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
             return _read_checked(folder, names)
         except CorruptError:
             if _identity(folder) == before:
-                raise  # else it was replaced meanwhile, and the new one is to be read
+                raise  # else it was replaced meanwhile: read the new one
 
 
 def read_text(argument: str, path: Path, expected: str = "a file that can be read") -> str:
-    """Read a small text file in UTF-8 that somebody wrote.
+    """Read a small text file in UTF-8.
 
     Raises
     ------
     ArgumentError
-        If it cannot be read, is larger than 1 MiB, or is no file but a device, say.
+        If it cannot be read, is larger than 1 MiB, or is not a regular file.
     """
     try:
         return _content(path, most=2**20).decode()
@@ -188,7 +187,7 @@ def _stand_in(folder: Path) -> Path:
 
 
 def _present(folder: Path) -> Path:
-    """The folder, or what stands in for it at this moment."""
+    """The folder, or its stand-in while it is being replaced."""
     stand_in = _stand_in(folder)
     return stand_in if stand_in.exists() and not folder.exists() else folder
 
@@ -203,7 +202,7 @@ def _identity(folder: Path) -> object:
 
 @contextmanager
 def _writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Name the path in what goes wrong, and leave nothing unfinished behind."""
+    """Name the path in errors, and remove what is unfinished."""
     try:
         yield
     except BaseException as error:
@@ -240,7 +239,7 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make names that were given in a folder outlast a loss of power."""
+    """Make renames in a folder durable."""
     if os.name == "nt":  # folders cannot be opened there, nor need they be
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,7 +1,7 @@
-"""The arrays of a checkpoint: under which names they are kept, and that they are what they say.
+"""The arrays of a checkpoint: their names, and checks when they are read.
 
-Whatever is read has the names, shapes and dtypes that the settings imply, and finite parameters;
-nothing else is let in.
+Names, shapes and dtypes must be those that the settings imply, and parameters finite; anything else
+is rejected.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.step import State, TrainStep
 from tinygrad_ugan.tree import is_finite
+from tinygrad_ugan.typing import Array, PyTree
 
-PyTree = Any
-Arrays = dict[str, NDArray]
+Arrays = dict[str, Array]
 
 _PICTURES = "pictures."
 _DTYPES: dict[str, np.dtype] = {
@@ -31,27 +30,27 @@ _DTYPES: dict[str, np.dtype] = {
 
 
 class _Kind(NamedTuple):
-    """What an array is."""
+    """Dtype and shape of an array."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
 
 
-def named(state: State, pictures: Mapping[int, NDArray]) -> Arrays:
+def named(state: State, pictures: Mapping[int, Array]) -> Arrays:
     """Return the arrays of a checkpoint by their names, such as ``state.theta_g[0]['w']``."""
     leaves = (np.asarray(leaf, order="C") for leaf in optree.tree_leaves(state))
     kept = {f"{_PICTURES}{step}": x for step, x in pictures.items()}
     return dict(zip(_names("state", state), leaves, strict=True)) | kept
 
 
-def contents(config: Config, step: int, file: bytes) -> tuple[State, dict[int, NDArray]]:
-    """Return what is in a file of arrays: the state of training, and samples by their steps.
+def contents(config: Config, step: int, file: bytes) -> tuple[State, dict[int, Array]]:
+    """Read the bytes of a file of arrays: the state of training, and samples by step.
 
     Raises
     ------
     ArgumentError
-        If it is not what training with these settings leaves behind after so many steps; the
-        message names the array.
+        If the arrays cannot stem from that many steps of training with these settings; the message
+        names the array.
     """
     arrays = dict(_read(file))
     pictures = {_step(name): x for name, x in arrays.items() if name.startswith(_PICTURES)}
@@ -67,7 +66,7 @@ def _state(config: Config, step: int, arrays: Arrays) -> State:
     game = train_step.game
     players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
     thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
-    like = train_step.start(*thetas)  # of sizes that the file has, so it fits into memory
+    like = train_step.start(*thetas)  # as large as the file, so it fits into memory
     names = _names("state", like)
     for name in arrays.keys() - set(names):
         raise ArgumentError(name, "an array", "none of that name")
@@ -75,17 +74,17 @@ def _state(config: Config, step: int, arrays: Arrays) -> State:
         _leaf(name, leaf, arrays)
         for name, leaf in zip(names, optree.tree_leaves(like), strict=True)
     ]
-    state = optree.tree_unflatten(optree.tree_structure(like), leaves)
+    state: State = optree.tree_unflatten(optree.tree_structure(like), leaves)
     if state.step != step:
         raise ArgumentError("state.step", state.step, f"{step}, as in the other file")
-    _check_memories(config, state)
+    _check_optimizers(config, state)
     return state
 
 
 def _layers(
     player: str, sizes: tuple[int, ...], dtype: np.dtype, arrays: Arrays
-) -> list[dict[str, NDArray]]:
-    """The parameters of a network, checked before anything is made that has their sizes."""
+) -> list[dict[str, Array]]:
+    """The parameters of a network, checked before anything of their size is allocated."""
     shapes = [{"w": (m, n), "b": (n,)} for m, n in itertools.pairwise(sizes)]
     return [
         {
@@ -97,27 +96,27 @@ def _layers(
 
 
 def _leaf(name: str, like: Any, arrays: Arrays) -> Any:
-    """The array of that name; whole numbers are Python's again."""
+    """The array of that name; an integer is converted to Python's."""
     if isinstance(like, int):
         return int(_found(name, _Kind(np.dtype("<i8"), ()), arrays))
     return _found(name, _Kind(like.dtype, like.shape), arrays)
 
 
-def _found(name: str, kind: _Kind, arrays: Arrays) -> NDArray:
+def _found(name: str, kind: _Kind, arrays: Arrays) -> Array:
     if name not in arrays:
         raise ArgumentError(name, "no such array", f"{kind.dtype} of shape {kind.shape}")
     return _check(name, arrays[name], kind)
 
 
-def _check(name: str, x: NDArray, kind: _Kind) -> NDArray:
+def _check(name: str, x: Array, kind: _Kind) -> Array:
     if (x.dtype, x.shape) != kind:
         given = f"{x.dtype} of shape {x.shape}"
         raise ArgumentError(name, given, f"{kind.dtype} of shape {kind.shape}")
     return x
 
 
-def _check_memories(config: Config, state: State) -> None:
-    """No training leaves a NaN behind, and infinities in the mean squares of Adam alone."""
+def _check_optimizers(config: Config, state: State) -> None:
+    """No training leaves a NaN, and infinities only in Adam's mean squares."""
     for name, x in zip(_names("state", state), optree.tree_leaves(state), strict=True):
         if ".square" in name:
             if not np.all(x >= 0):
@@ -133,7 +132,7 @@ def _check_memories(config: Config, state: State) -> None:
 
 
 def _names(root: str, tree: PyTree) -> list[str]:
-    """The way to each leaf."""
+    """The path to each leaf, as an expression."""
     return [accessor.codify(root) for accessor in optree.tree_accessors(tree)]
 
 
@@ -144,16 +143,17 @@ def _step(name: str) -> int:
     return int(digits)
 
 
-def _read(file: bytes) -> Iterator[tuple[str, NDArray]]:
-    """The arrays in the bytes of a file in the format of safetensors."""
+def _read(file: bytes) -> Iterator[tuple[str, Array]]:
+    """The arrays in the bytes of a safetensors file."""
     import safetensors
 
     try:
-        entries: Any = safetensors.deserialize(file)
-    except Exception as error:  # of a class of its own, or whatever its bytes made it do
+        deserialize: Any = safetensors.deserialize  # which carries no types
+        entries = deserialize(file)
+    except Exception as error:  # of its own class, or anything that malformed bytes provoke
         raise ArgumentError("header", f"{error}", "arrays in the format of safetensors") from None
     for name, entry in entries:
         if (dtype := _DTYPES.get(entry["dtype"])) is None:
             raise ArgumentError(name, f"dtype {entry['dtype']}", f"one of {', '.join(_DTYPES)}")
-        # a copy, which can be written to
-        yield name, np.array(np.frombuffer(entry["data"], dtype).reshape(entry["shape"]))
+        x = np.frombuffer(entry["data"], dtype).reshape(entry["shape"])
+        yield name, x.copy()  # which is writable

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from numpy.typing import NDArray
-
 from tinygrad_ugan.errors import ArgumentError, shown
 from tinygrad_ugan.gan import json_schema
 from tinygrad_ugan.gan.runs.atomic_io import (
@@ -30,15 +28,16 @@ from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.sampler import streams
+from tinygrad_ugan.typing import Array
 
 FORMAT = 2  # 1 was a run folder without checkpoints
 _ARRAYS, _REST = "state.safetensors", "state.json"
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into a folder of checkpoints, and keep the last few up to it.
+    """Write a checkpoint into a folder of checkpoints; of the earlier ones, keep the last few.
 
-    Later ones stay: they are there if training went back to an earlier one.
+    Later ones, which exist if training was resumed from an earlier one, are kept as well.
     """
     place = folder / f"{checkpoint.step:08d}"
     write(place, checkpoint)
@@ -49,7 +48,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Return the folders of the checkpoints in a folder, the oldest first."""
+    """Return the folders of the checkpoints in a folder, oldest first."""
     found = (p for p in list_folders(folder) if p.name.isascii() and p.name.isdecimal())
     return sorted(found, key=lambda p: int(p.name))
 
@@ -78,9 +77,9 @@ def read(place: Path) -> Checkpoint:
     Raises
     ------
     CorruptError
-        If a file is missing, is not what was written, or holds what no training leaves behind.
+        If a file is missing or was changed, or its content cannot stem from training.
     ArgumentError
-        If it was written in a format that this version does not read; the message says why.
+        If it is of a format that this version does not read; the message says why.
     """
     files = read_folder(place, (_ARRAYS, _REST))
     with _inside(place / _REST):
@@ -121,7 +120,7 @@ _SHAPE = json_schema.record(
 
 
 def _draws(config: Config) -> json_schema.Shape:
-    """Where the generator of this seed may be: see `numpy.random.PCG64`."""
+    """The shape of the random generator's state for this seed: see `numpy.random.PCG64`."""
     begun = streams(config)[1].bit_generator.state
     state = json_schema.record(
         state=json_schema.whole(most=2**128 - 1), inc=json_schema.exactly(begun["state"]["inc"])
@@ -135,7 +134,7 @@ def _draws(config: Config) -> json_schema.Shape:
 
 
 def _config(settings: Mapping[str, Any]) -> Config:
-    """The settings, all of which have to be there: a default would be another run."""
+    """The settings; none may be missing, since a default would make it another run."""
     try:
         config = Config().updated(settings)
         json_schema.same_names("", config.to_dict(), settings)
@@ -151,7 +150,7 @@ def _check_steps(step: int, rows: Sequence[int], name: str) -> None:
         raise ArgumentError("metrics", f"rows of the steps {rows}", f"rising steps, up to {step}")
 
 
-def _check_pictured(pictures: Mapping[int, NDArray], rows: Collection[int]) -> None:
+def _check_pictured(pictures: Mapping[int, Array], rows: Collection[int]) -> None:
     for step in pictures:
         if step not in rows:
             raise ArgumentError(f"pictures.{step}", "samples", "none, as metrics has no such row")
@@ -159,7 +158,7 @@ def _check_pictured(pictures: Mapping[int, NDArray], rows: Collection[int]) -> N
 
 @contextmanager
 def _inside(file: Path) -> Iterator[None]:
-    """Name the file in what is wrong with what it says."""
+    """Turn errors about the content into `CorruptError` that names the file."""
     try:
         yield
     except ArgumentError as error:
@@ -175,7 +174,7 @@ def _check_format(place: Path, given: Any) -> None:
 
 
 def _to_json(row: Row) -> dict[str, Any]:
-    """JSON knows no NaN and no infinities: they go as "nan", "inf" and "-inf"."""
+    """The row with NaN and infinities, which JSON lacks, as "nan", "inf" and "-inf"."""
     return {
         name: value if math.isfinite(value) else str(value) for name, value in row._asdict().items()
     }

@@ -1,4 +1,4 @@
-"""One writer at a time: a folder is locked while somebody writes in it."""
+"""Locks on folders: one writer at a time."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ except ImportError:  # Windows
     HAS_FLOCK = False
 
 LOCK = ".lock"
-_PATIENCE = 1.0  # seconds in which a process that has just taken a lock writes its name into it
+_PATIENCE = 1.0  # seconds to wait for a process that has just taken a lock to sign it
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 class BusyError(ArgumentError):
-    """Somebody else is at work in a folder."""
+    """Another process is writing to a folder."""
 
 
 class _Lock:
-    """A file that is locked for as long as it is open."""
+    """A file that is locked while it is open."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.file = path, file
 
     def sign(self) -> None:
-        """Write down whose it is."""
+        """Write the holder into the file."""
         who = {
             "pid": os.getpid(),
             "host": platform.node(),
@@ -48,7 +48,7 @@ class _Lock:
         self.file.write(json.dumps(who).encode() + b"\n")
 
     def release(self) -> None:
-        """Give it back; but a forked child has none."""
+        """Release the lock; in a forked child, which holds none, do nothing."""
         if self not in _held:
             return
         _held.discard(self)
@@ -59,11 +59,11 @@ class _Lock:
         self.file.close()  # only now: nobody may take a lock that is about to go
 
 
-_held: set[_Lock] = set()  # by this process
+_held: set[_Lock] = set()  # the locks of this process
 
 
 def _forget() -> None:
-    """Leave the locks to the parent, however long a forked child lives."""
+    """Leave the locks to the parent, however long the forked child lives."""
     for lock in _held:
         lock.file.close()
     _held.clear()
@@ -75,20 +75,20 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def at_work(folder: Path) -> Iterator[None]:
-    """Be the only one who writes in a folder; it is made if it is not there.
+    """Hold the lock on a folder, which is created if necessary.
 
-    What is locked is the file .lock in it, which says who is at work. The lock is the operating
-    system's (``flock``), and ends with the process that holds it, however that ends. So the file
-    that a killed one leaves behind locks nothing, whatever process has its number by then. Where
-    there is no such lock, on Windows and on a few network file systems, the file itself is the
-    lock, and has to be removed by hand after a kill.
+    The file .lock in it is locked, and names the holder. The lock is the operating system's
+    (``flock``) and ends with the process, however that ends: the file that a killed process leaves
+    behind locks nothing, even if another process has its number by then. Where ``flock`` is
+    missing, on Windows and a few network file systems, the existence of the file is the lock, and
+    after a kill it has to be removed by hand.
 
     Raises
     ------
     BusyError
-        If somebody else is at work there; the message says who.
+        If another process holds the lock; the message says which.
     ArgumentError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def at_work(folder: Path) -> Iterator[None]:
 
 
 def _taken(folder: Path) -> _Lock:
-    """Take the lock, or find out who has it."""
+    """Take the lock, or raise with the name of its holder."""
     path, until = folder / LOCK, time.monotonic() + _PATIENCE
     while True:
         file, is_new = _open(path)
@@ -133,12 +133,12 @@ def _taken(folder: Path) -> _Lock:
 
 
 def _open(path: Path) -> tuple[BinaryIO, bool]:
-    """Open the file, and say whether it is new."""
+    """Open the file; return whether it is new."""
     with suppress(FileExistsError):
         return path.open("x+b", buffering=0), True
     try:
         return path.open("r+b", buffering=0), False
-    except FileNotFoundError:  # it went in between
+    except FileNotFoundError:  # it was removed in between
         return _open(path)
 
 
@@ -157,7 +157,7 @@ def _try_lock(file: BinaryIO, is_new: bool) -> bool:
 
 
 def _is_at(path: Path, file: BinaryIO) -> bool:
-    """Whether it is still the file of that name, and not one that its holder has just removed."""
+    """Whether the path still names this file, which its holder may have just removed."""
     try:
         return not HAS_FLOCK or os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:

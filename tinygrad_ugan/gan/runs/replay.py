@@ -1,4 +1,4 @@
-"""Take the step again that left the finite numbers."""
+"""Replay a step that left the finite numbers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
 
 
 def replay(folder: str | os.PathLike[str]) -> tuple[State, Objectives]:
-    """Take the step again that ended a run.
+    """Repeat the step that ended a run.
 
     Raises
     ------
     NonFiniteError
-        As it did then; the message names the tensor.
+        As the step did then; the message names the tensor.
     ArgumentError
         If no step of the run failed.
     CorruptError
-        If what was saved of it was damaged.
+        If the saved state was damaged.
     """
     store = RunDir(Path(folder))
     if not store.last_good.exists():

@@ -1,4 +1,4 @@
-"""The record of a training run."""
+"""Training runs: start, resume and load them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tinygrad_ugan.typing import Array, PyTree
 
 @dataclass(frozen=True)
 class Run:
-    """What came out of a training run.
+    """The result of a training run.
 
     Attributes
     ----------
     checkpoint : Checkpoint
-        Training at its end, or where it was interrupted.
+        The end of training, or where it was interrupted.
     folder : Path or None
-        Where it is kept on disk.
+        Its folder on disk.
     """
 
     checkpoint: Checkpoint
@@ -64,11 +64,12 @@ class Run:
     def samples(self) -> Array:
         """Generated samples over time, always from the same noise, shape (times, n, d)."""
         n, d = self.config.evaluation_samples, self.config.data.dimension
-        return np.array([*self.checkpoint.pictures.values()]).reshape(-1, n, d)
+        samples = np.array([*self.checkpoint.pictures.values()])
+        return samples.reshape(-1, n, d)
 
     @property
     def finished(self) -> bool:
-        """Whether training took all its steps, or used up its seconds; or was interrupted."""
+        """Whether training used up its steps or seconds; False if it was interrupted."""
         return self.checkpoint.finished
 
     def columns(self) -> dict[str, Array]:
@@ -82,7 +83,8 @@ class Run:
         config = self.config
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
         real = config.data.sample(n, rng, config.dtype)
-        return config.game().generate(self.theta_g, Batch(real, noise))
+        samples: Array = config.game().generate(self.theta_g, Batch(real, noise))
+        return samples
 
     def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:
         """Continue where training was interrupted: see `tinygrad_ugan.gan.resume`."""
@@ -95,7 +97,7 @@ class Run:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
-        self.config.to_dict()  # or what cannot be written down is refused
+        self.config.to_dict()  # raises if they cannot be written
         store = RunDir(Path(folder))
         with at_work(store.path):
             store.create(self.config)
@@ -112,38 +114,38 @@ def train(
 ) -> Run:
     """Train a GAN.
 
-    Runs that differ in `config.unroll` alone share their initial weights and all their draws.
+    Runs that differ in `config.unroll` alone share their initial weights and all batches.
 
     Parameters
     ----------
     config : Config
         The settings.
     folder : path, optional
-        Where checkpoints and metrics are kept; nothing is written if not given.
+        The folder for checkpoints and metrics; nothing is written if not given.
     callbacks : sequence of Callback
-        What is to happen around the loop.
+        Called around the loop.
 
     Returns
     -------
     Run
         The settings, the metrics and samples over time, and the final parameters. Ctrl-C ends
-        training after the step under way, and returns what has been computed.
+        training after the current step, and returns what has been computed.
 
     Raises
     ------
     NonFiniteError
         If training leaves the finite numbers; the message names the step and the tensor, and with
-        a `folder` how to take that step again.
+        a `folder` how to replay that step.
     ArgumentError
         If `folder` holds a run already, or cannot be written to, or if training would need more
         memory than there is.
     BusyError
-        If somebody else is at work in `folder`; the message says who.
+        If another process is writing to `folder`; the message says which.
     OSError
-        If something cannot be written; a note says which checkpoint is whole, and how to go on.
+        If something cannot be written; a note says which checkpoint is whole, and how to continue.
     ArgumentTypeError
-        If there is a `folder`, and settings of one's own class or with methods of one's own would
-        come back from it as something else.
+        If there is a `folder`, but the settings could not be read back from it as they are,
+        because their class or methods are custom.
 
     Examples
     --------
@@ -153,7 +155,7 @@ def train(
     """
     if folder is None:
         return _finish(start(config), None, callbacks)
-    config.to_dict()  # or what cannot be written down is refused, before anything is done
+    config.to_dict()  # raises if they cannot be written, before anything is done
     begun, store = start(config), RunDir(Path(folder))
     with store.at_work():
         store.create(config)
@@ -171,9 +173,9 @@ def resume(
     folder : path
         The run's folder.
     step : int, optional
-        Go on from the checkpoint of this step instead of from the last one.
+        Resume from the checkpoint of this step instead of the last one.
     callbacks : sequence of Callback
-        What is to happen around the loop.
+        Called around the loop.
 
     Returns
     -------
@@ -182,33 +184,31 @@ def resume(
     Raises
     ------
     ArgumentError
-        If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
-        format.
+        If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
     BusyError, NonFiniteError, OSError
         As `train`.
     """
     store = RunDir(Path(folder))
     found = store.load(step)
-    if found.finished:  # nothing will be written
+    if found.finished:  # nothing will be written: no lock
         return Run(found, store.path)
     with store.at_work():
         return _finish(store.load(step), store, callbacks)
 
 
 def load(folder: str | os.PathLike[str], *, step: int | None = None) -> Run:
-    """Read a run from its folder, as it was at its last checkpoint or at that of a given step.
+    """Load a run from its folder, at its last checkpoint or that of a given step.
 
     Raises
     ------
     ArgumentError
-        If `folder` holds no run, or not that checkpoint, or one that was damaged or is of another
-        format.
+        If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
     """
     return Run(RunDir(Path(folder)).load(step), Path(folder))
 
 
 def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[Callback]) -> Run:
-    """Train from a checkpoint to the end; whoever calls is at work in the folder."""
+    """Train from a checkpoint to the end; the caller holds the lock on the folder."""
     folder = None if store is None else store.path
     if begun.finished:
         return Run(begun, folder)

@@ -1,9 +1,9 @@
-"""The folder of a run: its settings and metrics to be read by people, and its checkpoints.
+"""The folder of a run: settings and metrics for people to read, and checkpoints.
 
 config.json      the settings
 metrics.csv      the metrics table
 checkpoints/     see `tinygrad_ugan.gan.runs.checkpoint_files`
-failure/         there only after training left the finite numbers
+failure/         exists only if training left the finite numbers
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ class RunDir:
 
     @property
     def last_good(self) -> Path:
-        """The checkpoint from which a step left the finite numbers."""
+        """The checkpoint before the step that left the finite numbers."""
         return self.path / "failure" / "last-good"
 
     @property
     def holds_run(self) -> bool:
-        """Whether there is a checkpoint in the folder."""
+        """Whether the folder has a checkpoint."""
         return bool(checkpoint_files.list_checkpoints(self.checkpoints))
 
     def create(self, config: Config) -> None:
-        """Write the settings of a new run into a folder that one is at work in: see `locks`.
+        """Write the settings of a new run, inside `at_work`.
 
         Raises
         ------
         ArgumentError
-            If there is a run in it already, or it cannot be written to.
+            If the folder holds a run already, or cannot be written to.
         ArgumentTypeError
             If the settings cannot be written down; see `Settings.to_dict`.
         """
@@ -82,11 +82,11 @@ class RunDir:
             raise ArgumentError("folder", f"{error}", "a folder that can be written to") from None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, and keep the last few up to it."""
+        """Write a checkpoint; of the earlier ones, keep the last few."""
         checkpoint_files.save(self.checkpoints, checkpoint)
 
     def save_failure(self, last_good: Checkpoint, batches: Sequence[Batch]) -> str:
-        """Write the state before a step that failed, and what it saw; return how to replay it."""
+        """Write the state and the batches of a failed step; return advice on how to replay it."""
         import safetensors.numpy
 
         arrays = {
@@ -120,14 +120,14 @@ class RunDir:
             return checkpoint_files.read(there[wanted])
         except CorruptError as error:
             left = self._steps().keys()
-            if wanted not in left:  # whoever is at work there has removed it as too old
+            if wanted not in left:  # another process has removed it as too old
                 return self.load(step)
             others = ", ".join(map(str, sorted(left - {wanted}))) or "none"
             raise error.advising(f"checkpoints of other steps, for --step: {others}") from None
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Be the only one who trains in the folder; errors of the disk say how to go on.
+        """Hold the lock on the folder; errors of the disk get a note on how to continue.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class RunDir:
 
 
 class MetricsFile(Callback):
-    """Keeps the metrics table on disk, as CSV.
+    """Writes the metrics table as CSV.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class MetricsFile(Callback):
         self._rows: list[Row] = []
 
     def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
-        """Write the rows so far: the file may have some that came after the last checkpoint."""
+        """Write the rows so far, without any that an earlier process wrote after its checkpoint."""
         self._rows = list(rows)
         self._write()
 

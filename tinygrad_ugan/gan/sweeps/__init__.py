@@ -1,1 +1,1 @@
-"""Many runs: a grid of hyperparameters with several seeds, trained in parallel."""
+"""Sweeps: grids of hyperparameters with several seeds, trained in parallel."""

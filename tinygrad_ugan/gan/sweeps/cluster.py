@@ -1,4 +1,4 @@
-"""Sweeps: a grid of settings, each with several seeds, on one machine or on a cluster."""
+"""Sweeps over a hyperparameter grid, on one machine or a dask cluster."""
 
 from __future__ import annotations
 
@@ -50,39 +50,40 @@ def sweep(
 ) -> pd.DataFrame:
     """Train every combination of some settings with every seed: needs the extra "sweep".
 
-    Each run has a folder of its own. What is finished there is not trained again; what is not goes
-    on from its last checkpoint. A run that fails is recorded with its traceback and does not stop
-    the rest; a worker that dies is replaced, and its run taken up by another.
+    Each run has a folder of its own. Finished runs are not trained again; unfinished ones are
+    resumed from their last checkpoints. A run that fails is recorded with its traceback and does
+    not stop the others; a worker that dies is replaced, and its run resumed by another.
 
     Parameters
     ----------
     config : Config
-        What does not vary.
+        The settings that do not vary.
     vary : mapping of str to sequence
         The values of each setting that varies, by its name, such as "unroll.steps".
     seeds : sequence of int
     folder : path
-        Where the runs and the table go; the workers must see it under the same name.
+        The folder for runs and table; workers must see it under the same name.
     workers : int, optional
         Processes on this machine; one a core if not given.
     scheduler : str, optional
         Address of a dask cluster to use instead.
     on_result : callable, optional
-        Called with each variation when it is done, and "done" or "failed".
+        Called with each variation when it ends, and "done" or "failed".
 
     Returns
     -------
     pandas.DataFrame
-        A row for every run, in the order of the grid: what varies, the seed, the status, the last
-        row of its metrics, its folder, and its error. It is in table.parquet and table.csv too.
+        A row for every run, in the order of the grid: the settings that vary, the seed, the status,
+        the last row of its metrics, its folder, and its error. It is also written to table.parquet
+        and table.csv.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If a setting or its values make no sense, the settings cannot be written down, or the folder
-        cannot be written to; nothing has been trained then.
+        If a setting or its values are invalid, or the settings or the folder cannot be written;
+        nothing has been trained then.
     BusyError
-        If another sweep is at work in the folder.
+        If another process is writing to the folder.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def sweep(
         import_extra(module, "sweep")
     if workers is not None and not 1 <= workers <= THREADS:
         raise ArgumentError("workers", workers, f"a whole number >= 1 and <= {THREADS:,}")
-    config.to_dict()  # or what cannot be written down is refused
+    config.to_dict()  # raises if they cannot be written
     every, place = variations(config, vary, seeds), Path(folder).resolve()
     for each in every if scheduler is None else ():  # elsewhere there may be more memory
         check_memory(training_needs(each.config))
@@ -110,27 +111,27 @@ def sweep(
 
 
 def tidy(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Make one table of the results of runs; a failed one has no metrics."""
+    """Return the results of runs as one table; failed runs have no metrics."""
     pd = import_extra("pandas", "sweep")
     names = dict.fromkeys([*(name for row in results for name in row), *Row._fields])
     return pd.DataFrame(results, columns=list(names)).convert_dtypes()
 
 
 def train_one(each: Variation, folder: Path) -> dict[str, Any]:
-    """Train one run of a sweep, in whatever process this is; return its row of the table."""
+    """Train one run of a sweep in this process; return its row of the table."""
     try:
         last = obtain(each.config, folder / each.folder).metrics[-1]
-    except Exception as error:  # whatever it was: the other runs go on
-        if not isinstance(error, BusyError):  # then it is the folder of somebody else's run
+    except Exception as error:  # of any kind: the other runs continue
+        if not isinstance(error, BusyError):  # in which case the folder is not ours
             (folder / each.folder).mkdir(parents=True, exist_ok=True)
             write_file(folder / each.folder / ERROR, traceback.format_exc())
         return _failed(each, error)
-    (folder / each.folder / ERROR).unlink(missing_ok=True)  # of an earlier try
+    (folder / each.folder / ERROR).unlink(missing_ok=True)  # of an earlier attempt
     return {**_identity(each), "status": "done", "error": "", **last._asdict()}
 
 
 def _identity(each: Variation) -> dict[str, Any]:
-    """The columns that say which run it is."""
+    """The columns that identify a run."""
     varied = {n: v if isinstance(v, int | float) else str(v) for n, v in each.settings.items()}
     return {**varied, "seed": each.config.seed, "folder": each.folder}
 
@@ -146,13 +147,13 @@ def _train_all(
     on_result: Callable[[Variation, str], None] | None,
 ) -> dict[str, dict[str, Any]]:
     as_completed = import_extra("distributed", "sweep").as_completed
-    # pure=False: what a run returns depends on its folder, and is not to be remembered
+    # pure=False: the result depends on the folder, and must not be cached
     futures = client.map(train_one, every, folder=folder, pure=False)
     named = dict(zip(futures, every, strict=True))
     results = {}
     for future in as_completed(futures):
         each, died = named[future], future.status != "finished"
-        # an exception here is that of its workers: one of its own comes back as a result
+        # an exception here means that workers died; those of training come back as results
         results[each.folder] = _failed(each, future.exception()) if died else future.result()
         if on_result is not None:
             on_result(each, results[each.folder]["status"])
@@ -161,7 +162,7 @@ def _train_all(
 
 @contextmanager
 def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
-    """Connect to a cluster, or start one on this machine whose processes share out the cores."""
+    """Connect to a cluster, or start one on this machine that divides the cores among processes."""
     dask, distributed = import_extra("dask", "sweep"), import_extra("distributed", "sweep")
     if scheduler is not None:
         try:
@@ -186,17 +187,18 @@ def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
 
 
 def _warm_up(client: Client, configs: Sequence[Config]) -> None:
-    """Have every worker, those that come later too, take a step first: it compiles the kernels."""
+    """Let every worker, including later ones, take a step first, which compiles the kernels."""
     different = dict.fromkeys(config.updated({"seed": 0}) for config in configs)
-    client.register_worker_callbacks(partial(take_first_steps, tuple(different)))
+    register: Any = client.register_worker_callbacks  # which carries no types
+    register(partial(take_first_steps, tuple(different)))
 
 
 def take_first_steps(configs: Sequence[Config]) -> None:
-    """Take the first training step of each, for what it compiles."""
+    """Take the first training step of each, to compile the kernels."""
     for config in configs:
         init_rng, batch_rng = streams(config)
         step = TrainStep(config)
-        with suppress(ArgumentError), np.errstate(all="ignore"):  # the run itself will say so
+        with suppress(ArgumentError), np.errstate(all="ignore"):  # the run itself will raise
             step(step.init(init_rng), Draws(config, batch_rng).next())
 
 

@@ -1,4 +1,4 @@
-"""Many runs from one: every combination of some settings, with every seed."""
+"""Hyperparameter grids: every combination of some settings, with every seed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SYMBOLS = {"unroll.steps": "K"}
 
 @dataclass(frozen=True)
 class Variation:
-    """One run of many.
+    """One point of a grid.
 
     Attributes
     ----------
     settings : mapping of str to Any
-        What varies, by names such as "unroll.steps".
+        The settings that vary, by names such as "unroll.steps".
     config : Config
-        All the settings, these and the seed included.
+        All settings, including these and the seed.
     """
 
     settings: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Variation:
 
     @property
     def label(self) -> str:
-        """What varies but the seed, such as ``K = 10, method = tape``."""
+        """The settings that vary, without the seed, such as ``K = 10, method = tape``."""
         short = {_SYMBOLS.get(n, n.rpartition(".")[2]): v for n, v in self.settings.items()}
         named = short if len(short) == len(self.settings) else self.settings
         return ", ".join(f"{name} = {_written(value)}" for name, value in named.items()) or "all"
@@ -56,7 +56,7 @@ def variations(
     Parameters
     ----------
     config : Config
-        What does not vary.
+        The settings that do not vary.
     vary : mapping of str to sequence
         The values of each setting that varies, by its name, such as "unroll.steps".
     seeds : sequence of int
@@ -64,7 +64,7 @@ def variations(
     Raises
     ------
     ArgumentError
-        If there is no such setting, it cannot have such a value, or a combination comes twice.
+        If a setting does not exist or cannot have its value, or a combination appears twice.
 
     Examples
     --------
@@ -91,14 +91,14 @@ def variations(
 
 
 def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> Run:
-    """Return the run in a folder: as it is if it is finished, else trained to its end.
+    """Return the run in a folder, after training it to the end if it is not finished.
 
     Raises
     ------
     ArgumentError
-        If the folder holds a run of other settings.
+        If the folder holds a run with other settings.
     ArgumentTypeError
-        If the settings cannot be written down.
+        If the settings cannot be written to a file.
     """
     if not RunDir(folder).holds_run:
         return train(config, folder=folder, callbacks=callbacks)

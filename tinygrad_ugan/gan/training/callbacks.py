@@ -1,4 +1,4 @@
-"""What may happen around the training loop."""
+"""Callbacks of the training loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinygrad_ugan.gan.training.step import Objectives
 
 
 class Callback:
-    """Does nothing; a subclass overrides what it needs.
+    """Base class of callbacks: does nothing; a subclass overrides what it needs.
 
     A `KeyboardInterrupt` raised in any of them ends training as Ctrl-C does.
 
@@ -27,7 +27,7 @@ class Callback:
     """
 
     def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
-        """Training starts, or goes on, after `step` steps; `rows` is the table so far."""
+        """Training starts or resumes after `step` steps; `rows` is the metrics table so far."""
 
     def on_step(self, step: int, seconds: float, objectives: Objectives) -> None:
         """Step number `step` has been taken, after `seconds` seconds of training."""
@@ -53,11 +53,11 @@ class TensorBoard(Callback):
         self._new_writer = import_extra("tensorboardX", "tensorboard").SummaryWriter
 
     def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
-        """Open a file of events; those after `step` in earlier ones no longer count."""
+        """Open an event file; events after `step` in earlier files are purged."""
         self._writer = self._new_writer(str(self._folder), purge_step=step if rows else None)
 
     def on_row(self, row: Row) -> None:
-        """Add a row: one scalar for every column."""
+        """Add one scalar for every column of the row."""
         for name, value in row._asdict().items():
             if name != "step":
                 self._writer.add_scalar(name, value, row.step)

@@ -1,4 +1,4 @@
-"""Training at one moment: everything that it takes to continue as if it had never stopped."""
+"""Checkpoints in memory: everything that training needs to continue as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tinygrad_ugan.typing import Array
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Training at one moment.
+    """The complete state of a training run at one step.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Checkpoint:
     state : State
         Parameters, optimiser states, and the number of steps done.
     draws : dict
-        Where the supply of batches is, see `Draws`.
+        Position in the supply of batches, see `Draws`.
     rows : tuple of Row
         The metrics table so far.
     pictures : mapping of int to ndarray
@@ -32,7 +32,7 @@ class Checkpoint:
     seconds : float
         Time spent training.
     environment : mapping of str to str
-        Versions, machine and commit that got it here, see `environment`.
+        Versions, machine and commit that it was computed with, see `environment`.
     """
 
     config: Config

@@ -33,8 +33,8 @@ from tinygrad_ugan.gan.json_schema import parse
 from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
 from tinygrad_ugan.unroll import METHODS
 
-# The largest values of settings: beyond them a run would not end in a lifetime, or would compute
-# with nothing but zeros and infinities. What is too large for this machine, `memory` knows.
+# Upper bounds of settings: beyond them a run would not end in a lifetime, or compute nothing but
+# zeros and infinities. What is too large for this machine, `memory_check` knows.
 STEPS, UNROLLED, SAMPLES, THREADS = 10**10, 10_000, 10**8, 1_024
 SEED = 2**63 - 1
 
@@ -88,7 +88,8 @@ class Optimizer(Settings):
     def build(self) -> optim.Optimizer:
         """Return the optimiser."""
         kind = OPTIMIZERS[self.method]
-        return kind(**{each.name: getattr(self, each.name) for each in fields(kind)})
+        built: optim.Optimizer = kind(**{x.name: getattr(self, x.name) for x in fields(kind)})
+        return built
 
     def ascent(self, steps: int) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` for that many steps of ascent."""
@@ -193,9 +194,9 @@ class Config(Settings):
 
     @classmethod
     def miniature(cls) -> Config:
-        """Settings that show in seconds what the paper's show in minutes.
+        """Return settings that show in seconds what the paper's show in minutes.
 
-        The paper's data, discriminator and hidden widths; a smaller noise and batch, and fewer
+        The paper's data, discriminator and hidden widths; smaller noise and batches, and fewer
         steps at a larger, decaying learning rate.
         """
         return cls(
@@ -214,7 +215,7 @@ class Config(Settings):
 
     @property
     def dtype(self) -> Any:
-        """`precision` as NumPy knows it."""
+        """The dtype of `precision`."""
         return np.dtype(self.precision)
 
     def exhausted(self, steps: int, seconds: float) -> bool:
@@ -222,18 +223,17 @@ class Config(Settings):
         return steps >= self.steps or (self.seconds is not None and seconds >= self.seconds)
 
     def to_json(self) -> str:
-        """Write the settings as JSON."""
+        """Return the settings as JSON."""
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, base: Config | None = None) -> Config:
-        """Read what `to_json` wrote; what is left out is as in `base`, or has its default.
+        """Read settings from JSON; those left out are as in `base`, or have their defaults.
 
         Raises
         ------
         ArgumentError
-            If the text is no JSON, or names a setting that does not exist, or gives one a value
-            that it cannot have.
+            If the text is not JSON, or a setting does not exist or cannot have its value.
 
         Examples
         --------
@@ -243,14 +243,14 @@ class Config(Settings):
         return (base or cls()).updated(parse("settings", text))
 
     def to_toml(self) -> str:
-        """Write the settings as TOML; those that are none are left out."""
+        """Return the settings as TOML, without those that are None."""
         import tomli_w
 
         return tomli_w.dumps(_without_none(self.to_dict()))
 
     @classmethod
     def from_toml(cls, text: str, base: Config | None = None) -> Config:
-        """Read what `to_toml` wrote; what is left out is as in `base`, or has its default.
+        """Read settings from TOML; those left out are as in `base`, or have their defaults.
 
         Raises
         ------
@@ -270,7 +270,7 @@ class Config(Settings):
 
 
 def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
-    """TOML knows no null."""
+    """The settings without None, for which TOML has no word."""
     return {
         name: _without_none(value) if isinstance(value, dict) else value
         for name, value in settings.items()

@@ -1,4 +1,4 @@
-"""Where a result came from: versions, machine and commit, written beside every result."""
+"""Provenance of a result: versions, machine and commit, written beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "s
 
 @cache
 def environment() -> dict[str, str]:
-    """Return versions, machine, limits of threads, and the commit of this package, if it has one.
+    """Return versions, machine, thread limits, and the commit of this package, if it has one.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def _commit() -> str:
-    """The commit of the source tree that this package is in, with a + if it has been edited."""
+    """The commit of the source tree, with a + if it has been edited."""
     import subprocess
 
     folder = Path(__file__).resolve().parents[3]

@@ -1,16 +1,15 @@
-"""What training is judged by: one row of the metrics table.
+"""Evaluation during training: the rows of the metrics table.
 
-A row depends on the parameters and on the step, and on nothing that training drew: the noise, the
-batch and the data that it is computed from come from a source of their own.
+A row depends on the parameters and the step alone: its noise, batch and data come from a random
+generator of their own, so that evaluating does not change training.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan import unroll
 from tinygrad_ugan.errors import NonFiniteError
@@ -26,8 +25,7 @@ from tinygrad_ugan.gan.training.metrics import (
 from tinygrad_ugan.gan.training.sampler import evaluation_rng
 from tinygrad_ugan.gan.training.step import State
 from tinygrad_ugan.tree import norm
-
-PyTree = Any
+from tinygrad_ugan.typing import Array
 
 
 class Row(NamedTuple):
@@ -40,7 +38,7 @@ class Row(NamedTuple):
     seconds : float
         Wall-clock time spent training.
     objective_g, objective_d : float
-        f_K, which the generator descends, and f, which the discriminator ascends.
+        f_K, descended by the generator, and f, ascended by the discriminator.
     modes : int
         Modes covered, see `mode_coverage`.
     high_quality : float
@@ -50,11 +48,11 @@ class Row(NamedTuple):
     sliced_wasserstein : float
         Distance to data, see `sliced_wasserstein`.
     accuracy_d : float
-        Fraction of real and generated samples, equally many, that the discriminator tells right.
+        Fraction of real and generated samples, equally many, that D classifies correctly.
     direct, indirect : float
-        Norms of the two terms of the exact gradient, whatever gradient trains.
+        Norms of the two terms of the exact gradient, whichever gradient is used in training.
     cosine : float
-        Of the angle between them; NaN if either is zero.
+        Cosine of the angle between them; NaN if either is zero.
     """
 
     step: int
@@ -73,7 +71,7 @@ class Row(NamedTuple):
 
 
 class Evaluation:
-    """Computes rows, all from the same noise, batch and data.
+    """Computes rows of the metrics table, all from the same noise, batch and data.
 
     Parameters
     ----------
@@ -92,12 +90,13 @@ class Evaluation:
         self._directions = random_directions(config.data.dimension, 64, rng)
         self._projected = sorted_projections(self._real, self._directions)
 
-    def samples(self, game: Game, state: State) -> NDArray:
+    def samples(self, game: Game, state: State) -> Array:
         """Return generated samples, always from the same noise, shape (n, d)."""
-        return game.generate(state.theta_g, Batch(self._real, self._noise))
+        samples: Array = game.generate(state.theta_g, Batch(self._real, self._noise))
+        return samples
 
-    def row(self, game: Game, state: State, samples: NDArray, seconds: float) -> Row:
-        """Compute the row that belongs to a state and its samples."""
+    def row(self, game: Game, state: State, samples: Array, seconds: float) -> Row:
+        """Compute the row for a state and its samples."""
         data = self._config.data
         centers = data.centers()
         f_K, f, *anatomy = self._gradients(game, state)
@@ -115,13 +114,13 @@ class Evaluation:
         )
 
     def _gradients(self, game: Game, state: State) -> tuple[float, ...]:
-        """f_K, f, and the anatomy of the gradient: both norms, and the cosine between the terms."""
+        """f_K, f, the norms of the two terms of the gradient, and the cosine between them."""
         arguments = game, state.theta_g, state.theta_d, self._batch
         dynamics = self._config.unroll.dynamics()
         try:
             f_K, direct = unroll.value_and_grad(*arguments, **dynamics, truncate=0)
             _, total = unroll.value_and_grad(*arguments, **dynamics)
-        except NonFiniteError:  # not what trains: no reason to stop
+        except NonFiniteError:  # training does not use these numbers: no reason to stop
             return (float("nan"),) * 5
         indirect = optree.tree_map(np.subtract, total, direct)
         lengths = norm(direct), norm(indirect)

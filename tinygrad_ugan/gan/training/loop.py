@@ -1,4 +1,4 @@
-"""The training loop, in memory: what it keeps on disk, it hands to a `Store`."""
+"""The training loop. It works in memory, and hands checkpoints to a `Store`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 
 
 class Store(Protocol):
-    """Where a loop keeps its checkpoints."""
+    """The storage that a loop saves to."""
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint."""
+        """Save a checkpoint."""
 
     def save_failure(self, last_good: Checkpoint, batches: Sequence[Batch]) -> str:
-        """Keep a step that left the finite numbers; return how to take it again."""
+        """Save a step that left the finite numbers; return advice on how to repeat it."""
 
 
 def start(config: Config) -> Checkpoint:
@@ -49,7 +49,7 @@ def finish(
 
 @contextmanager
 def _threads(n: int | None) -> Iterator[None]:
-    """Let the kernels use n threads meanwhile, if that is given."""
+    """Let the kernels use n threads, if given, inside the context."""
     before = get_num_threads()
     set_num_threads(before if n is None else n)
     try:
@@ -59,10 +59,10 @@ def _threads(n: int | None) -> Iterator[None]:
 
 
 class _Loop:
-    """Training under way.
+    """The state of a running loop.
 
-    The parameters and the place in the supply of batches that belongs to them change together, in
-    one assignment: an interrupt at any moment leaves something to go on from.
+    The parameters and the position in the supply of batches change together, in one assignment, so
+    that an interrupt at any moment leaves a consistent checkpoint.
     """
 
     def __init__(
@@ -89,16 +89,18 @@ class _Loop:
                 callback.on_start(self._at[0].step, tuple(self._rows))
                 stack.callback(callback.on_end)
             stack.enter_context(_threads(self._config.threads))
-            stack.enter_context(np.errstate(all="ignore"))  # the guard finds and names what is bad
+            stack.enter_context(
+                np.errstate(all="ignore")
+            )  # the step itself checks its numbers, and names what is not finite
             self._run()
         self._save()
         return self._checkpoint()
 
     def _run(self) -> None:
-        self._look(finished := self._finished())
+        self._record(finished := self._finished())
         while not finished:
             self._advance()
-            self._look(finished := self._finished())
+            self._record(finished := self._finished())
 
     def _advance(self) -> None:
         state, _ = self._at
@@ -113,8 +115,8 @@ class _Loop:
         for callback in self._callbacks:
             callback.on_step(following.step, self._seconds(), objectives)
 
-    def _look(self, finished: bool) -> None:
-        """Evaluate, take samples for the picture, and save: each if its time has come."""
+    def _record(self, finished: bool) -> None:
+        """Evaluate, keep samples for the pictures, and save a checkpoint, whichever is due."""
         state, config = self._at[0], self._config
         pictured = state.step in self._pictured
         if pictured or finished or state.step % config.evaluate_every == 0:
@@ -123,7 +125,9 @@ class _Loop:
             self._save()
 
     def _evaluate(self, state: State, pictured: bool) -> None:
-        if self._rows and self._rows[-1].step == state.step:  # done before a checkpoint
+        if (
+            self._rows and self._rows[-1].step == state.step
+        ):  # evaluated before the checkpoint was saved
             return
         samples = self._evaluation.samples(self._take_step.game, state)
         row = self._evaluation.row(self._take_step.game, state, samples, self._seconds())

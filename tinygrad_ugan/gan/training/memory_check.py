@@ -1,4 +1,4 @@
-"""Whether what is asked for fits into memory: said before anything is allocated, not after."""
+"""Estimates of memory, checked before anything is allocated."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.config import Config
 
-_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # the limit of a container
 
 
 def check_memory(needs: Mapping[str, int], what: str = "training") -> None:
-    """Raise `ArgumentError` if this machine has less memory than is needed at the least.
+    """Raise `ArgumentError` if this machine has less memory than the lower bound of what is needed.
 
     Parameters
     ----------
     needs : mapping of str to int
-        Bytes, by the setting that they grow with; the message names the largest.
+        Bytes by the setting that they grow with; the message names the largest.
     what : str
-        What needs them.
+        Name of the work, for the message.
 
     Examples
     --------
@@ -40,11 +40,11 @@ def check_memory(needs: Mapping[str, int], what: str = "training") -> None:
 
 
 def training_needs(config: Config) -> dict[str, int]:
-    """Return the bytes that training holds at once, by the setting that they grow with.
+    """Return a lower bound on the bytes that training holds at once, by setting.
 
-    It is what cannot be avoided: parameters, gradients and the optimisers' memories, batches and
-    activations, the discriminators of the unrolled steps, samples, and tables of distances. What
-    networks of one's own take is not known, and counts as nothing.
+    Counted are parameters, gradients and optimiser states, batches and activations, the
+    discriminators of the unrolled steps, samples, and tables of distances; custom networks, whose
+    needs are unknown, count as nothing.
     """
     networks = config.networks.build(config.data.dimension)
     sizes_g, sizes_d = (getattr(network, "sizes", ()) for network in networks)
@@ -87,7 +87,7 @@ def available() -> int:
 
 
 def _size(count: int) -> str:
-    """In words; 1 MB is 10^6 bytes."""
+    """A readable size; 1 MB is 10^6 bytes."""
     power = min((len(str(count)) - 1) // 3, len(_UNITS) - 1)
     return f"{count / 1000**power:,.3g} {_UNITS[power]}"
 

@@ -1,4 +1,4 @@
-"""How much of the data a generator has found."""
+"""Metrics of sample quality: mode coverage, divergences over modes, sliced Wasserstein distance."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.typing import Array
 
 
 class Coverage(NamedTuple):
-    """What `mode_coverage` found.
+    """Result of `mode_coverage`.
 
     Attributes
     ----------
     modes : int
-        Number of modes to which at least one high-quality sample belongs.
+        Number of modes with at least one high-quality sample.
     high_quality : float
         Fraction of samples within 3 std of a centre, from 0 to 1.
     """
@@ -62,7 +63,7 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, std: float) -> Coverag
 
 
 class Divergences(NamedTuple):
-    """What `mode_divergences` found.
+    """Result of `mode_divergences`.
 
     Attributes
     ----------
@@ -77,11 +78,12 @@ class Divergences(NamedTuple):
 
 
 def mode_divergences(samples: ArrayLike, centers: ArrayLike) -> Divergences:
-    """How unevenly the samples fall upon modes that are equally frequent in the data.
+    """Divergences of the samples' distribution over modes from the uniform one of the data.
 
-    Every sample, of high quality or not, belongs to its nearest centre. With q the shares of the
-    modes among the samples and p = 1 / modes: ``KL(q || p) = sum q log(q / p)``, as in Metz et al.
-    (2016), section 3.3.1, and ``JS = KL(p || m) / 2 + KL(q || m) / 2`` with ``m = (p + q) / 2``.
+    Every sample, of high quality or not, is assigned to its nearest centre. With q the frequencies
+    of the modes among the samples and p = 1 / modes: ``KL(q || p) = sum q log(q / p)``, as in Metz
+    et al. (2016), section 3.3.1, and ``JS = KL(p || m) / 2 + KL(q || m) / 2`` with ``m = (p + q) /
+    2``.
 
     Parameters
     ----------
@@ -116,13 +118,13 @@ def sliced_wasserstein(
     """Sliced Wasserstein-2 distance between two sets of samples.
 
     The root mean square, over random directions and over ranks, of the difference between the
-    sorted projections: Bonneel et al. (2015), section 3. It is zero only for equal sets, and it
-    asks for no centres.
+    sorted projections: Bonneel et al. (2015), section 3. It is zero only for equal sets, and needs
+    no centres.
 
     Parameters
     ----------
     x, y : array, shape (n, d)
-        Equally many samples.
+        Sets of equally many samples.
     projections : int
         Number of directions.
     rng : numpy.random.Generator
@@ -135,7 +137,7 @@ def sliced_wasserstein(
     Raises
     ------
     ArgumentError
-        If the shapes differ, or there is no direction.
+        If the shapes differ, or `projections` is not positive.
 
     Examples
     --------
@@ -157,21 +159,22 @@ def sliced_wasserstein(
 
 def random_directions(d: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw n unit vectors, shape (n, d)."""
-    directions = rng.standard_normal((n, d))
-    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    directions: NDArray[np.float64] = rng.standard_normal((n, d))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions
 
 
-def sorted_projections(x: NDArray, directions: NDArray) -> NDArray:
-    """Return each direction's projections of the samples, sorted, shape (directions, samples)."""
+def sorted_projections(x: Array, directions: Array) -> Array:
+    """Return the sorted projections onto each direction, shape (directions, samples)."""
     return np.sort(directions.astype(x.dtype) @ x.T)
 
 
-def rms(x: NDArray) -> float:
-    """Root mean square."""
+def rms(x: Array) -> float:
+    """Return the root mean square."""
     return float(np.sqrt(np.mean(np.square(x), dtype=float)))
 
 
-def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[NDArray, NDArray]:
+def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[Array, Array]:
     samples, centers = np.asarray(samples, float), np.asarray(centers, float)
     if samples.ndim != 2 or len(samples) == 0:
         raise ArgumentError("samples", f"shape {samples.shape}", "shape (n, d) with n >= 1")
@@ -182,7 +185,7 @@ def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[NDArray, NDArray]:
     return samples, centers
 
 
-def _nearest(samples: NDArray, centers: NDArray) -> tuple[NDArray, NDArray]:
+def _nearest(samples: Array, centers: Array) -> tuple[Array, Array]:
     """The nearest centre of each sample, and the distance to it."""
     from scipy.spatial.distance import cdist
 
@@ -191,6 +194,6 @@ def _nearest(samples: NDArray, centers: NDArray) -> tuple[NDArray, NDArray]:
     return nearest, distance[np.arange(len(samples)), nearest]
 
 
-def _kl(p: NDArray, q: NDArray) -> float:
+def _kl(p: Array, q: Array) -> float:
     there = p > 0
     return float(np.sum(p[there] * np.log(p[there] / q[there])))

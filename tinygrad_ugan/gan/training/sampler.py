@@ -1,4 +1,4 @@
-"""What training draws: batches of data and noise, the same for the same seed."""
+"""Batches of data and noise for training, reproducible from the seed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 class Draws:
     """An endless supply of batches for training steps.
 
-    They depend on the seed and on the number of steps already drawn, on nothing else. The noise of
-    a step is drawn by the kernels, from a key that `rng` gives: several times as fast as by NumPy's
-    own method, which goes number by number.
+    They depend on the seed and on the number of steps drawn so far, and on nothing else. The
+    kernels draw the noise of a step, from a key that `rng` gives: several times as fast as NumPy.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ class Draws:
         self._noise = _noise(self._batches * config.batch * config.networks.noise, config.dtype)
 
     def next(self) -> Sequence[Batch]:
-        """Draw what one training step sees: see `TrainStep`."""
+        """Draw the batches of one training step: see `TrainStep`."""
         config, size = self._config, self._config.batch
         n = self._batches * size
         real = config.data.sample(n, self._rng, config.dtype)
@@ -54,7 +53,7 @@ class Draws:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where the supply is: set it to draw the same again."""
+        """Position in the supply: set it to draw the same batches again."""
         return dict(self._rng.bit_generator.state)
 
     @state.setter
@@ -70,11 +69,11 @@ def _noise(size: int, dtype: Any) -> NormalSampler:
 
 
 def streams(config: Config) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return the sources of the initial parameters and of the batches."""
+    """Return the generators of the initial parameters and of the batches."""
     init_rng, batch_rng = np.random.default_rng(config.seed).spawn(2)
     return init_rng, batch_rng
 
 
 def evaluation_rng(config: Config) -> np.random.Generator:
-    """Return the source of what training is judged by, which never touches the others."""
+    """Return the generator of the evaluation data, independent of those of `streams`."""
     return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(2,)))

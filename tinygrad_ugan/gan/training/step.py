@@ -1,9 +1,8 @@
 """One training step.
 
 Alternating, as in the paper: the generator descends f_K, looking K discriminator steps ahead; then
-the discriminator takes ONE real step up on f. What it would have become after K steps is forgotten:
-theta_D goes to theta_D^1, never to theta_D^K (unless ``update.keep = "last"`` asks for that
-mistake).
+the discriminator takes ONE real step up on f. The unrolled steps are discarded: theta_D goes to
+theta_D^1, never to theta_D^K (unless ``update.keep = "last"`` asks for that mistake).
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.optim import descend
 from tinygrad_ugan.tree import is_finite, norm
-
-PyTree = Any
+from tinygrad_ugan.typing import PyTree
 
 
 class State(NamedTuple):
-    """Everything that a training step changes."""
+    """The state of training: everything that a step changes."""
 
     theta_g: PyTree
     theta_d: PyTree
@@ -36,7 +34,7 @@ class State(NamedTuple):
 
 
 class Objectives(NamedTuple):
-    """What a step saw: f_K before the generator's move, and f before the discriminator's first."""
+    """The objectives of a step: f_K before the generator moves, f before the discriminator does."""
 
     generator: float
     discriminator: float
@@ -45,16 +43,15 @@ class Objectives(NamedTuple):
 class TrainStep:
     """The training step that the settings describe: ``state, objectives = step(state, batches)``.
 
-    A pure function: the state given is left as it was.
+    A pure function: the given state is not modified.
 
     Parameters
     ----------
     config : Config
         The settings.
     game : SampleGame, optional
-        A game of one's own, in place of the one that the settings describe: with ``generator`` and
-        ``discriminator``, whose ``init`` draws parameters, such as `Game` between networks of
-        one's own.
+        A custom game, in place of the one that the settings describe. It has a ``generator`` and a
+        ``discriminator`` whose ``init`` draws parameters, such as a `Game` of custom networks.
 
     Examples
     --------
@@ -75,14 +72,14 @@ class TrainStep:
         self._optimizer_d = config.discriminator_optimizer.build()
 
     def init(self, rng: np.random.Generator) -> State:
-        """Draw the parameters, and start the optimisers."""
+        """Draw the parameters and initialise the optimisers."""
         networks = self.game.generator, self.game.discriminator
         return self.start(*(network.init(rng, self.config.dtype) for network in networks))
 
     def start(self, theta_g: PyTree, theta_d: PyTree) -> State:
-        """Start the optimisers at parameters of one's own."""
-        memories = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
-        return State(theta_g, theta_d, *memories, step=0)
+        """Initialise the optimisers at given parameters."""
+        states = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
+        return State(theta_g, theta_d, *states, step=0)
 
     def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
         """Take the step.
@@ -90,10 +87,10 @@ class TrainStep:
         Parameters
         ----------
         state : State
-            Where the players are.
+            Parameters and optimiser states before the step.
         batches : sequence of Batch
-            The unrolling sees the first one, or with ``unroll.fresh`` the first K + 1; the i-th
-            step of the discriminator sees batches[i].
+            The unrolling uses the first, or with ``unroll.fresh`` the first K + 1; the i-th real
+            step of the discriminator uses batches[i].
 
         Returns
         -------
@@ -102,7 +99,7 @@ class TrainStep:
         Raises
         ------
         ArgumentError, ArgumentTypeError
-            If `state` or `batches` are something else, or too few.
+            If `state` or `batches` are of another kind, or too few.
         NonFiniteError
             If an objective, a gradient or a parameter is not finite; the message names it.
         """
@@ -120,11 +117,8 @@ class TrainStep:
 
     def _check(self, state: Any, batches: Any) -> None:
         if not isinstance(state, State):
-            expected, hint = (
-                "a gan.State",
-                "step.init(rng) and step.start(theta_g, theta_d) make one",
-            )
-            raise ArgumentTypeError("state", f"a {kind_of(state)}", expected, hint)
+            hint = "step.init(rng) and step.start(theta_g, theta_d) make one"
+            raise ArgumentTypeError("state", f"a {kind_of(state)}", "a gan.State", hint)
         if hasattr(batches, "_fields") or not isinstance(batches, Sequence):
             hint = "a single batch is given as [batch]"
             raise ArgumentTypeError("batches", f"a {kind_of(batches)}", "a list of batches", hint)
@@ -144,30 +138,30 @@ class TrainStep:
             truncate=self.config.unroll.truncate,
         )
         gradient = self._clipped(gradient)
-        theta_g, memory = descend(
+        theta_g, optimizer_g = descend(
             self._optimizer_g, gradient, state.optimizer_g, state.theta_g, self._scale(state)
         )
         check_finite("theta_g", theta_g)
-        return f_K, theta_g, memory
+        return f_K, theta_g, optimizer_g
 
     def _move_discriminator(
         self, theta_g: PyTree, state: State, batches: Sequence[Batch]
     ) -> tuple[Any, PyTree, PyTree]:
-        theta_d, memory, first = state.theta_d, state.optimizer_d, None
+        theta_d, optimizer_d, first = state.theta_d, state.optimizer_d, None
         for batch in batches[: self.config.update.discriminator_steps]:
             f, ascent = unroll.ascent(self.game, theta_g, theta_d, batch)
             first = f if first is None else first
             descent = self._clipped(optree.tree_map(np.negative, ascent))
-            theta_d, memory = descend(
-                self._optimizer_d, descent, memory, theta_d, self._scale(state)
+            theta_d, optimizer_d = descend(
+                self._optimizer_d, descent, optimizer_d, theta_d, self._scale(state)
             )
             if not is_finite(theta_d):
                 check_finite("discriminator_gradient", ascent)
                 check_finite("theta_d", theta_d)
-        return first, theta_d, memory
+        return first, theta_d, optimizer_d
 
     def _jump_ahead(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
-        """The mistake: go on from theta_D^K."""
+        """Continue from theta_D^K: the mistake, kept to be shown."""
         dynamics = self.config.unroll.dynamics()
         batch = self._unrolled(batches)
         path = unroll.trajectory(self.game, state.theta_g, state.theta_d, batch, **dynamics)
