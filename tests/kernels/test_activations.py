@@ -46,8 +46,8 @@ def test_kernels_are_what_they_are_stated_to_be(name, dtype, target):
     assert_close(value, exact, dtype, scale=0)
     slope = Elementwise(activation.slope, target, dtype)(h)
     assert_close(slope, stated("slope", name, wide[0]), dtype)
-    bend = Elementwise(activation.bend, target, dtype, arguments=2)(h, tangent)
-    assert_close(bend, stated("bend", name, *wide), dtype, scale=np.abs(tangent))
+    slope_tangent = Elementwise(activation.slope_tangent, target, dtype, arguments=2)(h, tangent)
+    assert_close(slope_tangent, stated("slope_tangent", name, *wide), dtype, scale=np.abs(tangent))
 
 
 @each_activation
@@ -57,12 +57,12 @@ def test_statements_follow_the_engine(name):
     direction = np.random.default_rng(1).normal(size=z.size)
     h = stated("value", name, z)
     slope = slope_along(act, z, np.ones_like(z))
-    bend = slope_along(lambda z: slope_along(act, z, np.ones_like(z)), z, direction)
+    slope_tangent = slope_along(lambda z: slope_along(act, z, np.ones_like(z)), z, direction)
     np.testing.assert_allclose(h, act(z), rtol=1e-14, atol=1e-16)
     np.testing.assert_allclose(stated("slope", name, h), slope, rtol=1e-9, atol=1e-14)
-    found = stated("bend", name, h, slope * direction)
-    np.testing.assert_allclose(found, bend, rtol=1e-9, atol=1e-14)
-    assert ACTIVATIONS[name].curved == np.any(bend != 0)
+    found = stated("slope_tangent", name, h, slope * direction)
+    np.testing.assert_allclose(found, slope_tangent, rtol=1e-9, atol=1e-14)
+    assert ACTIVATIONS[name].curved == np.any(slope_tangent != 0)
 
 
 def test_the_names_and_the_leak_are_the_engines():

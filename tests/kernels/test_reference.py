@@ -141,8 +141,8 @@ class Case:
     def run_kernel(self):
         """The memory after the kernel."""
         memory = self.memory.copy()
-        slots = np.zeros(kernel.MOST_ARGUMENTS, np.int64)
-        arguments = np.zeros(kernel.MOST_ARGUMENTS, np.int64)
+        slots = np.zeros(kernel.MAX_ARGUMENTS, np.int64)
+        arguments = np.zeros(kernel.MAX_ARGUMENTS, np.int64)
         for i, (name, kind) in enumerate(self.kinds.items()):
             if kind == "Count":
                 arguments[i] = self.numbers[name]

@@ -1,11 +1,12 @@
 """The vector emitter: writes one kernel in LLVM IR, in terms of vectors of the target.
 
-A kernel is a function ``void kernel(int64* args, int64 rows)``. What it works on, addresses and
-sizes, stands in `args`; a program (`tinygrad_ugan.kernels.program`) fills them in. All kernels have
-this one signature, so that a program is a table of numbers.
+A kernel is a function ``void kernel(int64* args, int64 rows)``. Its operands, addresses and sizes,
+are in `args`; a program (`tinygrad_ugan.kernels.program`) fills them in. All kernels have this one
+signature, so that a program is a table of numbers.
 
-`Value` carries the operators, so that the arithmetic of a kernel reads like arithmetic; loops are
-``with`` blocks, and what changes in a loop is a `Variable`, which LLVM puts in a register.
+`Value` has Python's operators, so that the arithmetic of a kernel reads like arithmetic; loops are
+``with`` blocks, and a quantity that changes in a loop is a `Variable`, which LLVM keeps in a
+register.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Value:
 
     @property
     def is_integer(self) -> bool:
-        """Whether this holds integers, or floating-point numbers."""
+        """Whether this holds integers, and not floating-point numbers."""
         kind = getattr(self.ir.type, "element", self.ir.type)
         return isinstance(kind, ir.IntType)
 
@@ -106,7 +107,7 @@ class Value:
 
 
 class Variable:
-    """What changes from one turn of a loop to the next."""
+    """A quantity that changes from one iteration of a loop to the next."""
 
     __slots__ = ("emitter", "slot")
 
@@ -117,11 +118,11 @@ class Variable:
         self.set(value)
 
     def get(self) -> Value:
-        """The value now."""
+        """The current value."""
         return Value(self.emitter, self.emitter.builder.load(self.slot))
 
     def set(self, value: Value) -> None:
-        """Change the value."""
+        """Assign a new value."""
         self.emitter.builder.store(value.ir, self.slot)
 
 
@@ -131,10 +132,10 @@ class Emitter:
     Parameters
     ----------
     name : str
-        Of the function.
+        Name of the function.
     target : Target
     dtype : dtype
-        float32 or float64: of all floating-point numbers in the kernel.
+        float32 or float64: the type of all floating-point numbers in the kernel.
     """
 
     def __init__(self, name: str, target: Target, dtype: DTypeLike) -> None:
@@ -153,7 +154,7 @@ class Emitter:
         self._next_argument = 0
 
     def finish(self) -> ir.Module:
-        """End the function; return the module that holds it."""
+        """End the function; return its module."""
         self.builder.ret_void()
         return self.module
 
@@ -161,7 +162,7 @@ class Emitter:
 
     @property
     def rows(self) -> Value:
-        """The second argument: how many rows, or elements, this call is for."""
+        """The second argument: the number of rows, or of elements, to process in this call."""
         return Value(self, self.function.args[1])
 
     def integer(self) -> Value:
@@ -175,12 +176,12 @@ class Emitter:
         return Value(self, self.builder.inttoptr(self.integer().ir, self.scalar.as_pointer()))
 
     def dereferenced_integer(self) -> Value:
-        """The integer that stands at the address in the next of `args`."""
+        """The integer stored at the address in the next of `args`."""
         place = self.builder.inttoptr(self.integer().ir, I64.as_pointer())
         return Value(self, self.builder.load(place))
 
     def dereferenced(self) -> Value:
-        """The address that stands at the address in the next of `args`."""
+        """The address stored at the address in the next of `args`."""
         address = self.dereferenced_integer().ir
         return Value(self, self.builder.inttoptr(address, self.scalar.as_pointer()))
 
@@ -191,7 +192,7 @@ class Emitter:
         return Value(self, ir.Constant(I64, i))
 
     def constant(self, x: float) -> Value:
-        """A vector whose elements are all the same number."""
+        """The vector with all elements equal to a number."""
         return Value(self, ir.Constant(self.vector, [x] * self.lanes))
 
     def zero(self) -> Value:
@@ -215,25 +216,25 @@ class Emitter:
         return Value(self, self.builder.gep(base.ir, [offset.ir]))
 
     def load(self, base: Value, offset: Value | int = 0) -> Value:
-        """Load a vector from anywhere."""
+        """Load a vector; the address need not be aligned."""
         place = self.builder.bitcast(self.at(base, offset).ir, self.vector.as_pointer())
         return Value(self, self.builder.load(place, align=self.dtype.itemsize))
 
     def store(self, value: Value, base: Value, offset: Value | int = 0) -> None:
-        """Store a vector anywhere."""
+        """Store a vector; the address need not be aligned."""
         place = self.builder.bitcast(self.at(base, offset).ir, self.vector.as_pointer())
         self.builder.store(value.ir, place, align=self.dtype.itemsize)
 
     def load_scalar(self, base: Value, offset: Value | int = 0) -> Value:
-        """Load one number."""
+        """Load one element."""
         return Value(self, self.builder.load(self.at(base, offset).ir))
 
     def store_scalar(self, value: Value, base: Value, offset: Value | int = 0) -> None:
-        """Store one number."""
+        """Store one element."""
         self.builder.store(value.ir, self.at(base, offset).ir)
 
     def prefetch(self, base: Value, offset: Value | int = 0) -> None:
-        """Ask for a cache line that will be read soon."""
+        """Prefetch the cache line of an element that will be read soon."""
         byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
         prefetch = self.module.declare_intrinsic(
             "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
@@ -244,14 +245,14 @@ class Emitter:
     # Vectors
 
     def broadcast(self, scalar: Value) -> Value:
-        """A vector whose elements are all `scalar`."""
+        """The vector with all elements equal to `scalar`."""
         undefined = ir.Constant(self.vector, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar.ir, ir.IntType(32)(0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
         return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
 
     def broadcast_integer(self, x: Value) -> Value:
-        """A vector of 64-bit integers that are all x."""
+        """The vector of 64-bit integers that are all equal to x."""
         kind = ir.VectorType(I64, self.lanes)
         undefined = ir.Constant(kind, ir.Undefined)
         first = self.builder.insert_element(undefined, x.ir, ir.IntType(32)(0))
@@ -263,9 +264,9 @@ class Emitter:
         kind = ir.VectorType(I64, self.lanes)
         return Value(self, ir.Constant(kind, list(range(self.lanes))))
 
-    def shuffle(self, x: Value, y: Value, places: list[int]) -> Value:
-        """The elements at `places` of x and y laid end to end."""
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
+    def shuffle(self, x: Value, y: Value, positions: list[int]) -> Value:
+        """The elements at some positions of x and y, concatenated."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(positions)), positions)
         return Value(self, self.builder.shuffle_vector(x.ir, y.ir, mask))
 
     def element(self, x: Value, i: int) -> Value:
@@ -285,19 +286,19 @@ class Emitter:
         return Value(self, self.builder.select(mask.ir, x.ir, y.ir))
 
     def maximum(self, x: Value, y: Value | Number) -> Value:
-        """The greater one; `x` if that is NaN."""
+        """The larger of two; `x` if that is NaN."""
         return self.where(x < y, y, x)
 
     def minimum(self, x: Value, y: Value | Number) -> Value:
-        """The smaller one; `x` if that is NaN."""
+        """The smaller of two; `x` if that is NaN."""
         return self.where(x > y, y, x)
 
     def absolute(self, x: Value) -> Value:
-        """Clear the sign."""
+        """The absolute value."""
         return self._intrinsic("llvm.fabs", x)
 
     def copysign(self, magnitude: Value, sign: Value) -> Value:
-        """The magnitude of one, with the sign of the other."""
+        """The first argument with the sign of the second."""
         return self._intrinsic("llvm.copysign", magnitude, sign)
 
     def sqrt(self, x: Value) -> Value:
@@ -316,16 +317,16 @@ class Emitter:
         """The floating-point numbers with these bits."""
         return Value(self, self.builder.bitcast(x.ir, self.vector))
 
-    def shortened(self, x: Value) -> Value:
-        """The last bits of 64-bit integers, as many as a floating-point number has."""
+    def truncated(self, x: Value) -> Value:
+        """The low bits of 64-bit integers, as many as a floating-point number has."""
         return Value(self, x.ir if x.ir.type == self.bits else self.builder.trunc(x.ir, self.bits))
 
     def from_integers(self, x: Value) -> Value:
-        """Integers as floating-point numbers."""
+        """Convert integers to floating-point numbers."""
         return Value(self, self.builder.sitofp(x.ir, self.vector))
 
     def sum(self, x: Value) -> Value:
-        """The sum of a vector's elements, by halves."""
+        """The sum of a vector's elements, adding halves: log2(lanes) additions in a fixed order."""
         lanes = self.lanes
         while lanes > 1:
             lanes //= 2
@@ -370,8 +371,9 @@ class Emitter:
             yield
 
 
-# What an argument of a kernel is: the address of numbers, a count, the address of an address, or
-# that of an integer that changes from run to run.
+# The kinds of a kernel's arguments, which programs tell apart by these names in annotations: the
+# address of elements; an integer; the address of the address of a caller's array, and the address
+# of an integer, both of which change from run to run.
 Address = Value
 Count = Value
 ArraySlot = Value

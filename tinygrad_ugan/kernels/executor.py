@@ -1,18 +1,18 @@
 """The executor: one compiled loop that runs any program, on any number of threads.
 
 A program is a table of numbers. Its *schedule* is a list of entries ``(phase, k, i, j)``, run one
-after the other. A *phase* has a number of chunks that are independent of each other: every thread
-claims one after the other by an atomic counter, and nobody goes on before all of them are done. Who
-starts the program begins with the first chunk and who helps with the last, so that what a chunk
-works on is likely to be in the same processor's cache as in the phase before. A chunk runs its
-*sections*; a section goes over blocks of rows and makes the same *calls* on each.
+after the other. A *phase* has a number of independent chunks: threads claim them by an atomic
+counter, and all wait for the last chunk before the next entry. The thread that starts the program
+claims chunks from the front and helpers from the back, so that a chunk is likely to run on the
+processor that has its data in cache from the phase before. A chunk runs its *sections*; a section
+iterates over blocks of rows and makes the same *calls* on each.
 
-What a call receives are 16 numbers, every one of them linear in where we are::
+A call receives 16 numbers, each an affine function of the position in the program::
 
     base + row * s_row + chunk * s_chunk + k * s_k + i * s_i + j * s_j
 
-so that one call serves all rows, chunks and steps. What is computed depends on chunks and blocks
-alone, never on threads: the same bits come out for any number of these.
+so that one call serves all rows, chunks and steps. Results depend on chunks and blocks alone, never
+on threads, so they are bit-identical for any number of threads.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from llvmlite import ir
 
 from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.emitter import I64, Emitter, Value
-from tinygrad_ugan.kernels.kernel import MOST_ARGUMENTS
+from tinygrad_ugan.kernels.kernel import MAX_ARGUMENTS
 from tinygrad_ugan.kernels.target import Target
 
 # Words of the header of a program, and of a job.
 ENTRIES, SCHEDULE, PHASES, SECTIONS, CALLS, BLOCKS, CLAIMED, DONE = range(8)
 PROGRAM, INSIDE, TAKEN = range(3)
 # Words of a call: the address of the kernel, room, and then base and strides.
-CALL_WORDS = 8 + 6 * MOST_ARGUMENTS
+CALL_WORDS = 8 + 6 * MAX_ARGUMENTS
 
-_SPINS = 200  # before the processor is offered to others
-_IDLE = 300  # offers, of which a worker that finds nothing to do makes so many before it sleeps
-_HALF = 8  # the arguments of a call are resolved in two vectors
+_SPINS = 200  # of a waiting thread before it yields, as threads of BLAS spin too
+_IDLE_YIELDS = 300  # of a helper without work, before it sleeps
+_HALF = 8  # the arguments of a call are computed in two vectors
 
 
 def runner(target: Target) -> int:
-    """The address of ``run(header, job)``: run a program, together with who serves the job.
+    """The address of ``run(header, job)``: run a program, helped by the threads that serve `job`.
 
-    With job 0 it runs alone, and so it does while another thread has the job. Who has it is decided
-    here, and not in Python, where an interrupt could come between taking it and giving it back.
+    It runs alone if `job` is 0, or taken by another program. The job is taken in compiled code,
+    because in Python an interrupt could come between taking it and giving it back.
     """
     return jit_cache.load_function("run", target, lambda: _emit_run(target))
 
 
 def server(target: Target) -> int:
-    """The address of ``serve(job)``: help with whatever the job holds, until nothing comes."""
+    """The address of ``serve(job)``: help to run the job's programs until none comes for long."""
     return jit_cache.load_function("serve", target, lambda: _emit_serve(target))
 
 
@@ -83,13 +83,13 @@ def _emit_serve(target: Target) -> ir.Module:
         with e.when(_atomic_load(e, job, PROGRAM) > 0):
             _atomic_add(e, job, INSIDE, 1)
             program = _atomic_load(e, job, PROGRAM)
-            with e.when(program > 0):  # still open, and cannot be closed while we are inside
+            with e.when(program > 0):  # still running, and it waits for all threads inside
                 _run(e, _words(e, program), from_front=False)
             _atomic_add(e, job, INSIDE, -1)
             idle.set(e.index(0))
         with e.when(idle.get() > 0):
             _yield_processor(e)
-        leave(idle.get() > _IDLE)
+        leave(idle.get() > _IDLE_YIELDS)
     return e.finish()
 
 
@@ -114,7 +114,10 @@ def _run(e: Emitter, header: Value, *, from_front: bool) -> None:
 
 
 def _claim(e: Emitter, claimed: Value, entry: Value, *, from_front: bool) -> tuple[Value, Value]:
-    """Claim a chunk: how many had been claimed from the front and from the back, in half a word."""
+    """Claim a chunk; return how many had been claimed from the front and from the back.
+
+    Both counts are halves of one word, so that one atomic addition claims.
+    """
     before = _atomic_add(e, claimed, entry, 1 if from_front else 1 << 32)
     return before & e.index(2**32 - 1), before >> 32
 
@@ -134,15 +137,15 @@ def _run_chunk(
 
 
 def _call(e: Emitter, call: Value, place: tuple[Value, ...], rows: Value) -> None:
-    """Resolve a call's arguments and make it."""
+    """Compute the arguments of a call and make it."""
     with e.builder.goto_entry_block():
-        slot = e.builder.alloca(ir.ArrayType(I64, MOST_ARGUMENTS))
+        slot = e.builder.alloca(ir.ArrayType(I64, MAX_ARGUMENTS))
         slot.align = 64
         arguments = Value(e, e.builder.bitcast(slot, I64.as_pointer()))
-    for half in range(0, MOST_ARGUMENTS, _HALF):
+    for half in range(0, MAX_ARGUMENTS, _HALF):
         total = _load_half(e, call, 8 + half)
         for c, factor in enumerate(place):
-            stride = _load_half(e, call, 8 + (c + 1) * MOST_ARGUMENTS + half)
+            stride = _load_half(e, call, 8 + (c + 1) * MAX_ARGUMENTS + half)
             total = total + stride * _repeat(e, factor)
         out = e.builder.bitcast(e.at(arguments, half).ir, total.ir.type.as_pointer())
         e.builder.store(total.ir, out, align=64)
@@ -212,7 +215,7 @@ def _until(e: Emitter) -> Iterator[Callable[[Value], None]]:
 
 
 def _wait(e: Emitter, condition: Callable[[], Value]) -> None:
-    """Spin until the condition holds; before long, offer the processor to others."""
+    """Spin until the condition holds, yielding the processor now and then."""
     with _until(e) as leave:
         _spin(e, condition)
         leave(condition())
@@ -220,7 +223,7 @@ def _wait(e: Emitter, condition: Callable[[], Value]) -> None:
 
 
 def _spin(e: Emitter, condition: Callable[[], Value]) -> None:
-    """Wait for the condition, but not for long."""
+    """Spin for the condition, at most `_SPINS` times."""
     spins = e.variable(e.index(0))
     with _until(e) as leave:
         leave(condition() | (spins.get() >= _SPINS))
@@ -229,7 +232,7 @@ def _spin(e: Emitter, condition: Callable[[], Value]) -> None:
 
 
 def _pause(e: Emitter) -> None:
-    """Tell the processor that this is a waiting loop."""
+    """Hint to the processor that this is a spin loop."""
     if platform.machine().lower() in ("x86_64", "amd64"):
         _call_external(e, "llvm.x86.sse2.pause", ir.VoidType())
     elif platform.machine().lower() in ("arm64", "aarch64"):

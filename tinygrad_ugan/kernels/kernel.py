@@ -1,4 +1,4 @@
-"""A kernel: what emits it, under which name, and which arguments it takes."""
+"""Kernels by name: how one is emitted, and the kinds of its arguments."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.emitter import Emitter, Value
 from tinygrad_ugan.kernels.target import PLAIN, Target
 
-MOST_ARGUMENTS = 16
+MAX_ARGUMENTS = 16
 
 
 @functools.cache
 def parameters(emit: Callable[..., None]) -> dict[str, str]:
-    """The arguments of a kernel and their kinds: "Address", "Count", "ArraySlot" or "IntSlot"."""
+    """The arguments of a kernel with their kinds: "Address", "Count", "ArraySlot" or "IntSlot"."""
     annotated = {name: str(p.annotation) for name, p in inspect.signature(emit).parameters.items()}
     return {name: kind for name, kind in annotated.items() if kind in _READERS}
 
@@ -27,14 +27,14 @@ def parameters(emit: Callable[..., None]) -> dict[str, str]:
 def load(
     emit: Callable[..., None], statics: tuple[Any, ...], target: Target, dtype: DTypeLike
 ) -> int:
-    """The address of the machine code of a kernel, or its number in `plain`.
+    """Return the address of a kernel's machine code, or its number in `plain`.
 
     Parameters
     ----------
     emit : callable
         ``emit(emitter, *statics, *arguments)``, which writes the kernel.
     statics : tuple
-        What is fixed when the kernel is emitted: the name of an activation, a width.
+        Arguments that are fixed at compile time: the name of an activation, a width.
     target : Target
     dtype : dtype
         float32 or float64.

@@ -1,7 +1,7 @@
-"""Objectives as functions of one logit t: value, first and second derivative, and their sums.
+"""Objectives phi(t) of one logit t with two derivatives, and their weighted sums over rows.
 
-The losses of a GAN are weighted sums of these over real and generated rows. A row that only fills
-up a tile has weight zero, and what is computed there does not count, even where it overflows.
+The losses of a GAN are such sums over real and generated rows. A row that pads a tile has weight
+zero, and counts as zero even if phi(t) overflows there.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Function = Callable[[Emitter, Value], Value]
 
 @dataclass(frozen=True)
 class Objective:
-    """A function of one logit, ``value(t)``, with ``slope = value'`` and ``bend = value''``."""
+    """A function of one logit with its first two derivatives."""
 
     value: Function
     slope: Function
-    bend: Function
+    curvature: Function
 
 
 def _minus_sigmoid_product(e: Emitter, t: Value) -> Value:
@@ -62,7 +62,7 @@ OBJECTIVES: MappingProxyType[str, Objective] = MappingProxyType(
         ),
     }
 )
-"""The objectives by name; in this order log sigmoid(t), log sigmoid(-t), exp(t), t, t^2 / 2,
+"""The objectives by name: in this order log sigmoid(t), log sigmoid(-t), exp(t), t, t^2 / 2,
 (t - 1)^2 / 2, max(0, 1 - t) and max(0, 1 + t)."""
 
 
@@ -92,11 +92,11 @@ def objective_tangent(
     with e.loop(e.rows, step=e.lanes) as r:
         logit, w = e.load(t, r), e.load(weight, r)
         e.store(_weighted(e, w, phi.slope(e, logit)), dt, r)
-        e.store(_weighted(e, w, phi.bend(e, logit) * e.load(Rt, r)), Rdt, r)
+        e.store(_weighted(e, w, phi.curvature(e, logit) * e.load(Rt, r)), Rdt, r)
 
 
 def _weighted(e: Emitter, weight: Value, x: Value) -> Value:
-    """``weight x``, and zero where the weight is zero, whatever x is there."""
+    """``weight x``, and zero where the weight is zero, even if x is not finite."""
     nothing = e.zero()
     used = Value(e, e.builder.fcmp_unordered("!=", weight.ir, nothing.ir))
     return e.where(used, weight * x, nothing)

@@ -1,7 +1,11 @@
-"""Layers with one side so thin that a matrix product would be all overhead, row by row.
+"""Layers with few inputs or few outputs, four rows at a time.
 
-The first layer of a network that sees points of the plane, and the last one of a discriminator:
-`width` inputs or outputs, up to `NARROW`, known when the kernel is emitted.
+Examples are the first layer of a network of points in the plane, and the last one of a
+discriminator. For them a tile of a matrix product would be mostly padding. The narrow side has
+`width` columns, at most `NARROW`, a number that is fixed at compile time.
+
+An R marks tangents. Unrolling differentiates parameters only; a *full* tangent has a tangent of the
+layer's input, too.
 """
 
 from __future__ import annotations
@@ -52,7 +56,7 @@ def narrow_input_tangent(
     ldo: Count,
     n: Count,
 ) -> None:
-    """``Rout = act'(z) (x Rw + Rbias)``, with ``act'(z)`` from ``h = act(z)``."""
+    """``Rout = act'(z) (x Rw + Rbias)``, with ``act'(z)`` from ``h = act(z)``: x is constant."""
     act = ACTIVATIONS[activation]
 
     def finish(r: Value, j: Value, Rz: Value) -> None:
@@ -82,12 +86,12 @@ def narrow_input_and_tangent(
     Recomputing `out` is cheaper than loading it.
     """
     act = ACTIVATIONS[activation]
-    numbers = columns(e, width)
+    indices = column_indices(e, width)
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j:
-            weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (w, Rw))
+            weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in indices] for m in (w, Rw))
             start, Rstart = e.load(bias, j), e.load(Rbias, j)
             for r, line in zip(rows, factors, strict=True):
                 h = act.value(e, affine(e, line, weights, start))
@@ -113,13 +117,13 @@ def narrow_input_full_tangent(
 ) -> None:
     """``Rout = act'(z) (Rx w + x Rw + Rbias)`` for x of `width` columns."""
     act = ACTIVATIONS[activation]
-    numbers = columns(e, width)
+    indices = column_indices(e, width)
     with e.loop(n, step=e.lanes) as j:
-        weights = [e.load(e.at(m, c * ldw), j) for m in (w, Rw) for c in numbers]
+        weights = [e.load(e.at(m, c * ldw), j) for m in (w, Rw) for c in indices]
         start = e.load(Rbias, j)
         with e.loop(e.rows) as r:
             Rz = start
-            factors = [e.load_scalar(m, r * ldx + c) for m in (Rx, x) for c in numbers]
+            factors = [e.load_scalar(m, r * ldx + c) for m in (Rx, x) for c in indices]
             for factor, weight in zip(factors, weights, strict=True):
                 Rz = e.fma(e.broadcast(factor), weight, Rz)
             place = r * ldo + j
@@ -139,11 +143,11 @@ def narrow_input_accumulate(
     n: Count,
 ) -> None:
     """``dw += x^T d`` and ``db += sum_r d``."""
-    places = [*(e.at(dw, c * ldo) for c in columns(e, width)), db]
+    addresses = [*(e.at(dw, c * ldo) for c in column_indices(e, width)), db]
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
-        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+        with e.loop(n, step=e.lanes) as j, accumulators(e, addresses, j) as sums:
             for r, line in zip(rows, factors, strict=True):
                 cotangent = e.load(d, r * ldd + j)
                 for c, factor in enumerate(line):
@@ -163,7 +167,7 @@ def narrow_output(
     ldo: Count,
     n: Count,
 ) -> None:
-    """``out = a w + bias`` for w of `width` columns, given as the rows of `wt`."""
+    """``out = a w + bias`` for w of `width` columns, the rows of `wt`."""
     _narrow_output(e, width, [(a, lda, wt, ldw)], bias, out, ldo, n)
 
 
@@ -202,18 +206,19 @@ def output_backward(
     db: Address,
     n: Count,
 ) -> None:
-    """Back through the last layer: ``d = (ds w^T) act'(z)``, ``dw += h^T ds``, ``db += sum_r ds``.
+    """Pull `ds` back through the last layer: ``d = (ds w^T) act'(z)``, and the layer's gradients.
 
-    `ds` are the cotangents of its `width` outputs; w and dw are given as rows, `wt` and `dwt`.
+    ``dw += h^T ds`` and ``db += sum_r ds``; `ds` are the cotangents of its `width` outputs, and w
+    and dw are transposed, `wt` and `dwt`.
     """
     act = ACTIVATIONS[activation]
-    numbers = columns(e, width)
-    places = [e.at(dwt, c * ldw) for c in numbers]
+    indices = column_indices(e, width)
+    addresses = [e.at(dwt, c * ldw) for c in indices]
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
         factors = broadcast_rows(e, ds, lds, width, rows)
-        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
-            weights = [e.load(e.at(wt, c * ldw), j) for c in numbers]
+        with e.loop(n, step=e.lanes) as j, accumulators(e, addresses, j) as sums:
+            weights = [e.load(e.at(wt, c * ldw), j) for c in indices]
             for r, line in zip(rows, factors, strict=True):
                 height = e.load(h, r * ldh + j)
                 cotangent = line[0] * weights[0]
@@ -241,7 +246,7 @@ def output_backward_tangent(
     Rdb: Address,
     n: Count,
 ) -> None:
-    """`output_backward` for one output again, and its derivative.
+    """`output_backward` for one output again, and its tangent.
 
     ``Rd = (Rds w + ds Rw) act'(z) + ds w act''(z) Rz``, ``Rdw += sum_r ds Rh + Rds h`` and
     ``Rdb += sum_r Rds``; Rh is read only if h `has_tangent`.
@@ -250,7 +255,7 @@ def output_backward_tangent(
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
         factors = [[e.broadcast(e.load_scalar(x, r)) for x in (ds, Rds)] for r in rows]
-        with e.loop(n, step=e.lanes) as j, added(e, [Rdw], j) as sums:
+        with e.loop(n, step=e.lanes) as j, accumulators(e, [Rdw], j) as sums:
             weight, Rweight = e.load(w, j), e.load(Rw, j)
             for r, (s, Rs) in zip(rows, factors, strict=True):
                 height = e.load(h, r * ldh + j)
@@ -261,8 +266,8 @@ def output_backward_tangent(
                     Rheight = e.load(Rh, r * ldh + j)
                     sums[0] = e.fma(s, Rheight, sums[0])
                     if act.curved:
-                        bend = act.bend(e, height, Rheight)
-                        Rcotangent = e.fma(cotangent, bend, Rcotangent)
+                        Rslope = act.slope_tangent(e, height, Rheight)
+                        Rcotangent = e.fma(cotangent, Rslope, Rcotangent)
                 e.store(cotangent * slope, d, r * ldh + j)
                 e.store(Rcotangent, Rd, r * ldh + j)
     add_sums(e, Rds, e.index(1), Rdb, 1)
@@ -288,22 +293,22 @@ def output_backward_full_tangent(
     Rdb: Address,
     n: Count,
 ) -> None:
-    """`output_backward` again, and its derivative, for `width` outputs.
+    """`output_backward` again, and its full tangent, for `width` outputs.
 
     ``Rd = (Rds w^T + ds Rw^T) act'(z) + (ds w^T) act''(z) Rz``, ``Rdw += Rh^T ds + h^T Rds`` and
     ``Rdb += sum_r Rds``; Rh is read only if h `has_tangent`.
     """
     act = ACTIVATIONS[activation]
-    numbers = columns(e, width)
+    indices = column_indices(e, width)
     with e.loop(n, step=e.lanes) as j:
-        weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in numbers] for m in (wt, Rwt))
-        places = [e.at(Rdwt, c * ldw) for c in numbers]
+        weights, Rweights = ([e.load(e.at(m, c * ldw), j) for c in indices] for m in (wt, Rwt))
+        addresses = [e.at(Rdwt, c * ldw) for c in indices]
 
         def add(r: Value, sums: list[Value]) -> list[Value]:
             place = r * ldh + j
             height = e.load(h, place)
             factors, Rfactors = (
-                [e.broadcast(e.load_scalar(m, r * lds + c)) for c in numbers] for m in (ds, Rds)
+                [e.broadcast(e.load_scalar(m, r * lds + c)) for c in indices] for m in (ds, Rds)
             )
             cotangent = Rcotangent = e.zero()
             for f, Rf, weight, Rweight in zip(factors, Rfactors, weights, Rweights, strict=True):
@@ -316,23 +321,23 @@ def output_backward_full_tangent(
                 Rheight = e.load(Rh, place)
                 sums = [e.fma(f, Rheight, s) for f, s in zip(factors, sums, strict=True)]
                 if act.curved:
-                    Rcotangent = e.fma(cotangent, act.bend(e, height, Rheight), Rcotangent)
+                    Rcotangent = e.fma(cotangent, act.slope_tangent(e, height, Rheight), Rcotangent)
             e.store(cotangent * slope, d, place)
             e.store(Rcotangent, Rd, place)
             return sums
 
-        totals = sums_over_rows(e, [e.load(line, j) for line in places], add)
-        for line, total in zip(places, totals, strict=True):
+        totals = sums_over_rows(e, [e.load(line, j) for line in addresses], add)
+        for line, total in zip(addresses, totals, strict=True):
             e.store(total, line, j)
     add_sums(e, Rds, lds, Rdb, width)
 
 
 @contextlib.contextmanager
-def added(e: Emitter, places: list[Value], j: Value) -> Iterator[list[Value]]:
-    """Sums in memory that a strip of rows is added to."""
-    sums = [e.load(place, j) for place in places]
+def accumulators(e: Emitter, addresses: list[Value], j: Value) -> Iterator[list[Value]]:
+    """Load sums of vectors from memory, let a quad of rows add to them, store them."""
+    sums = [e.load(place, j) for place in addresses]
     yield sums
-    for place, total in zip(places, sums, strict=True):
+    for place, total in zip(addresses, sums, strict=True):
         e.store(total, place, j)
 
 
@@ -347,8 +352,8 @@ def add_sums(e: Emitter, x: Value, ldx: Value, out: Value, width: int) -> None:
         e.store_scalar(total, out, c)
 
 
-def columns(e: Emitter, width: int) -> list[Value]:
-    """The numbers of the columns of the thin side."""
+def column_indices(e: Emitter, width: int) -> list[Value]:
+    """The indices of the columns of the narrow side."""
     return [e.index(c) for c in range(width)]
 
 
@@ -368,7 +373,7 @@ def _each_affine(
         rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         with e.loop(n, step=e.lanes) as j:
-            weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
+            weights = [e.load(e.at(w, c * ldw), j) for c in column_indices(e, width)]
             start = e.load(bias, j)
             for r, line in zip(rows, factors, strict=True):
                 finish(r, j, affine(e, line, weights, start))
@@ -410,7 +415,7 @@ def _row_dots(
     sums = [[e.variable(e.zero()) for _ in range(width)] for _ in rows]
     with e.loop(n, step=e.lanes) as j:
         for a, lda, wt, ldw in terms:
-            weights = [e.load(e.at(wt, c * ldw), j) for c in columns(e, width)]
+            weights = [e.load(e.at(wt, c * ldw), j) for c in column_indices(e, width)]
             for r, line in zip(rows, sums, strict=True):
                 x = e.load(a, r * lda + j)
                 for weight, total in zip(weights, line, strict=True):

@@ -1,15 +1,15 @@
-"""Discriminators with one hidden layer between a thin input and one output, in one go over rows.
+"""Fused kernels for discriminators with a narrow input, one hidden layer and one output.
 
-Each of these is what two kernels of `rows` do one after the other; a vector of the hidden layer is
-used again while it is in a register. The logit is ``s = h w' + b'`` with ``h = act(x w + b)``; the
-second layer's parameters and their gradients have a prime in the text, and in names a `2`.
+Each does the work of two kernels of `narrow` in one pass over the rows, and so uses a vector of the
+hidden layer while it is in a register. The logit is ``s = h w' + b'`` with ``h = act(x w + b)``; a
+prime marks the second layer in the text, a `2` in names.
 """
 
 from __future__ import annotations
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
 from tinygrad_ugan.kernels.emitter import Address, Count, Emitter, Value
-from tinygrad_ugan.kernels.narrow import add_sums, added, affine, columns
+from tinygrad_ugan.kernels.narrow import accumulators, add_sums, affine, column_indices
 from tinygrad_ugan.kernels.row_quads import QUAD, broadcast_rows, quad
 
 
@@ -37,7 +37,7 @@ def one_hidden_forward(
         factors = broadcast_rows(e, x, ldx, width, rows)
         sums = [e.variable(e.zero()) for _ in rows]
         with e.loop(n, step=e.lanes) as j:
-            weights = [e.load(e.at(w, c * ldw), j) for c in columns(e, width)]
+            weights = [e.load(e.at(w, c * ldw), j) for c in column_indices(e, width)]
             shift, weight2 = e.load(bias, j), e.load(w2, j)
             for r, line, total in zip(rows, factors, sums, strict=True):
                 height = act.value(e, affine(e, line, weights, shift))
@@ -67,7 +67,7 @@ def one_hidden_forward_tangent(
     Rs: Address,
     n: Count,
 ) -> None:
-    """H again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
+    """The same h again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
     act = ACTIVATIONS[activation]
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
@@ -75,7 +75,7 @@ def one_hidden_forward_tangent(
         sums = [e.variable(e.zero()) for _ in rows]
         with e.loop(n, step=e.lanes) as j:
             weights, Rweights = (
-                [e.load(e.at(m, c * ldw), j) for c in columns(e, width)] for m in (w, Rw)
+                [e.load(e.at(m, c * ldw), j) for c in column_indices(e, width)] for m in (w, Rw)
             )
             shift, Rshift, weight2, Rweight2 = (e.load(m, j) for m in (bias, Rbias, w2, Rw2))
             for r, line, total in zip(rows, factors, sums, strict=True):
@@ -106,17 +106,18 @@ def one_hidden_backward(
     db2: Address,
     n: Count,
 ) -> None:
-    """With ``d = ds w' act'(z)``: ``dw += x^T d``, ``db += sum_r d``, ``dw' += sum_r ds h``.
+    """Gradients of both layers from the cotangent `ds` of the logit.
 
-    And ``db' += sum_r ds``.
+    With ``d = ds w' act'(z)``: ``dw += x^T d``, ``db += sum_r d``, ``dw' += sum_r ds h`` and
+    ``db' += sum_r ds``.
     """
     act = ACTIVATIONS[activation]
-    places = [*(e.at(dw, c * ldw) for c in columns(e, width)), db, dw2]
+    addresses = [*(e.at(dw, c * ldw) for c in column_indices(e, width)), db, dw2]
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         cotangents = [e.broadcast(e.load_scalar(ds, r * lds)) for r in rows]
-        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+        with e.loop(n, step=e.lanes) as j, accumulators(e, addresses, j) as sums:
             weight2 = e.load(w2, j)
             for r, line, s in zip(rows, factors, cotangents, strict=True):
                 height = e.load(h, r * ldh + j)
@@ -146,31 +147,31 @@ def one_hidden_backward_tangent(
     Rdb2: Address,
     n: Count,
 ) -> None:
-    """The derivative of `one_hidden_backward`, x being constant.
+    """The tangent of `one_hidden_backward`; x is constant.
 
     With ``Rd = (Rds w' + ds Rw') act'(z) + ds w' act''(z) Rz``: ``Rdw += x^T Rd``,
     ``Rdb += sum_r Rd``, ``Rdw' += sum_r ds Rh + Rds h`` and ``Rdb' += sum_r Rds``.
     """
     act = ACTIVATIONS[activation]
-    places = [*(e.at(Rdw, c * ldw) for c in columns(e, width)), Rdb, Rdw2]
+    addresses = [*(e.at(Rdw, c * ldw) for c in column_indices(e, width)), Rdb, Rdw2]
     with e.loop(e.rows, step=QUAD) as start:
         rows = quad(start)
         factors = broadcast_rows(e, x, ldx, width, rows)
         pairs = [[e.broadcast(e.load_scalar(m, r)) for m in (ds, Rds)] for r in rows]
-        with e.loop(n, step=e.lanes) as j, added(e, places, j) as sums:
+        with e.loop(n, step=e.lanes) as j, accumulators(e, addresses, j) as sums:
             weight2, Rweight2 = e.load(w2, j), e.load(Rw2, j)
             for r, line, (s, Rs) in zip(rows, factors, pairs, strict=True):
                 height, Rheight = e.load(h, r * ldh + j), e.load(Rh, r * ldh + j)
                 Rd = e.fma(Rs, weight2, s * Rweight2) * act.slope(e, height)
                 if act.curved:
-                    Rd = e.fma(s * weight2, act.bend(e, height, Rheight), Rd)
+                    Rd = e.fma(s * weight2, act.slope_tangent(e, height, Rheight), Rd)
                 _add(e, sums, line, Rd)
                 sums[-1] = e.fma(Rs, height, e.fma(s, Rheight, sums[-1]))
     add_sums(e, Rds, e.index(1), Rdb2, 1)
 
 
 def _add(e: Emitter, sums: list[Value], factors: list[Value], d: Value) -> None:
-    """To the sums for dw and db, the first of them, what a row adds."""
+    """Add a row's terms to the first sums, those of dw and db."""
     for c, factor in enumerate(factors):
         sums[c] = e.fma(factor, d, sums[c])
     sums[len(factors)] = sums[len(factors)] + d

@@ -84,7 +84,7 @@ def normal(e: Emitter, digits: int, key: IntSlot, first: Count, out: ArraySlot) 
         words = _philox(e, e.broadcast_integer(row * counters + c) + e.lane_numbers(), key)
         if digits > 32:
             words = [(words[i] << 32) | (words[i + 1] & _LOW) for i in (0, 2)]
-        x = [e.shortened(word) for word in words]
+        x = [e.truncated(word) for word in words]
         numbers = [z for i in range(0, len(x), 2) for z in _box_muller(e, digits, x[i], x[i + 1])]
         for i, z in enumerate(numbers):
             e.store(z, out, row * BLOCK + i * counters + c)

@@ -1,12 +1,13 @@
-"""Matrix products whose results never leave the registers unfinished.
+"""Matrix products with fused epilogues.
 
-A product runs over tiles of a few rows by a few vectors, whose sums stay in registers while the
-inner dimension goes by; what follows the product (bias, activation, its derivative) is applied to
-the tile before it is stored. A directional derivative of a product has two terms, ``Ra b + a Rb``:
-both go into the same sums.
+A product iterates over register tiles of a few rows by a few vectors: the sums stay in registers
+during the loop over the inner dimension, and the epilogue (bias, activation or its derivative) is
+applied to the tile before it is stored. The tangent of a product has two terms, ``Ra b + a Rb``,
+accumulated in the same registers.
 
-All matrices are row-major with padded rows; `n` counts columns in whole vectors, the pads being
-zero, and rows come in whole tiles. `ld` is the distance from one row to the next, in elements.
+All matrices are row-major with padded rows. The pads are zero, so no loop needs a mask: `n` is a
+number of columns in whole vectors, and rows come in whole tiles. `ld` is the leading dimension, the
+distance between rows in elements.
 """
 
 from __future__ import annotations
@@ -50,26 +51,26 @@ def tiled(
     n: Value,
     depth: Value,
     finish: Callable[[Value, Value, Tile], None],
-    wanted: Sequence[tuple[Value, Value]] = (),
+    prefetched: Sequence[tuple[Value, Value]] = (),
 ) -> None:
     """``finish(r, j, tile)`` for every tile of ``sum_s a_s b_s``, of `rows` x `n` elements.
 
-    `wanted` are matrices ``(address, ld)`` of which `finish` reads the same tile: it is asked for
-    before the product begins, and has come by the time that this is done.
+    `prefetched` are matrices ``(address, ld)`` of which `finish` reads the same tile: prefetched
+    before the product begins, they are in cache by its end.
     """
     for vectors, start, stop in _panels(e, n):
         with (
             e.loop(stop, start, vectors * e.lanes) as j,
             e.loop(rows, step=e.target.tile_rows) as r,
         ):
-            for address, ld in wanted:
+            for address, ld in prefetched:
                 for i, v in itertools.product(range(e.target.tile_rows), range(vectors)):
                     e.prefetch(address, (r + i) * ld + j + v * e.lanes)
             finish(r, j, _tile(e, segments, r, j, depth, vectors))
 
 
 def _panels(e: Emitter, n: Value) -> list[tuple[int, Value, Value]]:
-    """Whole tiles of columns, then single vectors: ``(vectors, start, stop)``."""
+    """Column ranges of whole tiles, then of single vectors: ``(vectors, start, stop)``."""
     wide = e.target.tile_vectors
     whole = n / (wide * e.lanes) * (wide * e.lanes)
     return [(wide, e.index(0), whole), (1, whole, n)]
@@ -92,7 +93,7 @@ def _tile(
 
 
 def each(e: Emitter, tile: Tile, r: Value, j: Value, ld: Value) -> list[tuple[Value, Value, Value]]:
-    """The vectors of a tile with their column and their offset in a matrix: ``(x, j, offset)``."""
+    """The vectors of a tile with their columns and offsets in a matrix: ``(x, j, offset)``."""
     return [
         (x, j + v * e.lanes, (r + i) * ld + j + v * e.lanes)
         for i, line in enumerate(tile)
@@ -170,7 +171,7 @@ def pullback(
     n: Count,
     depth: Count,
 ) -> None:
-    """``e_out = d w^T`` and ``d_out = e_out act'(z)``: the cotangents of h and of z below.
+    """``e_out = d w^T`` and ``d_out = e_out act'(z)``: cotangents of a layer's input h and its z.
 
     `wt` is the transpose of w.
     """
@@ -202,7 +203,7 @@ def pullback_tangent(
     n: Count,
     depth: Count,
 ) -> None:
-    """`pullback`, whose ``e_out`` is at hand, and its derivative.
+    """`pullback` with a given ``e_out``, and its tangent.
 
     ``d_out = e_out act'(z)`` and ``Rd_out = (Rd w^T + d Rw^T) act'(z) + e_out act''(z) Rz``.
     """
@@ -214,8 +215,8 @@ def pullback_tangent(
             slope = act.slope(e, height)
             result = x * slope
             if act.curved:
-                bend = act.bend(e, height, e.load(Rh, offset))
-                result = e.fma(cotangent, bend, result)
+                Rslope = act.slope_tangent(e, height, e.load(Rh, offset))
+                result = e.fma(cotangent, Rslope, result)
             e.store(cotangent * slope, d_out, offset)
             e.store(result, Rd_out, offset)
 
@@ -236,9 +237,9 @@ def accumulate(
     m: Count,
     n: Count,
 ) -> None:
-    """``dw += a^T d`` and ``db += sum_r d``: gradients of a layer, over the rows of this call.
+    """``dw += a^T d`` and ``db += sum_r d``: the gradients of a layer, summed over `rows`.
 
-    `dw` has m rows, in whole tiles.
+    m counts rows of `dw` in whole tiles.
     """
     segments = [Segment(a, e.index(1), lda, d, ldd)]
     tiled(e, segments, m, n, e.rows, _adding(e, dw, ldo))
@@ -259,7 +260,7 @@ def accumulate_tangent(
     m: Count,
     n: Count,
 ) -> None:
-    """``Rdw += Ra^T d + a^T Rd`` and ``Rdb += sum_r Rd``: the derivative of `accumulate`."""
+    """``Rdw += Ra^T d + a^T Rd`` and ``Rdb += sum_r Rd``: the tangent of `accumulate`."""
     one = e.index(1)
     segments = [Segment(Ra, one, lda, d, ldd), Segment(a, one, lda, Rd, ldd)]
     tiled(e, segments, m, n, e.rows, _adding(e, Rdw, ldo))

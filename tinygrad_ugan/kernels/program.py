@@ -1,7 +1,7 @@
 """A program for the executor: buffers, phases of calls, and a schedule.
 
-Building one is like writing the loop that it stands for: allocate arrays, open a phase and a
-section, and add calls by keyword. Nothing is computed until `Program.run`.
+A program is built like the loop nest that it stands for: allocate matrices, open a phase and a
+section, add calls by keyword. Nothing is computed until `Executable.run`.
 """
 
 from __future__ import annotations
@@ -19,31 +19,35 @@ from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels import executor, kernel, threads
 from tinygrad_ugan.kernels.addresses import ArraySignature, address_of
 from tinygrad_ugan.kernels.target import PLAIN, Target
+from tinygrad_ugan.typing import Array
 
-_LINE = 64  # bytes, of a cache line
-_STAGGER = 5 * _LINE  # between arrays, lest equal places of equal arrays fall on each other
-_CROWD = 512  # rows that are a multiple of so many bytes apart fall on each other in the cache
-_ARGUMENT = 250  # bytes that an argument of a call takes, with the array that it describes
+# Addresses that differ by a multiple of a few KiB share a cache set, and evict each other: so equal
+# elements of arrays of one size are kept apart, and so are the rows of a matrix.
+_LINE = 64  # bytes of a cache line
+_STAGGER = 5 * _LINE  # bytes between arrays
+_CROWDED = 512  # rows whose distance is a multiple of so many bytes are moved apart by a line
+_ARGUMENT_BYTES = 250  # that an argument of a call takes in Python, with the matrix it describes
 BASE, ROW, CHUNK, K, I, J = range(6)
 Affine = tuple[int, int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A matrix in a program's memory, or several of one shape.
+    """A matrix in a program's memory, or several copies of one shape.
 
     Attributes
     ----------
     address : tuple of int
-        Base, and strides along the blocks' rows, chunks, and the schedule's k, i and j, in bytes.
+        Base, and strides along the first row of a block, chunk, and the schedule's k, i and j, in
+        bytes.
     ld : int
-        Distance between rows, in elements.
+        Leading dimension: the distance between rows, in elements.
     rows, columns : int
-        Without pads.
+        The shape without pads.
     copy, size : int
-        Distance from one copy to the next in bytes; padded elements of one copy.
+        Distance between copies in bytes; number of elements of a copy, pads included.
     external : bool
-        Whether it lies in memory that is handed to `Executable.run`.
+        Whether it is in the memory that each call of `Executable.run` is given.
     """
 
     address: Affine
@@ -56,30 +60,30 @@ class Matrix:
     external: bool = False
 
     def along(self, register: int, distance: int | None = None) -> Matrix:
-        """The copy that belongs to a register: to the chunk, or to k, i or j of the schedule."""
+        """Select the copy by a register: the chunk, or the schedule's k, i or j."""
         step = self.copy if distance is None else distance
         return replace(self, address=_changed(self.address, register, step))
 
     @property
     def by_row(self) -> Matrix:
-        """The rows from the block's first on."""
+        """Start at the first row of the block."""
         return self.along(ROW, self.ld * self.itemsize)
 
     @property
     def by_element(self) -> Matrix:
-        """The elements from the block's first on."""
+        """Start at the element whose index is the first row of the block."""
         return self.along(ROW, self.itemsize)
 
     def row(self, r: int) -> Matrix:
-        """From row r on."""
+        """Start at row r."""
         return self.along(BASE, r * self.ld * self.itemsize)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where the address of a caller's array, or a number, stands.
+    """The index of a caller's array, or of an integer, in an executable's table of them.
 
-    With `per_step`, at the k-th place after it.
+    With `per_step`, the entry is the k-th after it.
     """
 
     index: int
@@ -87,7 +91,7 @@ class Slot:
 
     @property
     def along_steps(self) -> Slot:
-        """The place that belongs to k."""
+        """The slot for step k."""
         return replace(self, per_step=True)
 
 
@@ -97,19 +101,19 @@ def _changed(numbers: Affine, register: int, step: int) -> Affine:
 
 
 FIRST_ROW: Affine = (0, 1, 0, 0, 0, 0)
-"""As a count: the number of the block's first row."""
+"""A count: the index of the block's first row."""
 
 Blocks = Sequence[Sequence[tuple[int, int]]]
 
 
 class Program:
-    """See the module's text.
+    """A program under construction: see the module's text.
 
     Parameters
     ----------
     target : Target
     dtype : dtype
-        Of all numbers.
+        The type of all numbers.
     """
 
     def __init__(self, target: Target, dtype: DTypeLike) -> None:
@@ -123,23 +127,23 @@ class Program:
         self._phases: list[list[int]] = []
         self._schedule: list[tuple[int, int, int, int]] = []
         self._constants: dict[float, Matrix] = {}
-        self._initial: list[tuple[Matrix, NDArray]] = []
+        self._initial: list[tuple[Matrix, Array]] = []
         self._inputs, self._results = ArraySignature(dtype), ArraySignature(dtype)
         self._numbers = 0
 
     # Memory
 
     def array(self, rows: int, columns: int, copies: int = 1) -> Matrix:
-        """Room for `copies` matrices, zero at first."""
+        """Allocate `copies` matrices, initially zero."""
         return self._array(rows, self.target.padded(rows, self.dtype), columns, copies)
 
     def vector(self, length: int, copies: int = 1) -> Matrix:
-        """Room for `copies` rows of numbers, zero at first."""
+        """Allocate `copies` vectors, initially zero."""
         return self._array(1, 1, length, copies)
 
     def _array(self, rows: int, tall: int, columns: int, copies: int) -> Matrix:
         ld = self.target.padded(columns, self.dtype)
-        if tall > 1 and ld * self.dtype.itemsize % _CROWD == 0:
+        if tall > 1 and ld * self.dtype.itemsize % _CROWDED == 0:
             ld += _LINE // self.dtype.itemsize
         size = tall * ld
         copy = -(-size * self.dtype.itemsize // _LINE) * _LINE
@@ -158,65 +162,65 @@ class Program:
 
     @contextlib.contextmanager
     def external(self) -> Iterator[None]:
-        """What is allocated meanwhile lies in memory that each run is given, zero at first.
+        """Allocate in memory that the caller passes to each run, initially zero.
 
-        Programs that lay it out alike can hand it on to each other.
+        Programs with the same layout of it can hand it on to each other.
         """
         self._is_external = True
         yield
         self._is_external = False
 
     def constants(self, values: Sequence[float]) -> Matrix:
-        """A row of numbers, set before the first run."""
+        """Allocate a vector with given elements."""
         array = self.vector(len(values))
         self._initial.append((array, np.asarray(values, self.dtype)))
         return array
 
     def constant(self, value: float) -> Matrix:
-        """One number."""
+        """Allocate a number, once for each value."""
         if value not in self._constants:
             self._constants[value] = self.constants([value])
         return self._constants[value]
 
     def input(self, name: str, shape: tuple[int, ...], copies: int = 1) -> Slot:
-        """Places for so many of the caller's arrays; all of them come before the results."""
+        """Add inputs of `Executable.run`, before all results; return the first one's slot."""
         assert not len(self._results)
         self._inputs.expect(name, shape, copies)
         return Slot(len(self._inputs) - copies)
 
     def result(self, shape: tuple[int, ...], copies: int = 1) -> Slot:
-        """Places for so many arrays that the program writes for the caller."""
+        """Add results of `Executable.run`; return the first one's slot."""
         self._results.expect("result", shape, copies)
         return Slot(len(self._inputs) + len(self._results) - copies)
 
     def number(self) -> Slot:
-        """A place for a whole number that the caller sets: see `Executable.numbers`."""
+        """Add an integer that the caller sets: see `Executable.numbers`."""
         self._numbers += 1
         return Slot(self._numbers - 1)
 
     # Code
 
     def phase(self, chunks: int) -> int:
-        """Open a phase; what follows belongs to it."""
+        """Open a phase, to which the following sections belong; return its index."""
         self._phases.append([chunks, len(self._sections), len(self._sections)])
         return len(self._phases) - 1
 
     @property
     def chunks(self) -> int:
-        """Chunks of the open phase."""
+        """Number of chunks of the open phase."""
         return self._phases[-1][0]
 
     def section(self, blocks: Blocks) -> None:
-        """Open a section of the phase, with the blocks of each chunk."""
+        """Open a section of the phase, given the blocks of each chunk."""
         self._sections.append([len(self._calls), len(self._calls), blocks])
         self._phases[-1][2] += 1
 
     def once(self, rows: int = 1) -> None:
-        """Open a section that every chunk runs once, for `rows` rows or elements."""
+        """Open a section that each chunk runs once, for `rows` rows or elements."""
         self.section([[(0, rows)]] * self.chunks)
 
     def call(self, emit: Callable[..., None], *statics: Any, **arguments: Any) -> None:
-        """Call a kernel for every block of the section."""
+        """Call a kernel on every block of the section."""
         kinds = kernel.parameters(emit)
         assert set(kinds) == set(arguments), (emit.__name__, set(kinds) ^ set(arguments))
         values = [(arguments[name], kind) for name, kind in kinds.items()]
@@ -225,16 +229,16 @@ class Program:
         self._sections[-1][1] = len(self._calls)
 
     def run_phase(self, phase: int, k: int = 0, i: int = 0, j: int = 0) -> None:
-        """Add a phase to the schedule."""
+        """Append a phase to the schedule."""
         self._schedule.append((phase, k, i, j))
 
     @property
     def nbytes(self) -> int:
-        """The memory of this description, about."""
-        return _ARGUMENT * sum(len(values) for _, values in self._calls)
+        """The approximate size of this description."""
+        return _ARGUMENT_BYTES * sum(len(values) for _, values in self._calls)
 
     def compile(self) -> Executable:
-        """Lay out the tables and the memory."""
+        """Build the tables, and allocate the memory."""
         return Executable(self)
 
 
@@ -244,7 +248,7 @@ class Executable:
     Attributes
     ----------
     numbers : ndarray of int64
-        What stands in the places for numbers.
+        The values of `Program.number`, in order.
     """
 
     def __init__(self, program: Program) -> None:
@@ -310,33 +314,33 @@ class Executable:
         if kind in ("ArraySlot", "IntSlot"):
             table = self._slots if kind == "ArraySlot" else self.numbers
             return (table.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
-        base, *strides = value.address
+        address: Affine = value.address
         if value.external:
-            return value.address
-        return (self._memory.ctypes.data + base, *strides)
+            return address
+        return (self._memory.ctypes.data + address[BASE], *address[1:])
 
     @property
     def nbytes(self) -> int:
-        """The memory of all arrays and tables."""
+        """The size of all matrices and tables."""
         return self._memory.nbytes + sum(table.nbytes for table in self._tables)
 
     def run(
         self,
-        inputs: Sequence[NDArray] = (),
-        results: list[NDArray] | None = None,
-        external: NDArray | None = None,
-    ) -> list[NDArray]:
+        inputs: Sequence[Array] = (),
+        results: list[Array] | None = None,
+        external: Array | None = None,
+    ) -> list[Array]:
         """Run the program.
 
         Parameters
         ----------
         inputs : sequence of ndarray
-            As announced by `Program.input`, in any layout.
+            The arrays of `Program.input`, in any memory layout.
         results : list of ndarray, optional
-            Where to write what `Program.result` announced; no input may share their memory. New
-            arrays, if not given.
+            Arrays to write the results of `Program.result` to; none may share memory with an
+            input. By default, new arrays.
         external : ndarray, optional
-            The memory for what was laid out in `Program.external`.
+            Memory for the matrices that were allocated in `Program.external`.
 
         Returns
         -------
@@ -346,7 +350,7 @@ class Executable:
         Raises
         ------
         ArgumentError, ArgumentTypeError
-            If an array is not what was announced.
+            If an array does not match its declaration.
         """
         addresses, kept = self._inputs.readable(inputs)
         if results is None:
@@ -363,17 +367,17 @@ class Executable:
             plain.run(*self._tables[:5])
         else:
             threads.pool().run(self._header_address, self.target, alone=self._is_serial)
-        del kept  # the program has read them
+        del kept  # copies must live until the program has read them
         return results
 
-    def _point_to(self, external: NDArray | None) -> None:
+    def _point_to(self, external: Array | None) -> None:
         if external is None or external.nbytes < self._external_size:
             given = "none" if external is None else f"{external.nbytes} bytes"
             raise ArgumentError("external", given, f"memory of {self._external_size} bytes")
         self._calls[self._external] = self._offsets + address_of(external)
 
-    def view(self, array: Matrix, copy: int = 0) -> NDArray:
-        """The memory of an array, pads cut off."""
+    def view(self, array: Matrix, copy: int = 0) -> Array:
+        """A view of a copy of a matrix, without pads."""
         start = array.address[BASE] + copy * array.copy
         flat = self._memory[start : start + array.copy].view(self.dtype)
         tall = flat.size // array.ld
@@ -381,14 +385,14 @@ class Executable:
 
 
 def aligned(size: int) -> NDArray[np.uint8]:
-    """Zeros that begin at a cache line."""
+    """Zeros that start at a cache line."""
     memory = np.zeros(size + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
     return memory[start : start + size]
 
 
 def split(rows: int, chunks: int, block: int, unit: int) -> Blocks:
-    """Deal rows out to chunks in blocks: ``(first row, rows)``, all of them multiples of `unit`."""
+    """Split rows into chunks of blocks ``(first row, rows)``, all multiples of `unit`."""
     units = -(-rows // unit)
     edges = [units * c // chunks * unit for c in range(chunks + 1)]
     return [

@@ -1,6 +1,6 @@
-"""Rows by the strip: enough independent work at a time to fill the pipelines.
+"""Loops over four rows at a time: enough independent operations to fill the pipelines.
 
-Rows come in whole tiles of four or eight.
+There is no remainder, for rows come in whole tiles, of four or eight.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ QUAD = 4
 
 
 def quad(start: Value) -> list[Value]:
-    """The rows of the strip that begins there."""
+    """The four rows from `start` on."""
     return [start + i for i in range(QUAD)]
 
 
 def broadcast_rows(
     e: Emitter, x: Address, ldx: Count, width: int, rows: list[Value]
 ) -> list[list[Value]]:
-    """The elements of some rows of x, each as a vector."""
+    """The first `width` elements of some rows of x, each broadcast to a vector."""
     return [[e.broadcast(e.load_scalar(x, r * ldx + c)) for c in range(width)] for r in rows]
 
 
@@ -29,8 +29,8 @@ def sums_over_rows(
 ) -> list[Value]:
     """The sums after ``sums = add(r, sums)`` for all rows r.
 
-    Each row of a strip has sums of its own, for an addition takes some cycles, and the next one to
-    the same sum waits for it. In the end they are added by pairs.
+    Each row of four has its own partial sums, as additions to a single one would each wait for the
+    one before. In the end the partial sums are added pairwise.
     """
     blank = [e.like(0.0, x) for x in starts]
     lines = [[e.variable(x) for x in (blank if i else starts)] for i in range(QUAD)]

@@ -1,4 +1,4 @@
-"""The machine that kernels are emitted for: vector length, register tile, instruction set."""
+"""The processor that kernels are emitted for: vector length, register tile, instruction set."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from numpy.typing import DTypeLike
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What the emitter needs to know of a processor; there is one object of each.
+    """The properties of a processor that the emitter needs; one object for each processor.
 
     Attributes
     ----------
     name : str
-        "avx512", "avx2", "neon", or "plain" where none of them fits.
+        "avx512", "avx2", "neon", or "plain" for any other processor.
     vector_bytes : int
         Length of a vector register.
     tile_rows, tile_vectors : int
-        The register tile of a matrix product: rows x vectors of accumulators. They leave registers
-        for the operands: 16 of 32 are accumulators with AVX-512 and NEON, 12 of 16 with AVX2.
+        The register tile of a matrix product: rows x vectors of accumulators. There are enough of
+        them to hide the latency of a multiply-add (4 cycles, two units: 8 at least), and registers
+        are left for the operands: 8 x 2 of 32 with AVX-512 and NEON, 4 x 3 of 16 with AVX2. With
+        more rows the accumulators spill; with more vectors, rows of an operand share cache sets.
     cpu, features : str
-        For LLVM's code generator.
+        Arguments of LLVM's code generator.
     """
 
     name: str
@@ -36,16 +38,16 @@ class Target:
     features: str
 
     def lanes(self, dtype: DTypeLike) -> int:
-        """Elements of a dtype in a vector."""
+        """Number of elements in a vector."""
         return self.vector_bytes // np.dtype(dtype).itemsize
 
     def padded(self, width: int, dtype: DTypeLike) -> int:
-        """Round a width up to whole vectors, and to whole tiles where it counts rows."""
+        """Round a width up to whole vectors, and to whole tiles, as it may also count rows."""
         step = max(self.lanes(dtype), self.tile_rows)
         return -(-width // step) * step
 
 
-# Name, features that are needed, vector bytes, and the tile that measured best there.
+# Name, required features, and vector bytes and tile: the tile that was fastest when measured.
 _TARGETS = (
     ("avx512", ("avx512f", "avx512dq", "avx512vl", "fma"), (64, 8, 2)),
     ("avx2", ("avx2", "fma"), (32, 4, 3)),
@@ -54,15 +56,15 @@ _TARGETS = (
 
 
 PLAIN = Target("plain", 16, 8, 1, "", "")
-"""No kernels are emitted for this one: `tinygrad_ugan.kernels.plain` runs in their place."""
+"""No kernels are emitted for this target: `tinygrad_ugan.kernels.plain` replaces them."""
 
 
 @functools.cache
 def host_target() -> Target:
-    """The best target that this machine supports."""
+    """The best target that this processor supports."""
     features = dict(llvm.get_host_cpu_features())
     if platform.machine() in ("arm64", "aarch64"):
-        features["neon"] = True  # a part of the architecture, and not always listed
+        features["neon"] = True  # part of the architecture, but not always listed
     for name, needed, tile in _TARGETS:
         if all(features.get(feature) for feature in needed):
             return Target(name, *tile, llvm.get_host_cpu_name(), _flags(features))
@@ -71,9 +73,9 @@ def host_target() -> Target:
 
 @functools.cache
 def emulated_target(name: str) -> Target:
-    """A target's vector length and tile on this machine, for tests.
+    """A target with another one's vector length and tile on this processor, for tests.
 
-    Without AVX-512's registers LLVM has only sixteen, as on the real machine.
+    Without AVX-512, LLVM has only sixteen registers, as on a real AVX2 machine.
     """
     features = {**llvm.get_host_cpu_features()}
     if name != "avx512":

@@ -1,6 +1,6 @@
 r"""Elementary functions of vectors, in straight-line code: no branches, no tables, no calls.
 
-All rest on a few series. With :math:`x = k \log 2 + r`, k whole and
+All are built on a few series. With :math:`x = k \log 2 + r`, k whole and
 :math:`|r| \le \tfrac12 \log 2`,
 
 .. math:: e^x = 2^k + 2^k (e^r - 1), \qquad e^r - 1 = r + r^2 P(r),
@@ -13,13 +13,13 @@ and for an angle t of at most :math:`\pi / 4`
 
 .. math:: \sin t = t + t^3 S(t^2), \qquad \cos t = 1 - \tfrac12 t^2 + t^4 C(t^2).
 
-P, Q, S and C are minimax polynomials of the relative error (Remez's exchange in 50 digits; the
-leading coefficients rounded one after another, and the rest fitted again), P for float32 with more
-weight on the r where tanh rounds worst. NaN gives NaN; infinities, overflow and denormal numbers
+P, Q, S and C minimise the largest relative error (Remez's algorithm in 50 digits, rounding the
+leading coefficients one by one and refitting the rest); P for float32 has more weight where tanh
+rounds worst. NaN gives NaN; infinities, overflow and denormal numbers
 are as in IEEE 754; tanh and expm1 keep the sign of 0.
 
-The bounds on the error, in units of the last place, were verified for every float32. For float64
-they are no proof: random tests of 18 million points for each function stayed below them.
+The error bounds, in units in the last place, were verified for every float32. For float64 they were
+not proved: 18 million random points for each function stayed below them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Format:
 
     fraction_bits: int
     exponent_bias: int
-    log2_high: float  # so few bits that a multiple by any exponent is exact
+    log2_high: float  # few enough bits that its product with any exponent is exact
     log2_low: float
     exp_range: tuple[float, float]  # exp is 0 below, infinite above
     ones: float  # expm1(-x) is -1 and tanh(x / 2) is 1 from here on
@@ -117,14 +117,14 @@ _DOUBLE = _Format(
 
 
 def tanh(e: Emitter, x: Value) -> Value:
-    """The hyperbolic tangent, ``(exp(2 x) - 1) / (exp(2 x) + 1)``; odd, and never beyond 1.
+    """The hyperbolic tangent, ``(exp(2 x) - 1) / (exp(2 x) + 1)``; odd, and at most 1.
 
     The error is below 2.6 ulp.
     """
     form = _format(e)
     y = e.minimum(e.absolute(x), form.ones / 2)
     k, double_power = _whole(e, y, 2 * _LOG2_E, shift=1)
-    r = e.fma(k, -_LOG_2 / 2, y)  # the errors of many k do not count, where tanh is flat
+    r = e.fma(k, -_LOG_2 / 2, y)  # errors for large k do not matter, as tanh is flat there
     doubled = tuple(c * 2.0**n for n, c in enumerate(form.p, start=1))  # P at 2 r
     half = e.fma(r * r, _polynomial(e, r, doubled), r)
     above_one = e.fma(double_power, half, e.fma(double_power, 0.5, -1.0))
@@ -154,7 +154,7 @@ def exp(e: Emitter, x: Value) -> Value:
     k, _ = _exponent(e, x)
     significand = _expm1_series(e, _remainder(e, x, k)) + 1.0
     half, power = _whole(e, k * 0.5)
-    _, other_power = _whole(e, k - half)  # 2^k itself may not be a number
+    _, other_power = _whole(e, k - half)  # 2^k itself may overflow
     return significand * power * other_power
 
 
@@ -162,7 +162,7 @@ def expm1(e: Emitter, x: Value) -> Value:
     """``exp(x) - 1``, accurate near 0; error below 2 ulp."""
     form = _format(e)
     y = e.minimum(e.maximum(x, -form.ones), form.exp_range[1])
-    k, half_power = _exponent(e, y, shift=-1)  # half, for the largest power is infinite
+    k, half_power = _exponent(e, y, shift=-1)  # half, as the largest power overflows
     half = e.fma(half_power, _expm1_series(e, _remainder(e, y, k)), half_power - 0.5)
     return e.where(e.absolute(x) < form.tiny, x, half + half)
 
@@ -204,8 +204,8 @@ def _exponent(e: Emitter, x: Value, shift: int = 0) -> tuple[Value, Value]:
 def _whole(e: Emitter, x: Value, factor: float = 1.0, shift: int = 0) -> tuple[Value, Value]:
     """``k = round(factor x)``, and ``2^(k + shift)``.
 
-    A sum with 1.5 * 2^fraction_bits has k in its last bits: shifted to the front, the biased
-    exponent of the power, and nothing else.
+    Adding 1.5 * 2^fraction_bits, plus bias and shift, rounds to an integer and leaves it in the
+    last bits; shifted left, these are the exponent bits of the power, with a zero fraction.
     """
     form = _format(e)
     bias = 1.5 * 2.0**form.fraction_bits + form.exponent_bias + shift
@@ -225,7 +225,7 @@ def _expm1_series(e: Emitter, r: Value) -> Value:
 
 
 def _polynomial(e: Emitter, x: Value, coefficients: tuple[float, ...]) -> Value:
-    """Pairs, then Horner's rule in the square: as few instructions as Horner's, half the depth."""
+    """Horner's rule in the square, on pairs: no more instructions than Horner's, half the depth."""
     square = x * x
     pairs = [
         e.fma(x, odd, even)

@@ -53,7 +53,7 @@ def slope(activation, h):
 
 
 @helper
-def bend(activation, h, Rh):
+def slope_tangent(activation, h, Rh):
     """``act''(z) Rz``, which is ``act''(z) / act'(z) Rh``."""
     if activation == TANH:
         return -2 * h * Rh
@@ -175,7 +175,7 @@ def pullback_tangent(activation, d, Rd, wt, Rwt, h, Rh, e_out, d_out, Rd_out):
     add_product(d, Rwt, Rd_out)
     multiply_by_slope(activation, h, Rd_out)
     for r, j in np.ndindex(h.shape):
-        Rd_out[r, j] += e_out[r, j] * bend(activation, h[r, j], Rh[r, j])
+        Rd_out[r, j] += e_out[r, j] * slope_tangent(activation, h[r, j], Rh[r, j])
 
 
 @reference(a="rows m lda", d="rows n ldd", dw="m n ldo", db="n")
@@ -290,7 +290,7 @@ def output_backward_tangent(activation, has_tangent, h, Rh, w, Rw, ds, Rds, d, R
         Rd[r, j] = Re * slope(activation, h[r, j])
         Rdw[j] += Rds[r] * h[r, j]
         if has_tangent:
-            Rd[r, j] += e * bend(activation, h[r, j], Rh[r, j])
+            Rd[r, j] += e * slope_tangent(activation, h[r, j], Rh[r, j])
             Rdw[j] += ds[r] * Rh[r, j]
     for r in range(h.shape[0]):
         Rdb[0] += Rds[r]
@@ -342,7 +342,7 @@ def output_backward_full_tangent(
     if has_tangent:
         add_product(ds.T, Rh, Rdwt)
         for r, j in np.ndindex(h.shape):
-            Rd[r, j] += d[r, j] * bend(activation, h[r, j], Rh[r, j])
+            Rd[r, j] += d[r, j] * slope_tangent(activation, h[r, j], Rh[r, j])
     multiply_by_slope(activation, h, d)
     add_row_sum(Rds, Rdb)
 
@@ -455,7 +455,7 @@ def one_hidden_backward_tangent(activation, x, h, Rh, w2, Rw2, ds, Rds, Rdw, Rdb
     """
     for r, j in np.ndindex(h.shape):
         Rd = (Rds[r] * w2[j] + ds[r] * Rw2[j]) * slope(activation, h[r, j])
-        Rd += ds[r] * w2[j] * bend(activation, h[r, j], Rh[r, j])
+        Rd += ds[r] * w2[j] * slope_tangent(activation, h[r, j], Rh[r, j])
         for c in range(x.shape[1]):
             Rdw[c, j] += x[r, c] * Rd
         Rdb[j] += Rd

@@ -69,7 +69,7 @@ def phi_slope(function, t):
 
 
 @helper
-def phi_bend(function, t):
+def phi_curvature(function, t):
     """``phi''(t)``."""
     if function in (LOG_SIGMOID, LOG_SIGMOID_OF_MINUS):
         return -np.exp(-np.logaddexp(0, t) - np.logaddexp(0, -t))
@@ -98,4 +98,4 @@ def objective_tangent(function, t, Rt, weight, dt, Rdt):
         Rdt[r] = 0
         if weight[r] != 0:
             dt[r] = weight[r] * phi_slope(function, t[r])
-            Rdt[r] = weight[r] * phi_bend(function, t[r]) * Rt[r]
+            Rdt[r] = weight[r] * phi_curvature(function, t[r]) * Rt[r]
