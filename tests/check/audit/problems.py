@@ -1,10 +1,13 @@
-"""Random small MLP games in float64."""
+"""Random small MLP games in float64, and audits of them."""
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_ugan import gan, nn
+from tinygrad_ugan import check, gan, nn
+from tinygrad_ugan.check.audit.classify import Classifier
+from tinygrad_ugan.check.audit.gradient import convert
 
 
 class Problem(NamedTuple):
@@ -28,3 +31,16 @@ def random_problem(rng, steps, loss="minimax", lr=None):
 
 def with_biases(params, rng):
     return [{"w": p["w"], "b": 0.5 * rng.standard_normal(p["b"].shape)} for p in params]
+
+
+def audit(gradient, p, **options):
+    how = {"steps": p.steps, "lr": p.lr} | options
+    return check.audit(gradient, p.game, p.theta_g, p.theta_d, p.batch, **how)
+
+
+@functools.cache
+def classified(steps):
+    """A problem and its classifier: one for all traps."""
+    p = random_problem(np.random.default_rng(steps), steps, "nonsaturating", lr=0.4)
+    problem = convert(p.game, p.theta_g, p.theta_d, p.batch, steps=steps, lr=p.lr)
+    return p, Classifier.of(problem, np.dtype(np.float64))

@@ -23,16 +23,6 @@ def test_a_right_step_is_right_in_every_order(order):
 
 
 @pytest.mark.parametrize(
-    ("keep", "left"),
-    [("last", "theta_D^K"), ("last and a real step", "theta_D^K+1"), ("none", "theta_D^0")],
-)
-@pytest.mark.parametrize("order", ["simultaneous", "alternating"])
-def test_where_the_discriminator_is_left(keep, left, order):
-    found = audit_step(functional_step(NUMPY, keep=keep, order=order), MLP)
-    assert (found.verdict, found.left, found.ok) == ("exact", left, False), found
-
-
-@pytest.mark.parametrize(
     "gradient", [traps.no_create_graph, traps.never_substituted, traps.stale, traps.ascended]
 )
 def test_the_verdict_is_that_of_the_gradient(gradient):
@@ -73,18 +63,6 @@ def test_a_fresh_optimizer_each_time():
     assert (found.verdict, found.state) == ("detached", "fresh")
 
 
-def test_the_linear_trial_is_solved_by_hand():
-    trial = trials("wasserstein", steps=[4])[0]
-    (layer,), (critic,) = trial.theta_g, trial.theta_d
-    z = trial.batch.noise.mean(axis=0)
-    gap = trial.batch.real.mean(axis=0) - z @ layer["w"] - layer["b"]
-    by_samples = -(critic["w"][:, 0] + 2 * trial.steps * trial.lr * gap)
-    gradient = [{"w": np.outer(z, by_samples), "b": by_samples}]
-    place = (trial.game, trial.theta_g, trial.theta_d, trial.batch)
-    found = ug.check.audit(gradient, *place, steps=trial.steps, lr=trial.lr)
-    assert (found.verdict, found.relative_error < 1e-14) == ("exact", True)
-
-
 def test_step_sizes_of_its_own_and_single_precision():
     (trial,) = MLP
     other = Trial(**{**vars(trial), "generator_lr": 0.01, "discriminator_lr": 0.7})
@@ -99,13 +77,6 @@ def test_step_sizes_of_its_own_and_single_precision():
 
     found = audit_step(make_step, [other])
     assert (found.ok, found.trials[0].gradient.dtype) == (True, "float32"), found
-
-
-def test_str_shows_a_row_for_each_trial():
-    shown = str(audit_step(functional_step(NUMPY, keep="last"), MLP))
-    assert shown.startswith("exact: the full derivative")
-    assert "left at theta_D^K" in shown
-    assert "MLP, K = 3" in shown
 
 
 @pytest.mark.parametrize(

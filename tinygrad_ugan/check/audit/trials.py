@@ -95,7 +95,7 @@ def trials(
     activation : str
         Of the hidden layers.
     dtype : dtype
-        Of parameters and data; they are representable in float32 in any case.
+        Of parameters and data, which are drawn in float32 in any case.
     rng : numpy.random.Generator, optional
         Draws parameters and data; ``default_rng(0)`` if not given.
 
