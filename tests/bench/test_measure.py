@@ -47,14 +47,3 @@ def test_a_library_that_is_not_installed_is_left_out(monkeypatch):
     with bench.Arena(["autograd"], threads=1) as arena:
         found = arena.prepare(TINY)
     assert ("autograd" in found) != ("autograd" in arena.left_out)
-
-
-@pytest.mark.parametrize(
-    ("name", "module"), [("jax jit", "jax"), ("torch", "torch"), ("autograd", "autograd")]
-)
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_rivals_compute_the_same(name, module, activation):
-    pytest.importorskip(module)
-    workload = dataclasses.replace(TINY, activation=activation, input_scale=0.25)
-    with bench.Arena([name], threads=1) as arena:
-        assert name in arena.prepare(workload)

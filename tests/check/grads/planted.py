@@ -1,8 +1,10 @@
-"""Derivatives that are wrong by as much as one wants."""
+"""Derivatives that are wrong by as much as one wants, and what the checker finds of them."""
 
 import numpy as np
+import pytest
 
 import tinygrad_ugan as ug
+from tinygrad_ugan.check import GradCheckError, check_grads
 
 
 def spoiled(size, shape, element, value=lambda x: x):
@@ -18,3 +20,9 @@ def spoiled(size, shape, element, value=lambda x: x):
         return value(x)
 
     return spoil
+
+
+def finding_of(f, args, **options):
+    with pytest.raises(GradCheckError) as caught:
+        check_grads(f, args, **options)
+    return caught.value.finding
