@@ -17,8 +17,7 @@ import tinygrad_ugan as ug
 from tests import jets
 from tests.jet_functions import function_of
 from tests.oracles import derivative
-from tinygrad_ugan.autodiff.samples import Random, sample
-from tinygrad_ugan.check.strategies.programs import ProgramStep, RandomProgram, evaluate, programs
+from tinygrad_ugan.check.strategies.programs import evaluate, programs
 from tinygrad_ugan.check.strategies.samples import TABLE as ALL
 from tinygrad_ugan.check.strategies.samples import drawn, samples_of
 
@@ -143,17 +142,3 @@ def compare(what, terms, middle, radius):
     assert difference <= RADII * radius + ROUNDING * size, (
         f"{what}: {np.sum(terms)} is {difference / (radius or 1):.3g} radii from {middle}"
     )
-
-
-def test_a_program_prints_readably():
-    add = next(record for record in ALL if record.name == "add")
-    call = sample(Random((2,)), Random((), samples_of(add)[0].args[0].domain))
-    program = RandomProgram(
-        np.ones(2), (ProgramStep(add, call, (0, 0)), ProgramStep(add, call, (1, 0)))
-    )
-    assert str(program).splitlines() == [
-        "v0 = [1.0, 1.0]",
-        "v1 = add(fit(v0, (2,), -3.0, 3.0, 0), fit(v0, (), -3.0, 3.0, 1))",
-        "v2 = add(fit(v1, (2,), -3.0, 3.0, 0), fit(v0, (), -3.0, 3.0, 1))",
-        "return the weighted sum of v2",
-    ]
