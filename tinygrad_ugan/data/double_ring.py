@@ -1,4 +1,4 @@
-"""Gaussians on two circles by turns, the second toy data of seeds/004."""
+"""Gaussians alternately on two circles, the second toy data of seeds/004."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinygrad_ugan.typing import Array
 
 @dataclass(frozen=True)
 class DoubleRing(Settings):
-    """The data: Gaussians on two circles by turns."""
+    """The data: Gaussians alternately on two circles."""
 
     kind: ClassVar[str] = "double-ring"
     dimension: ClassVar[int] = 2
@@ -42,7 +42,7 @@ class DoubleRing(Settings):
 def double_ring_centers(
     modes: int = 10, radius: float = 2.0, inner_radius: float = 1.0
 ) -> NDArray[np.float64]:
-    """Return the centres of the modes: evenly spaced in angle, by turns outside and inside.
+    """Return the centres of the modes: evenly spaced in angle, alternately outside and inside.
 
     Returns
     -------
@@ -70,22 +70,17 @@ def double_ring(
     rng: np.random.Generator,
     dtype: DTypeLike = np.float64,
 ) -> Array:
-    """Draw from a uniform mixture of isotropic Gaussians that lie on two circles by turns.
+    """Draw from a uniform mixture of isotropic Gaussians that lie alternately on two circles.
 
     Parameters
     ----------
     n : int
         Number of samples.
-    modes : int
-        Number of Gaussians.
-    radius, inner_radius : float
-        Of the circle of the first, the third, ... Gaussian, and of that of the others.
-    std : float
-        Standard deviation along each axis.
+    modes, radius, inner_radius, std
+        As of `DoubleRing`.
     rng : numpy.random.Generator
-        Source of randomness.
     dtype : dtype
-        Of the result; the draws themselves do not depend on it.
+        Dtype of the result; the draws themselves do not depend on it.
 
     Returns
     -------

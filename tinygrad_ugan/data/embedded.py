@@ -1,9 +1,8 @@
 """Gaussians on a subspace of many dimensions, after the third toy data of Srivastava et al. (2017).
 
 VEEGAN's "1200D" is a mixture of ten isotropic 700-dimensional Gaussians embedded in 1200
-dimensions; where they lie, how wide they are and how they are embedded is not published. Here the
-subspace and the directions of the centres are random, drawn from seed 0: it is one data set,
-whatever generator samples it.
+dimensions; their centres, widths and embedding are not published. Here the subspace and the
+directions of the centres are drawn from seed 0: it is one dataset, whichever generator samples it.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Embedded(Settings):
 def embedded_centers(
     modes: int = 10, dimension: int = 1200, rank: int = 700, radius: float = 2.0
 ) -> NDArray[np.float64]:
-    """Return the centres of the modes: that far from the origin, in random directions.
+    """Return the centres of the modes, in random directions from the origin.
 
     Returns
     -------
@@ -87,17 +86,11 @@ def embedded(
     ----------
     n : int
         Number of samples.
-    modes : int
-        Number of Gaussians.
-    dimension, rank : int
-        Of the space, and of the subspace that all samples lie on.
-    radius, std : float
-        Distance of the centres from the origin, and standard deviation along each axis of the
-        subspace.
+    modes, dimension, rank, radius, std
+        As of `Embedded`.
     rng : numpy.random.Generator
-        Source of randomness.
     dtype : dtype
-        Of the result; the draws themselves do not depend on it.
+        Dtype of the result; the draws themselves do not depend on it.
 
     Returns
     -------

@@ -24,9 +24,8 @@ def gaussian_1d(
         Number of samples.
     mean, std : float
     rng : numpy.random.Generator
-        Source of randomness.
     dtype : dtype
-        Of the result; the draws themselves do not depend on it.
+        Dtype of the result; the draws themselves do not depend on it.
 
     Returns
     -------

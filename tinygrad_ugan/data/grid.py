@@ -73,14 +73,11 @@ def grid(
     ----------
     n : int
         Number of samples.
-    side : int
-        Number of Gaussians in a row, and of rows.
-    spacing, std : float
-        Distance of neighbouring centres, and standard deviation along each axis.
+    side, spacing, std
+        As of `Grid`.
     rng : numpy.random.Generator
-        Source of randomness.
     dtype : dtype
-        Of the result; the draws themselves do not depend on it.
+        Dtype of the result; the draws themselves do not depend on it.
 
     Returns
     -------

@@ -70,14 +70,11 @@ def ring(
     ----------
     n : int
         Number of samples.
-    modes : int
-        Number of Gaussians.
-    radius, std : float
-        Of the circle, and of each Gaussian along each axis.
+    modes, radius, std
+        As of `Ring`.
     rng : numpy.random.Generator
-        Source of randomness.
     dtype : dtype
-        Of the result; the draws themselves do not depend on it.
+        Dtype of the result; the draws themselves do not depend on it.
 
     Returns
     -------

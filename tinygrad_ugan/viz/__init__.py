@@ -1,10 +1,11 @@
-"""Pictures: arrays and records in, matplotlib figures out. Of ours it imports errors only."""
+"""Pictures: arrays and records in, matplotlib figures out."""
 
 from tinygrad_ugan.viz.animation import animation
+from tinygrad_ugan.viz.curves import curves
 from tinygrad_ugan.viz.decision_surface import decision_surface
 from tinygrad_ugan.viz.heat_maps import heat_maps
 from tinygrad_ugan.viz.intervals import confidence_interval, intervals
-from tinygrad_ugan.viz.samples import curves, density, samples_over_time
+from tinygrad_ugan.viz.samples import density, samples_over_time
 from tinygrad_ugan.viz.vector_field import vector_field
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Moving pictures."""
+"""Animated GIFs of samples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def animation(
     extent : float
         Half the width of the picture, in the units of the samples.
     milliseconds : int
-        How long each frame stays; the last one stays four times as long.
+        Duration of each frame; that of the last is four times as long.
 
     Returns
     -------

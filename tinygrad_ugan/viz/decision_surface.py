@@ -1,4 +1,4 @@
-"""What a discriminator thinks of the plane."""
+"""The decision surface of a discriminator of two-dimensional samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def decision_surface(
     extent: float,
     cells: int = 120,
 ) -> Figure:
-    """Draw D(x) = sigmoid(logit) as colours, with real and generated samples upon it.
+    """Draw D(x) = sigmoid(logit) as colours, with real and generated samples on top.
 
     Parameters
     ----------

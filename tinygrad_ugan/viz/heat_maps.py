@@ -1,4 +1,4 @@
-"""A quantity over a plane of settings, panel by panel."""
+"""Heat maps of a quantity over two settings, in panels over two more."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def heat_maps(
     limits: tuple[float, float],
     colors: str = "RdBu",
 ) -> Figure:
-    """Draw a table of panels, each a small table of coloured cells with a text in every cell.
+    """Draw a table of panels, each a table of coloured cells with texts.
 
     Parameters
     ----------
     values : array, shape (rows, columns, y, x)
-        What the colours show.
+        Shown as colours.
     texts : array of str, of the same shape
-        What is written into the cells; bold if it ends in an asterisk.
+        Written into the cells; bold if it ends in an asterisk.
     rows, columns : sequence of str
-        What the panels are of.
+        Labels of the panels.
     y, x : sequence of str
         The ticks of each panel; y from the bottom up.
     ylabel, xlabel : str
-        What the ticks are of.
+        Labels of the axes.
     title : str
-        What the colours mean.
+        Title, naming the quantity.
     limits : tuple of two floats
-        The values of the two ends of the colours; what lies outside has the colour of the end.
+        The values at the ends of the colour map; values outside are clipped.
     colors : str
-        A colour map that matplotlib knows.
+        Name of a matplotlib colour map.
 
     Returns
     -------

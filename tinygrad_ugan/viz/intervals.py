@@ -1,4 +1,4 @@
-"""Results over seeds."""
+"""Means over seeds with confidence intervals."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def confidence_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """Student's confidence interval for the mean; empty of width where there is one value only.
+    """Student's confidence interval for the mean; of width zero if there is one value only.
 
     Parameters
     ----------
     values : array, shape (n,)
     level : float
-        How often such an interval holds the mean, if the values are normal.
+        Probability that the interval covers the mean, if the values are normal.
 
     Returns
     -------
@@ -50,11 +50,11 @@ def intervals(
     Parameters
     ----------
     groups : mapping of str to mapping of str to array
-        For the name of each panel, the values by the label of their setting.
+        From the name of a panel to values by the label of their setting.
     panels : mapping of str to str
         From the name of a panel to its title.
     xlabel : str
-        What the labels are of.
+        Name of the settings.
 
     Returns
     -------

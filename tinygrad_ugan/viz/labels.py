@@ -1,16 +1,16 @@
-"""Names that are not ours, as matplotlib shows them letter by letter."""
+"""Labels from arbitrary names, which matplotlib would take for formulas or hide."""
 
 from __future__ import annotations
 
 from tinygrad_ugan.errors import printable
 
-_LONGEST = 60  # letters that a picture has room for
+_LONGEST = 60  # characters; pictures have no room for more
 
 
 def plain(name: str) -> str:
-    r"""Return a text that matplotlib draws as `name`: no formulas, and not left out of a legend.
+    r"""Return text that matplotlib draws literally as `name`, and does not omit from legends.
 
-    Control characters become their escapes, and a long name loses its middle.
+    Control characters are escaped, and the middle of a long name is left out.
 
     Examples
     --------
@@ -20,5 +20,5 @@ def plain(name: str) -> str:
     name = printable(name)
     if len(name) > _LONGEST:
         name = f"{name[: _LONGEST // 2]}...{name[3 - _LONGEST // 2 :]}"
-    hidden = " " if name.startswith("_") else ""  # a legend leaves such names out
+    hidden = " " if name.startswith("_") else ""  # legends omit names with an underscore first
     return hidden + name.replace("$", r"\$")

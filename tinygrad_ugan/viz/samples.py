@@ -1,4 +1,4 @@
-"""Pictures of two-dimensional generators."""
+"""Samples of two-dimensional generators over training time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def samples_over_time(
     extent : float
         Half the width of each panel, in the units of the samples.
     scatter : bool
-        Draw a row of the samples themselves above each row of densities.
+        Also draw the samples themselves, in a row above each row of densities.
 
     Returns
     -------
@@ -111,30 +111,3 @@ def _density(axis: Axes, points: Array, extent: float) -> None:
 
 def _scatter(axis: Axes, points: Array, extent: float) -> None:
     axis.plot(*points.T, ",", color="C0", alpha=0.5)
-
-
-def curves(tables: Mapping[str, Mapping[str, Array]], panels: Mapping[str, str]) -> Figure:
-    """Draw columns of metrics tables against the training step.
-
-    Parameters
-    ----------
-    tables : mapping
-        From a label to the columns of its table, one of them "step".
-    panels : mapping
-        From the column that a panel shows to the title of the panel.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.6 * len(panels), 2.8), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (name, title) in zip(axes, panels.items(), strict=True):
-        for label, table in tables.items():
-            axis.plot(table["step"], table[name], label=plain(label), linewidth=1.2)
-        axis.set(title=title, xlabel="training step")
-        axis.grid(alpha=0.3)
-    axes[0].legend(frameon=False)
-    return figure

@@ -1,4 +1,4 @@
-"""Pictures of two-parameter games."""
+"""Vector fields of two-parameter games."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def vector_field(axis: Axes, grid: Array, arrows: Array, path: Array) -> None:
     arrows : array, shape (n, n, 2)
         The velocity at ``(x, y) = (grid[column], grid[row])``.
     path : array, shape (steps, 2)
-        Points that follow one another; the first is marked.
+        Successive points; the first is marked.
     """
     speed = np.linalg.norm(arrows, axis=2)
     unit = arrows / np.where(speed > 0, speed, 1)[:, :, None]

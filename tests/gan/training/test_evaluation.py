@@ -22,7 +22,7 @@ def evaluated(config):
 def test_the_anatomy_is_that_of_decompose():
     config = varied(precision="float64", unroll=gan.Unroll(3, method="detached"))
     game, state, evaluation, _, row = evaluated(config)
-    batch = evaluation._batch
+    batch = evaluation.batch
     terms = ug.unroll.decompose(game, state.theta_g, state.theta_d, batch, steps=3, lr=0.1)
     assert row.objective_g == pytest.approx(terms.value, rel=1e-12)
     assert row.objective_d == pytest.approx(terms.inner_values[0], rel=1e-12)
@@ -39,7 +39,7 @@ def test_without_unrolling_there_is_no_indirect_term():
 
 def test_the_discriminators_accuracy():
     game, state, evaluation, samples, row = evaluated(varied(evaluation_samples=200))
-    right = [game.discriminator(state.theta_d, x) > 0 for x in (evaluation._real, samples)]
+    right = [game.discriminator(state.theta_d, x) > 0 for x in (evaluation.real, samples)]
     assert row.accuracy_d == pytest.approx((right[0].sum() + 200 - right[1].sum()) / 400)
     # it calls everything real that lies on one side of a line through the middle of the ring
     assert 0 < row.accuracy_d < 1
@@ -47,7 +47,7 @@ def test_the_discriminators_accuracy():
 
 def test_the_distance_is_that_of_the_metric(rng):
     _, _, evaluation, samples, row = evaluated(varied(evaluation_samples=300))
-    expected = gan.sliced_wasserstein(samples, evaluation._real, projections=5_000, rng=rng)
+    expected = gan.sliced_wasserstein(samples, evaluation.real, projections=5_000, rng=rng)
     assert row.sliced_wasserstein == pytest.approx(expected, rel=0.1)  # other directions, and few
 
 

@@ -43,7 +43,7 @@ OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "momentum": optim.Momentum, "ada
 
 @dataclass(frozen=True)
 class Networks(Settings):
-    """Both multilayer perceptrons."""
+    """The two multilayer perceptrons."""
 
     noise: int = whole(256, least=1, most=WIDEST)
     """Width of the generator's input z ~ N(0, I)."""
@@ -56,10 +56,10 @@ class Networks(Settings):
     gain: float = positive(0.8, most=1e6)
     """Gain of the orthogonal initial weights."""
     input_scale: float = positive(0.25, most=1e6)
-    """The discriminator sees its input times this."""
+    """Factor of the discriminator's input."""
 
     def build(self, dimension: int) -> tuple[MLP, MLP]:
-        """Return the generator and the discriminator of data of that many dimensions."""
+        """Return the generator and the discriminator for data of that many dimensions."""
         initializer = Orthogonal(self.gain)
         sizes_g, sizes_d = (self.noise, *self.generator), (*self.discriminator, 1)
         return (
@@ -70,20 +70,20 @@ class Networks(Settings):
 
 @dataclass(frozen=True)
 class Optimizer(Settings):
-    """How one player moves."""
+    """The optimiser of one player."""
 
     method: str = choice("adam", OPTIMIZERS)
     """sgd, momentum or adam."""
     lr: float = positive(1e-4, most=1e300)
     """Step size."""
     momentum: float = fraction(0.9)
-    """What momentum keeps of its velocity."""
+    """Decay of momentum's velocity."""
     beta1: float = fraction(0.5)
-    """What adam keeps of its mean gradient."""
+    """Decay of adam's mean gradient."""
     beta2: float = fraction(0.999)
-    """What adam keeps of its mean squared gradient."""
+    """Decay of adam's mean squared gradient."""
     eps: float = positive(1e-8, least=1e-18, most=1e18)
-    """What adam adds to the squared gradient, itself squared."""
+    """Epsilon of adam, whose square is added to the mean squared gradient."""
 
     def build(self) -> optim.Optimizer:
         """Return the optimiser."""
@@ -92,34 +92,34 @@ class Optimizer(Settings):
         return built
 
     def ascent(self, steps: int) -> dict[str, Any]:
-        """Return the arguments of `unroll.value_and_grad` for that many steps of ascent."""
+        """Return the arguments of `unroll.value_and_grad` for that many unrolled steps."""
         how = {"lr": self.lr} if self.method == "sgd" else {"optimizer": self.build()}
         return {"steps": steps, **how}
 
 
 @dataclass(frozen=True)
 class Unroll(Settings):
-    """How far the generator looks ahead, and how exactly."""
+    """The unrolled steps of the discriminator, and the gradient through them."""
 
     steps: int = whole(10, least=0, most=UNROLLED)
     """K, the number of unrolled discriminator steps; 0 is the ordinary GAN."""
     lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
     optimizer: str = choice("sgd", OPTIMIZERS)
-    """What takes the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
+    """Optimiser of the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
     momentum: float = fraction(0.9)
-    """What momentum keeps of its velocity."""
+    """Decay of momentum's velocity."""
     beta1: float = fraction(0.5)
-    """What adam keeps of its mean gradient."""
+    """Decay of adam's mean gradient."""
     beta2: float = fraction(0.999)
-    """What adam keeps of its mean squared gradient."""
+    """Decay of adam's mean squared gradient."""
     method: str = choice("auto", ("auto", *METHODS))
-    """How the gradient is computed: auto (exact, the fastest there is), adjoint, tape, forward
-    (exact all), detached (first order only), or implicit (the limit of many steps)."""
+    """Method of the gradient: auto (the fastest exact one), adjoint, tape, forward (all exact),
+    detached (first order only), or implicit (the limit of many steps)."""
     truncate: int | None = optional_whole(least=0, most=UNROLLED)
-    """Differentiate through the last so many steps only; through all of them if none."""
+    """Differentiate through this many last steps only; through all of them if none."""
     fresh: bool = switch(False)
-    """See a fresh batch at each unrolled step, instead of one batch at all of them."""
+    """Use a fresh batch for each unrolled step, instead of one batch for all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,24 +128,23 @@ class Unroll(Settings):
             raise ArgumentError("truncate", repr(self.truncate), expected)
 
     def dynamics(self) -> dict[str, Any]:
-        """Return the arguments of `unroll.value_and_grad` that say how the discriminator moves."""
-        return Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2).ascent(
-            self.steps
-        )
+        """Return the arguments of `unroll.value_and_grad` that define the unrolled steps."""
+        moves = Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2)
+        return moves.ascent(self.steps)
 
 
 @dataclass(frozen=True)
 class Update(Settings):
-    """Who moves when, and which discriminator is kept."""
+    """The order of the players' moves, and the discriminator that is kept."""
 
     scheme: str = choice("alternating", ("alternating", "simultaneous"))
-    """alternating (the discriminator answers the generator's move) or simultaneous (both move from
-    where they are)."""
+    """alternating (the discriminator responds to the generator's move) or simultaneous (neither
+    sees the other's move)."""
     discriminator_steps: int = whole(1, least=1, most=UNROLLED)
     """Steps of the discriminator for each step of the generator."""
     keep: str = choice("first", ("first", "last"))
-    """Which discriminator training goes on with: first (theta_D^1, one real step, as in the paper),
-    or last (theta_D^K, where the unrolling ended: a mistake, here to be shown)."""
+    """The discriminator that training continues with: first (theta_D^1, one real step, as in the
+    paper) or last (theta_D^K, the end of the unrolled steps: a mistake, to be shown)."""
 
 
 @dataclass(frozen=True)
@@ -161,21 +160,21 @@ class Config(Settings):
     loss: str = choice("minimax", LOSSES)
     """minimax, nonsaturating, max_likelihood, wasserstein, least_squares or hinge."""
     decay: bool = switch(False)
-    """Let both learning rates fall linearly, from their values to zero at the last step."""
+    """Decay both learning rates linearly to zero at the last step."""
     clip: float | None = positive(None, most=1e300)
-    """Scale each player's gradient down to this norm where it is longer; never if none."""
+    """Scale each player's gradient down to at most this norm; never if none."""
     precision: str = choice("float32", ("float32", "float64"))
-    """Of parameters and data: float32 or float64."""
+    """The dtype of parameters and data: float32 or float64."""
     seed: int = whole(0, least=0, most=SEED)
     """Seed of the initial weights, the data and the noise."""
     threads: int | None = optional_whole(least=1, most=THREADS)
-    """Threads of the kernels, one for each processor by default. Results do not depend on it."""
+    """Threads of the kernels, by default one for each processor; results do not depend on it."""
     batch: int = whole(512, least=1, most=SAMPLES)
     """Samples in a batch, of real data and of noise alike."""
     steps: int = whole(25_000, least=1, most=STEPS)
     """Number of training steps; each moves the generator once."""
     seconds: float | None = positive(None, most=1e9)
-    """Stop after so many seconds of training, even if steps are left; never if none."""
+    """Stop after this many seconds of training, even if steps are left; never if none."""
     evaluate_every: int = whole(500, least=1, most=STEPS)
     """Training steps between two rows of the metrics table."""
     evaluation_samples: int = whole(2_500, least=1, most=SAMPLES)
@@ -185,7 +184,7 @@ class Config(Settings):
     checkpoint_every: int = whole(1_000, least=1, most=STEPS)
     """Training steps between two checkpoints; there is always one at the end."""
     checkpoints: int = whole(2, least=1, most=1_000_000)
-    """How many checkpoints are kept: the last ones."""
+    """Number of checkpoints that are kept, the last ones."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -219,7 +218,7 @@ class Config(Settings):
         return np.dtype(self.precision)
 
     def exhausted(self, steps: int, seconds: float) -> bool:
-        """Whether training is over after so many steps and seconds."""
+        """Whether training is over after that many steps and seconds."""
         return steps >= self.steps or (self.seconds is not None and seconds >= self.seconds)
 
     def to_json(self) -> str:

@@ -84,15 +84,15 @@ class Evaluation:
         n, size = config.evaluation_samples, config.batch
         self._config = config
         self._noise = rng.standard_normal((n, config.networks.noise), config.dtype)
-        self._real = config.data.sample(n, rng, config.dtype)
+        self.real = config.data.sample(n, rng, config.dtype)
         noise = rng.standard_normal((size, config.networks.noise), config.dtype)
-        self._batch = Batch(config.data.sample(size, rng, config.dtype), noise)
+        self.batch = Batch(config.data.sample(size, rng, config.dtype), noise)
         self._directions = random_directions(config.data.dimension, 64, rng)
-        self._projected = sorted_projections(self._real, self._directions)
+        self._projected = sorted_projections(self.real, self._directions)
 
     def samples(self, game: Game, state: State) -> Array:
         """Return generated samples, always from the same noise, shape (n, d)."""
-        samples: Array = game.generate(state.theta_g, Batch(self._real, self._noise))
+        samples: Array = game.generate(state.theta_g, Batch(self.real, self._noise))
         return samples
 
     def row(self, game: Game, state: State, samples: Array, seconds: float) -> Row:
@@ -100,7 +100,7 @@ class Evaluation:
         data = self._config.data
         centers = data.centers()
         f_K, f, *anatomy = self._gradients(game, state)
-        real, generated = (game.discriminator(state.theta_d, x) for x in (self._real, samples))
+        real, generated = (game.discriminator(state.theta_d, x) for x in (self.real, samples))
         return Row(
             state.step,
             seconds,
@@ -115,7 +115,7 @@ class Evaluation:
 
     def _gradients(self, game: Game, state: State) -> tuple[float, ...]:
         """f_K, f, the norms of the two terms of the gradient, and the cosine between them."""
-        arguments = game, state.theta_g, state.theta_d, self._batch
+        arguments = game, state.theta_g, state.theta_d, self.batch
         dynamics = self._config.unroll.dynamics()
         try:
             f_K, direct = unroll.value_and_grad(*arguments, **dynamics, truncate=0)

@@ -89,9 +89,7 @@ class _Loop:
                 callback.on_start(self._at[0].step, tuple(self._rows))
                 stack.callback(callback.on_end)
             stack.enter_context(_threads(self._config.threads))
-            stack.enter_context(
-                np.errstate(all="ignore")
-            )  # the step itself checks its numbers, and names what is not finite
+            stack.enter_context(np.errstate(all="ignore"))  # the step checks its numbers itself
             self._run()
         self._save()
         return self._checkpoint()
@@ -125,9 +123,7 @@ class _Loop:
             self._save()
 
     def _evaluate(self, state: State, pictured: bool) -> None:
-        if (
-            self._rows and self._rows[-1].step == state.step
-        ):  # evaluated before the checkpoint was saved
+        if self._rows and self._rows[-1].step == state.step:  # done before a checkpoint
             return
         samples = self._evaluation.samples(self._take_step.game, state)
         row = self._evaluation.row(self._take_step.game, state, samples, self._seconds())
