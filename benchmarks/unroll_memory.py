@@ -18,7 +18,7 @@ import numpy as np
 
 import tinygrad_ugan as ug
 from tinygrad_ugan import bench
-from tinygrad_ugan.unroll.snapshots import advances
+from tinygrad_ugan.kernels.schedule import Advance, schedule
 
 RESULTS = Path(__file__).parent / "results"
 STEPS = (100, 500, 2000)
@@ -60,7 +60,7 @@ def main() -> None:
     print("method       K  kept forward steps  seconds      MB     RSS")
     for method, steps, snapshots in cases:
         found = in_new_process(method, steps, snapshots)
-        taken = steps if snapshots is None else advances(steps, snapshots)
+        taken = sum(isinstance(move, Advance) for move in schedule(steps, snapshots))
         rows.append({"method": method, "K": steps, "snapshots": snapshots, **found})
         print(
             f"{method:8} {steps:5} {snapshots or 'all':>5} {taken:13} {found['seconds']:8.1f} "

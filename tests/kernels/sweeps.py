@@ -7,7 +7,8 @@ import numpy as np
 
 from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels.network import Network
-from tinygrad_ugan.kernels.sweep import Sweep, Term, straight
+from tinygrad_ugan.kernels.schedule import schedule
+from tinygrad_ugan.kernels.sweep import Sweep, Term
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 
 # Objectives of logits r and s as in `gan.games.objectives`: terms on real and generated samples.
@@ -60,6 +61,7 @@ class Setting(NamedTuple):
             Network(network.sizes, network.activation, network.input_scale)
             for network in (self.game.generator, self.game.discriminator)
         )
+        constant_steps = 0 if self.truncate is None else self.steps - self.truncate
         return Sweep(
             generator,
             discriminator,
@@ -67,7 +69,7 @@ class Setting(NamedTuple):
             self.fake,
             *TERMS[self.game.loss],
             self.steps,
-            straight(self.steps, self.steps if self.truncate is None else self.truncate),
+            schedule(self.steps, constant_steps=constant_steps),
         )
 
     def run(self, target, dtype=np.float64):

@@ -192,12 +192,12 @@ def test_a_sweep_is_right_or_says_that_it_is_not_sound(target):
     def run(arrays):
         return program.run(arrays[:n], arrays[n:-2], [arrays[-2]], [arrays[-1]], etas)
 
-    assert run(arrays).is_sound
+    assert run(arrays).is_finite
     for i, number in itertools.product(range(len(arrays)), (np.inf, -np.inf, np.nan)):
         changed = arrays[i].copy()
         changed.ravel()[0] = number
         found = run([*arrays[:i], changed, *arrays[i + 1 :]])
         finite = all(np.isfinite(x).all() for x in (found.value, *found.gradients[0]))
-        assert not (found.is_sound and not finite)
-        assert not (found.is_sound and i >= len(arrays) - 2)  # a batch must be found out
-    assert run(arrays).is_sound
+        assert not (found.is_finite and not finite)
+        assert not (found.is_finite and i >= len(arrays) - 2)  # a batch must be found out
+    assert run(arrays).is_finite

@@ -88,11 +88,11 @@ def test_programs_say_how_large_they_are(monkeypatch):
     count = 20
 
     def waiting():
-        kept = [*sweeps._programs().idle(), *networks._program_cache()._entries.values()]
+        kept = [*sweeps.program_pool().idle(), *networks._program_cache()._entries.values()]
         return sum(thing.nbytes for thing in kept)
 
     for one in (sweep, network):
-        sweeps._programs()._idle.clear()
+        sweeps.program_pool()._idle.clear()
         networks._program_cache()._entries.clear()
         held = traced(lambda one=one: [one(i) for i in range(1, 1 + count)])
         assert waiting() == pytest.approx(held, rel=0.25)  # objects are counted as on average
@@ -101,10 +101,10 @@ def test_programs_say_how_large_they_are(monkeypatch):
 def test_bytes_are_bounded(monkeypatch):
     limit = 2 * MB
     monkeypatch.setattr(networks._program_cache(), "max_bytes", limit)
-    monkeypatch.setattr(sweeps._programs(), "max_bytes", limit)
+    monkeypatch.setattr(sweeps.program_pool(), "max_bytes", limit)
     for i in range(30):
         sweep(i)
         network(i)
         kept = list(networks._program_cache()._entries.values())
         assert len(kept) == 1 or sum(thing.nbytes for thing in kept[:-1]) <= limit
-        assert sum(program.nbytes for program in sweeps._programs().idle()) <= limit
+        assert sum(program.nbytes for program in sweeps.program_pool().idle()) <= limit

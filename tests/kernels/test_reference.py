@@ -227,7 +227,7 @@ def test_kernels_do_what_is_stated(name, target, dtype, data):
 @pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_flaws_are_found_wherever_they_are(target, bad):
-    code = kernel.load(parameters.find_flaws, (), target, np.float64)
+    code = kernel.load(parameters.check_finite, (), target, np.float64)
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code)
     rows, n, ld = 3, 9, 16
     for place in [None, *np.ndindex(rows, n)]:

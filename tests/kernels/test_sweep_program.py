@@ -1,7 +1,6 @@
 """A whole sweep as one program against `unroll`, and the same bits however it is run."""
 
 import concurrent.futures
-import dataclasses
 import os
 import subprocess
 import sys
@@ -59,19 +58,17 @@ def test_float64_is_the_adjoint_recursion(target, setting):
 
 @each_target
 @pytest.mark.parametrize("setting", [ODD, LONE], ids=["odd", "one_hidden_forward"])
-def test_fresh_batches_and_all_parts(target, setting, monkeypatch):
+def test_fresh_batches_and_all_parts(target, setting):
     theta_g, theta_d, _ = setting.inputs()
     batches = [setting._replace(seed=seed).inputs()[2] for seed in range(setting.steps + 1)]
-    monkeypatch.setattr(unroll.terms, "why_not_auto", lambda problem: "this is the oracle")
-    expected = unroll.decompose(
-        setting.game, theta_g, theta_d, batches, steps=setting.steps, lr=setting.lr
-    )
-    sweep = dataclasses.replace(setting.sweep(), fresh=True, terms=True)
+    game = unroll.Game(setting.game.inner, setting.game.outer)  # which the kernels do not take
+    expected = unroll.decompose(game, theta_g, theta_d, batches, steps=setting.steps, lr=setting.lr)
+    sweep = setting.sweep()._replace(fresh=True, terms=True)
     program = SweepProgram(sweep, target, np.float64)
     etas = np.full((setting.steps, 1), setting.lr)
     found = program.run(flat(theta_g), flat(theta_d), *zip(*batches, strict=True), etas)
     assert found.value == pytest.approx(expected.value, rel=1e-12)
-    assert found.is_sound
+    assert found.is_finite
     for part, exact in zip(found.gradients, [*expected.per_step, expected.direct], strict=True):
         assert distance(part, flat(exact)) < 1e-11
     sums = program.inner_values(), program.step_size_gradients(), program.adjoint_norms()
@@ -114,7 +111,7 @@ SCALARS = {
 @pytest.mark.parametrize("is_full", [False, True])
 @pytest.mark.parametrize("rule", SCALARS)
 def test_a_run_knows_nothing_of_the_runs_before(rule, is_full):
-    sweep = dataclasses.replace(ODD.sweep(), rule=rule, keep=is_full, terms=is_full)
+    sweep = ODD.sweep()._replace(rule=rule, keep=is_full, terms=is_full)
     program = SweepProgram(sweep, TARGETS["avx2"], np.float64)
 
     def run(setting):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tinygrad_ugan.kernels import parameters
 from tinygrad_ugan.kernels.narrow import NARROW
 from tinygrad_ugan.kernels.program import CHUNK, FIRST_ROW, Blocks, Matrix, Program, Slot
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """A multilayer perceptron: widths from input to output, activation, factor of the input."""
 
     sizes: tuple[int, ...]

@@ -226,7 +226,7 @@ class _ProgramWriter:
         self.program.section(
             [[(r, min(n, last - r)) for r, n in blocks if r < last] for blocks in self.blocks]
         )
-        self._find_flaws(x)
+        self._check_finite(x)
         slot = self.program.result((self.rows, x.columns))
         self.program.call(
             parameters.copy_out, x=x, ldx=x.ld, first=FIRST_ROW, out=slot, n=x.columns
@@ -253,7 +253,7 @@ class _ProgramWriter:
             parameters.total, partial=partial.by_row, stride=partial.copy // partial.itemsize,
             groups=self.chunks, ld=partial.ld, out=total.by_row, n=n,
         )  # fmt: skip
-        self._find_flaws(total.by_row)
+        self._check_finite(total.by_row)
         if is_transposed:  # of the transposed matrix
             p.section(network.alone(n, self.chunks))
             p.call(parameters.copy_out_transposed, x=total, ldx=total.ld, out=slot, n=count)
@@ -262,10 +262,10 @@ class _ProgramWriter:
                 parameters.copy_out, x=total.by_row, ldx=total.ld, first=FIRST_ROW, out=slot, n=n
             )
 
-    def _find_flaws(self, x: Matrix) -> None:
+    def _check_finite(self, x: Matrix) -> None:
         """Note whether the section's rows of a result hold a NaN or an infinity."""
         out = self.flaws.along(CHUNK)
-        self.program.call(parameters.find_flaws, x=x, ld=x.ld, out=out, n=x.columns)
+        self.program.call(parameters.check_finite, x=x, ld=x.ld, out=out, n=x.columns)
 
     def phase(self) -> None:
         """Open the next phase."""

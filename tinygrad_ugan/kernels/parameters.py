@@ -287,7 +287,7 @@ def inner_product(e: Emitter, x: Address, y: Address, ld: Count, out: Address, n
     e.store_scalar(e.load_scalar(out) + e.sum(sums.get()), out)
 
 
-def find_flaws(e: Emitter, x: Address, ld: Count, out: Address, n: Count) -> None:
+def check_finite(e: Emitter, x: Address, ld: Count, out: Address, n: Count) -> None:
     """``out += sum 0 x``: nothing, or NaN if an element is not finite."""
     bits = e.variable(e.to_bits(e.zero()))
     with e.loop(e.rows) as r, e.loop(n, step=e.lanes) as j:

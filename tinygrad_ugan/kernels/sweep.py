@@ -1,7 +1,4 @@
-"""What an unrolled gradient depends on, in words that the kernels understand.
-
-`tinygrad_ugan.kernels.sweep_program` makes a program of it.
-"""
+"""Description of an unrolled gradient, of which `sweep_program` makes a program."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import NamedTuple
 
 from tinygrad_ugan.kernels import parameters
 from tinygrad_ugan.kernels.network import Network
+from tinygrad_ugan.kernels.schedule import Schedule
 
 
 class Term(NamedTuple):
@@ -20,18 +18,9 @@ class Term(NamedTuple):
     factor: float
 
 
-class Move(NamedTuple):
-    """One move of the discriminator: up from state k, kept in slot `source`, or back to it."""
-
-    up: bool
-    k: int
-    source: int
-    target: int = 0
-
-
 @dataclass(frozen=True)
-class Rule:
-    """How theta_k moves: the kernel of a step, that of its pullback, and what it remembers.
+class UpdateKernels:
+    """An update rule of theta_k: the kernel of a step, that of its pullback, and its memory.
 
     Attributes
     ----------
@@ -53,17 +42,18 @@ class Rule:
 
 
 RULES = {
-    "ascent": Rule(parameters.ascend, parameters.pull_back_ascend),
-    "momentum": Rule(parameters.momentum, parameters.pull_back_momentum, ("velocity",), ("nu",)),
-    "adam": Rule(
+    "ascent": UpdateKernels(parameters.ascend, parameters.pull_back_ascend),
+    "momentum": UpdateKernels(
+        parameters.momentum, parameters.pull_back_momentum, ("velocity",), ("nu",)
+    ),
+    "adam": UpdateKernels(
         parameters.adam, parameters.pull_back_adam, ("mean", "square"), ("nu", "xi"), True
     ),
 }
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """Everything that a program depends on, numbers that change from call to call excepted.
+class Sweep(NamedTuple):
+    """Everything that a program depends on but dtype, machine, and numbers that change per call.
 
     Attributes
     ----------
@@ -74,9 +64,8 @@ class Sweep:
         The objectives, on real and on generated samples.
     steps : int
         K.
-    moves : tuple of Move
-        Up to state K, and then back, with steps up again where states were not kept; `straight`
-        makes the simplest. ArraySlot 0 holds the first state.
+    schedule : tuple
+        The order in which the steps are taken and differentiated.
     rule : str
         One of `RULES`.
     fresh : bool
@@ -94,14 +83,8 @@ class Sweep:
     inner: tuple[Term | None, Term | None]
     outer: tuple[Term | None, Term | None]
     steps: int
-    moves: tuple[Move, ...]
+    schedule: Schedule
     rule: str = "ascent"
     fresh: bool = False
     keep: bool = True
     terms: bool = False
-
-
-def straight(steps: int, differentiated: int) -> tuple[Move, ...]:
-    """All K steps up, each to a slot of its own, and so many back."""
-    up = [Move(True, k, k, k + 1) for k in range(steps)]
-    return (*up, *(Move(False, k, k) for k in reversed(range(steps - differentiated, steps))))

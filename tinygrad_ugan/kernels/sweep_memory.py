@@ -10,6 +10,7 @@ from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.network import Network, Weights
 from tinygrad_ugan.kernels.network_pass import make_pass
 from tinygrad_ugan.kernels.program import CHUNK, Blocks, K, Matrix, Program, Slot, split
+from tinygrad_ugan.kernels.schedule import Advance, Reverse
 from tinygrad_ugan.kernels.sweep import RULES, Sweep
 from tinygrad_ugan.kernels.target import Target
 
@@ -45,7 +46,7 @@ class SweepMemory:
         self._real_blocks = self._split(self._real_rows, self.block)
         fake = self._split(self._fake_rows, self.block)
         self._fake_blocks = [[(r + self._real_rows, n) for r, n in blocks] for blocks in fake]
-        self._backs = [move.k for move in s.moves if not move.up]
+        self._backs = [move.k for move in s.schedule if isinstance(move, Reverse)]
         self._wants_lambda = bool(self._backs) or s.terms
         self._batches = s.steps + 1 if s.fresh else 1
         self._parts = s.steps + 1 if s.terms else 1
@@ -76,7 +77,7 @@ class SweepMemory:
     def _allocate_parameters(self) -> None:
         s, p = self.sweep, self.program
         G, D = s.generator, s.discriminator
-        spare = 1 + max((max(m.source, m.target) for m in s.moves), default=0)
+        spare = 1 + max((m.target for m in s.schedule if isinstance(m, Advance)), default=0)
         self._spare_slot = spare  # for the steps that are only taken again
         self.theta_g = network.allocate(p, G, transposed=True)
         self.theta = network.allocate(p, D, spare + 1, transposed=True)
@@ -134,10 +135,10 @@ class SweepMemory:
         self.program.once(partial.flat.size)
         self.program.call(parameters.zero, out=partial.flat.along(CHUNK))
 
-    def _find_flaws(self, x: Matrix) -> None:
+    def _check_finite(self, x: Matrix) -> None:
         """Note whether the section's rows hold a NaN or an infinity."""
         flaws, n = self.flaws.along(CHUNK), x.columns
-        self.program.call(parameters.find_flaws, x=x.by_row, ld=x.ld, out=flaws, n=n)
+        self.program.call(parameters.check_finite, x=x.by_row, ld=x.ld, out=flaws, n=n)
 
     def _clear_value(self, value: Matrix) -> None:
         self.program.once(self.program.target.lanes(self.program.dtype))

@@ -123,7 +123,7 @@ class ParameterPhases(SweepMemory):
             array = getattr(grad, kind)[l]
             arguments = self._partial(partial, l, kind)
             p.call(parameters.total, **arguments, out=array.by_row, n=array.columns)
-            self._find_flaws(array)
+            self._check_finite(array)
             if not (kind == "w" and net.is_transposed(l + 1)):
                 p.call(
                     parameters.copy_out,

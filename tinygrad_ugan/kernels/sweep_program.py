@@ -22,7 +22,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_ugan.kernels.network import Weights
 from tinygrad_ugan.kernels.program import Matrix
-from tinygrad_ugan.kernels.sweep import Move, Sweep
+from tinygrad_ugan.kernels.schedule import Advance, Outer, Reverse
+from tinygrad_ugan.kernels.sweep import Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
 from tinygrad_ugan.kernels.target import Target
@@ -30,8 +31,8 @@ from tinygrad_ugan.kernels.target import Target
 _LAYOUT = 2**16  # bytes, about, that the description of the arrays takes
 
 
-class Result(NamedTuple):
-    """What comes out.
+class SweepResult(NamedTuple):
+    """Value and gradient of a sweep.
 
     Attributes
     ----------
@@ -40,14 +41,14 @@ class Result(NamedTuple):
     gradients : list of list
         The gradient with respect to theta_G, w and b of every layer; or, if terms were asked for,
         its parts: c_0 ... c_{K-1} and the direct term.
-    is_sound : bool
-        Whether value, gradients and the batches are finite for sure; there may be a false alarm
-        where a batch is scaled beyond the range of the dtype.
+    is_finite : bool
+        True only if value, gradients and batches are finite; False also where a batch is scaled
+        beyond the range of the dtype.
     """
 
     value: Any
     gradients: list[list[NDArray]]
-    is_sound: bool
+    is_finite: bool
 
 
 class SweepProgram(RowPhases, ParameterPhases):
@@ -77,11 +78,7 @@ class SweepProgram(RowPhases, ParameterPhases):
         run(phases["inputs"])
         for k in range(self._batches):
             run(phases["generate"], k)
-        first_back = next((t for t, move in enumerate(s.moves) if not move.up), len(s.moves))
-        for move in s.moves[:first_back]:
-            self._write_move(phases, move)
-        self._write_outer(phases, s.moves[first_back - 1].target if first_back else 0)
-        for move in s.moves[first_back:]:
+        for move in s.schedule:
             self._write_move(phases, move)
         if s.terms:
             run(self._collect())
@@ -96,16 +93,23 @@ class SweepProgram(RowPhases, ParameterPhases):
             phases["pull"] = self._pull()
             phases["reverse"], phases["last"] = self._reverse(), self._reverse(last=True)
 
-    def _write_move(self, phases: dict[str, int], move: Move) -> None:
-        s, run = self.sweep, self.program.run_phase
-        _, k, source, target = move
-        if move.up or not s.keep:
-            run(phases["forward"], k, source)
-            run(phases["advance"], k, source, target if move.up else self._spare_slot)
-        if not move.up:
-            at_end = k == self._backs[-1] and not s.terms
-            run(phases["pull"], k, source)
-            run(phases["last" if at_end else "reverse"], k, source)
+    def _write_move(self, phases: dict[str, int], move: Advance | Outer | Reverse) -> None:
+        run = self.program.run_phase
+        match move:
+            case Advance(k, source, target):
+                self._write_advance(phases, k, source, target)
+            case Outer(source):
+                self._write_outer(phases, source)
+            case Reverse(k, source):
+                if not self.sweep.keep:
+                    self._write_advance(phases, k, source, self._spare_slot)
+                at_end = k == self._backs[-1] and not self.sweep.terms
+                run(phases["pull"], k, source)
+                run(phases["last" if at_end else "reverse"], k, source)
+
+    def _write_advance(self, phases: dict[str, int], k: int, source: int, target: int) -> None:
+        self.program.run_phase(phases["forward"], k, source)
+        self.program.run_phase(phases["advance"], k, source, target)
 
     def _write_generator(self) -> None:
         s, run = self.sweep, self.program.run_phase
@@ -149,7 +153,7 @@ class SweepProgram(RowPhases, ParameterPhases):
         reals: Sequence[NDArray],
         noises: Sequence[NDArray],
         scalars: NDArray,
-    ) -> Result:
+    ) -> SweepResult:
         """Value and gradient.
 
         Parameters
@@ -167,7 +171,7 @@ class SweepProgram(RowPhases, ParameterPhases):
             sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
         )
         parts = [found[part :: self._parts] for part in range(self._parts)]
-        return Result(value, parts, math.isfinite(value + flaws))
+        return SweepResult(value, parts, math.isfinite(value + flaws))
 
     # What else there is to see after a run
 

@@ -50,7 +50,7 @@ class RowPhases(SweepMemory):
             ldo=out.ld,
             n=out.columns,
         )
-        self._find_flaws(out)
+        self._check_finite(out)
 
     def _forward(self) -> int:
         """g_k, in parts: one for each chunk. What the reverse step needs again is kept."""

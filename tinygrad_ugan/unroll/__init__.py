@@ -2,13 +2,15 @@
 
 from tinygrad_ugan.unroll import closed_forms as games
 from tinygrad_ugan.unroll.ascent import ascent
+from tinygrad_ugan.unroll.decompose import decompose
 from tinygrad_ugan.unroll.field import field, game_jacobian
 from tinygrad_ugan.unroll.forward import response_jacobian
 from tinygrad_ugan.unroll.game import Game, LogitForm, SampleForm, SampleGame
 from tinygrad_ugan.unroll.gradient import METHODS, explain_method, value_and_grad
 from tinygrad_ugan.unroll.implicit import Implicit, NotConvergedError, implicit_grad
 from tinygrad_ugan.unroll.stability import Diagnosis, diagnose
-from tinygrad_ugan.unroll.terms import Terms, Trajectory, decompose, trajectory
+from tinygrad_ugan.unroll.terms import Terms
+from tinygrad_ugan.unroll.trajectory import Trajectory, trajectory
 
 __all__ = [
     "METHODS",

@@ -25,19 +25,19 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.tree import add
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import InnerState
+from tinygrad_ugan.unroll.method import through_samples
 from tinygrad_ugan.unroll.problem import Problem
-from tinygrad_ugan.unroll.snapshots import reversed_states
 
 
 class Backstep(NamedTuple):
-    """What one step of the recursion yields.
+    """One step of the recursion, backwards.
 
     Attributes
     ----------
     g : pytree
         g_k.
     c : pytree like theta_G
-        What step k contributes to the indirect term.
+        Contribution of step k to the indirect term.
     lam_next, lam : pytree
         lambda_{k+1} and lambda_k.
     """
@@ -48,13 +48,14 @@ class Backstep(NamedTuple):
     lam: PyTree
 
 
-def adjoint(problem: Problem, snapshots: int | None = None) -> tuple[Any, PyTree]:
+@through_samples
+def adjoint(problem: Problem) -> tuple[Any, PyTree]:
     """Value and exact gradient of f_K.
 
-    Only the states theta_0 ... theta_K are kept, or `snapshots` of them, and never a tape of more
-    than one step.
+    Only the states theta_0 ... theta_K are kept, or a few snapshots of them, and never a tape of
+    more than one step.
     """
-    states = reversed_states(problem, snapshots)
+    states = problem.reversed_states()
     value, total, lam, final = outer_gradients(problem, states)
     for back in backsteps(problem, states, lam, final):
         total = add(total, back.c)

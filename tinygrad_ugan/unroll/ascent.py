@@ -7,9 +7,11 @@ from typing import Any
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import Ascent
-from tinygrad_ugan.unroll.fused import fused_ascent, why_not_auto
+from tinygrad_ugan.unroll.fusable import why_not_auto
+from tinygrad_ugan.unroll.fused import fused_ascent
 from tinygrad_ugan.unroll.game import AnyGame
-from tinygrad_ugan.unroll.problem import Problem, check_library
+from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.unroll.validation import check_library
 
 
 def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple[Any, PyTree]:
@@ -41,10 +43,8 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
     """
     rule = Ascent([])
     problem = Problem(game, theta_g, rule.start(theta_d), [batch], rule)
-    if why_not_auto(problem) is None:
-        value, gradient, is_sound = fused_ascent(problem)
-        if is_sound:
-            return value, gradient
+    if why_not_auto(problem) is None and (found := fused_ascent(problem)) is not None:
+        return found
     for name, tree in (("theta_g", theta_g), ("theta_d", theta_d), ("batch", batch)):
         check_library(name, tree)
     return autodiff.value_and_grad(game.inner, argnums=1)(theta_g, theta_d, batch)

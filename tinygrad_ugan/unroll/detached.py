@@ -6,14 +6,26 @@ differentiates through the K steps. It is the DIRECT term of the exact gradient,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.fusable import why_not_auto
+from tinygrad_ugan.unroll.fused import fused
+from tinygrad_ugan.unroll.method import checked, through_samples
 from tinygrad_ugan.unroll.problem import Problem
 
 
 def detached(problem: Problem) -> tuple[Any, PyTree]:
     """Value of f_K and its gradient without the indirect term."""
-    final = problem.after(problem.steps)
-    return autodiff.value_and_grad(final.outer)(final.theta_g, final.state.theta)
+    if why_not_auto(problem) is None:  # the same, in the kernels
+        return fused(replace(problem, constant_steps=problem.steps))
+    return _detached(problem)
+
+
+@checked
+@through_samples
+def _detached(problem: Problem) -> tuple[Any, PyTree]:
+    *_, final = problem.states()
+    return autodiff.value_and_grad(problem.outer)(problem.theta_g, final.theta)

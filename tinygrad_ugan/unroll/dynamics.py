@@ -1,8 +1,8 @@
-"""How the discriminator moves: one inner step of plain ascent, or of an optimiser.
+"""The update rules of the discriminator: plain ascent, or an optimiser.
 
 A rule takes the gradient g_k of `inner` with respect to theta_D and moves theta_k to theta_{k+1};
-what an optimiser remembers from step to step travels along as its state. Going back, `pull_back`
-turns the adjoint of what came out of the step into the adjoints of what went in.
+the state of an optimiser travels along as its memory. On the way back, `pull_back` turns the
+adjoint of the state after a step into the adjoints of g_k and of the state before it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.optim import Optimizer, apply_updates
 from tinygrad_ugan.tree import axpy
 from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.validation import is_floating
 
 
 class InnerState(NamedTuple):
-    """Where the discriminator is: its parameters, and what its optimiser remembers."""
+    """The parameters of the discriminator, and the state of the optimiser that moves them."""
 
     theta: PyTree
     memory: PyTree
@@ -47,10 +48,6 @@ class Ascent:
         """The step is linear: eta_k lambda_{k+1} belongs to g_k, lambda_{k+1} to theta_k."""
         eta = self.etas[k]
         return optree.tree_map(lambda lam: eta * lam, adjoint.theta), adjoint
-
-    def after(self, k: int) -> Ascent:
-        """Return the rule for the steps from k on."""
-        return Ascent(self.etas[k:])
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,6 @@ class Optimized:
         g_bar, before = pullback(wanted)
         return g_bar, rebuild(before)
 
-    def after(self, k: int) -> Optimized:
-        """Return the rule for the steps from k on: the count of steps is in the state."""
-        return self
-
 
 UpdateRule = Ascent | Optimized
 """One inner step, forwards and backwards."""
@@ -107,11 +100,3 @@ def split_floats(tree: PyTree) -> tuple[list[Any], Callable[[list[Any]], PyTree]
         return optree.tree_unflatten(treedef, full)
 
     return [leaves[i] for i in places], rebuild
-
-
-def is_floating(leaf: Any) -> bool:
-    """Whether a leaf is a floating-point number, or an array of them."""
-    try:
-        return leaf.dtype.kind == "f"
-    except AttributeError:  # not an array
-        return isinstance(leaf, float)

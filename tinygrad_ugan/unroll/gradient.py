@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
+from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.optim import Optimizer
-from tinygrad_ugan.tree import is_finite
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import adjoint
 from tinygrad_ugan.unroll.detached import detached
 from tinygrad_ugan.unroll.forward import forward
-from tinygrad_ugan.unroll.fused import fused, why_not_auto, why_not_fused
+from tinygrad_ugan.unroll.fusable import why_not_auto, why_not_fused
+from tinygrad_ugan.unroll.fused import fused
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.implicit import implicit
-from tinygrad_ugan.unroll.problem import (
-    Problem,
-    check_arrays,
-    check_parameters,
-    explain_non_finite,
-    make_problem,
-    through_samples,
-)
+from tinygrad_ugan.unroll.method import Method, checked
+from tinygrad_ugan.unroll.problem import Problem, make_problem
 from tinygrad_ugan.unroll.tape import tape
 
-METHODS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
+METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
-        "tape": tape,
-        "adjoint": adjoint,
-        "forward": forward,
+        "tape": checked(tape),
+        "adjoint": checked(adjoint),
+        "forward": checked(forward),
         "fused": fused,
         "detached": detached,
-        "implicit": implicit,
+        "implicit": checked(implicit),
     }
 )
 _CHOICES = ("auto", *METHODS)
@@ -122,43 +114,23 @@ def value_and_grad(
     >>> float(direct)
     4.0
     """
-    check_choice("method", method, _CHOICES)
     problem = make_problem(
         game, theta_g, theta_d, batch,
-        steps=steps, lr=lr, optimizer=optimizer, check=False,
+        steps=steps, lr=lr, optimizer=optimizer, truncate=truncate, snapshots=snapshots,
+        check_arrays=False,
     )  # fmt: skip
-    method = _resolve(method, problem)
-    options = _check_snapshots(method, snapshots)
-    constant_steps = (
-        0 if truncate is None else problem.steps - _check_truncate(truncate, problem.steps)
-    )
-    if method == "detached" and why_not_auto(problem) is None:  # the same, in the kernels
-        method, constant_steps = "fused", problem.steps
-    if method == "fused":
-        value, gradient, is_sound = fused(problem, constant_steps=constant_steps, **options)
-        if is_sound:
-            return value, gradient
-    check_arrays(theta_g, theta_d, batch)
-    if method == "fused":
-        check_parameters(problem)
-        with np.errstate(all="ignore"):  # pads times an infinity are NaN: it need not be so
-            value, gradient = _by_parts("adjoint", problem, constant_steps, options)
-    elif method == "forward":  # one sweep for every element: of theta_G, not of the samples
-        value, gradient = forward(problem.after(constant_steps))
-    else:
-        value, gradient = _by_parts(method, problem, constant_steps, options)
-    if not is_finite((value, gradient)):
-        raise explain_non_finite(problem)
-    return value, gradient
+    return _choose(method, problem)(problem)
 
 
-def _by_parts(
-    method: str, problem: Problem, constant_steps: int, options: dict[str, int]
-) -> tuple[Any, PyTree]:
-    """With respect to the generated samples, and on from there."""
-    reduced, pull_back = through_samples(problem)
-    value, cotangent = METHODS[method](reduced.after(constant_steps), **options)
-    return value, pull_back(cotangent)
+def _choose(method: str, problem: Problem) -> Method:
+    check_choice("method", method, _CHOICES)
+    if method == "auto":
+        method = "fused" if why_not_auto(problem) is None else "adjoint"
+    elif method == "fused" and (reason := why_not_fused(problem)) is not None:
+        raise ArgumentError("method", "'fused'", "another method for this game", reason)
+    if problem.snapshots is not None and method not in _WITH_SNAPSHOTS:
+        raise ArgumentError("snapshots", f"method {method!r}", f"one of {_WITH_SNAPSHOTS}")
+    return METHODS[method]
 
 
 def explain_method(
@@ -188,34 +160,3 @@ def explain_method(
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
     reason = why_not_auto(problem)
     return "fused" if reason is None else f"adjoint: {reason}"
-
-
-def _resolve(method: str, problem: Problem) -> str:
-    if method not in ("auto", "fused"):
-        return method
-    if method == "auto":
-        return "fused" if why_not_auto(problem) is None else "adjoint"
-    reason = why_not_fused(problem)
-    if reason is None:
-        return "fused"
-    raise ArgumentError("method", "'fused'", "another method for this game", reason)
-
-
-def _check_truncate(truncate: Any, steps: int) -> int:
-    if isinstance(truncate, bool) or not isinstance(truncate, int | np.integer):
-        raise ArgumentTypeError("truncate", repr(truncate), f"a whole number from 0 to {steps}")
-    if not 0 <= truncate <= steps:
-        raise ArgumentError("truncate", truncate, f"a whole number from 0 to steps = {steps}")
-    return int(truncate)
-
-
-def _check_snapshots(method: str, snapshots: Any) -> dict[str, int]:
-    if snapshots is None:
-        return {}
-    if isinstance(snapshots, bool) or not isinstance(snapshots, int | np.integer):
-        raise ArgumentTypeError("snapshots", repr(snapshots), "a whole number >= 1")
-    if snapshots < 1:
-        raise ArgumentError("snapshots", snapshots, "a whole number >= 1")
-    if method not in _WITH_SNAPSHOTS:
-        raise ArgumentError("snapshots", f"method {method!r}", f"one of {_WITH_SNAPSHOTS}")
-    return {"snapshots": int(snapshots)}

@@ -20,7 +20,8 @@ from tinygrad_ugan.tree import add, ravel
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import second_order
 from tinygrad_ugan.unroll.game import AnyGame
-from tinygrad_ugan.unroll.problem import Problem, make_problem, through_samples
+from tinygrad_ugan.unroll.method import through_samples
+from tinygrad_ugan.unroll.problem import Problem, make_problem
 
 Operator = Callable[[NDArray], NDArray]
 
@@ -112,21 +113,28 @@ def implicit_grad(
     if not damping >= 0:
         raise ArgumentError("damping", damping, "a number >= 0")
     problem = make_problem(game, theta_g, theta_d, batch, steps=0, lr=0.0)
-    reduced, pull_back = through_samples(problem)
-    found = _solve(reduced, solver, damping, tolerance, max_iterations)
+    reduced, pull_back = problem.on_samples()
+    found = _solve(reduced, theta_d, solver, damping, tolerance, max_iterations)
     return found._replace(gradient=pull_back(found.gradient))
 
 
+@through_samples
 def implicit(problem: Problem) -> tuple[Any, PyTree]:
     """Value of f_K and its gradient as if theta_K were the optimum, by conjugate gradients."""
-    found = _solve(problem.after(problem.steps), "cg", 0.0, None, MOST_PRODUCTS)
+    *_, final = problem.states()
+    found = _solve(problem, final.theta, "cg", 0.0, None, MOST_PRODUCTS)
     return found.value, found.gradient
 
 
 def _solve(
-    problem: Problem, solver: str, damping: float, tolerance: float | None, max_iterations: int
+    problem: Problem,
+    theta: PyTree,
+    solver: str,
+    damping: float,
+    tolerance: float | None,
+    max_iterations: int,
 ) -> Implicit:
-    theta = problem.state.theta
+    """Solve at theta_K = theta, against the batch of the outer objective."""
     outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
     value, (direct, lam) = outer(problem.theta_g, theta)
     b, unravel = ravel(lam)
@@ -135,7 +143,7 @@ def _solve(
     def negative_hessian(v: NDArray) -> NDArray:
         nonlocal products
         products += 1
-        _, _, curvature = second_order(problem, 0, theta, unravel(v.astype(b.dtype)))
+        _, _, curvature = second_order(problem, problem.steps, theta, unravel(v.astype(b.dtype)))
         return damping * v - ravel(curvature)[0]
 
     tolerance = np.finfo(b.dtype).eps ** (2 / 3) if tolerance is None else tolerance
@@ -150,7 +158,7 @@ def _solve(
             f"a residual of at most {tolerance:.1e}",
             "H may be singular or indefinite: try damping > 0, solver='dense', or more steps first",
         )
-    g, mixed, _ = second_order(problem, 0, theta, unravel(u.astype(b.dtype)))
+    g, mixed, _ = second_order(problem, problem.steps, theta, unravel(u.astype(b.dtype)))
     return Implicit(
         value, add(direct, mixed), residual, iterations, float(np.linalg.norm(ravel(g)[0]))
     )

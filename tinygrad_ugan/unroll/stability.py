@@ -12,10 +12,10 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.tree import axpy, ravel
 from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.decompose import decompose
 from tinygrad_ugan.unroll.dynamics import Ascent
 from tinygrad_ugan.unroll.game import AnyGame
-from tinygrad_ugan.unroll.problem import Problem, make_problem, through_samples
-from tinygrad_ugan.unroll.terms import decompose
+from tinygrad_ugan.unroll.problem import Problem, make_problem
 
 
 class Diagnosis(NamedTuple):
@@ -95,7 +95,7 @@ def diagnose(
         raise ArgumentError("threshold", threshold, "a number > 1")
     norms = decompose(game, theta_g, theta_d, batch, steps=steps, lr=lr).adjoint_norms
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
-    reduced, _ = through_samples(problem)
+    reduced, _ = problem.on_samples()
     verdict, step = _judge(norms, threshold)
     return Diagnosis(verdict, step, norms, _leading_singular_values(reduced, singular_values))
 

@@ -10,23 +10,24 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.tree import add
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import split_floats
+from tinygrad_ugan.unroll.method import through_samples
 from tinygrad_ugan.unroll.problem import Problem
-from tinygrad_ugan.unroll.snapshots import reversed_states
 
 
-def tape(problem: Problem, snapshots: int | None = None) -> tuple[Any, PyTree]:
+@through_samples
+def tape(problem: Problem) -> tuple[Any, PyTree]:
     """Value and exact gradient of f_K.
 
-    The tape holds all K steps: memory grows with K. With `snapshots` it holds one step at a time,
+    The tape holds all K steps: memory grows with K. With snapshots it holds one step at a time,
     recorded again from a state that was kept; the result is the same to the bit.
     """
-    if snapshots is None:
+    if problem.snapshots is None:
         return autodiff.value_and_grad(problem.value)(problem.theta_g)
-    return _step_by_step(problem, snapshots)
+    return _step_by_step(problem)
 
 
-def _step_by_step(problem: Problem, snapshots: int) -> tuple[Any, PyTree]:
-    states = reversed_states(problem, snapshots)
+def _step_by_step(problem: Problem) -> tuple[Any, PyTree]:
+    states = problem.reversed_states()
     _, final = next(states)
     outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
     value, (total, lam) = outer(problem.theta_g, final.theta)

@@ -1,54 +1,26 @@
-"""The exact gradient taken apart: the direct term, and what each inner step contributes."""
+"""The terms of an unrolled gradient, as a record that can be tabulated and drawn."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
-from tinygrad_ugan.autodiff.defensive_copies import writable_copy
-from tinygrad_ugan.tree import add, is_finite, vdot
-from tinygrad_ugan.typing import PyTree
-from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
-from tinygrad_ugan.unroll.dynamics import InnerState
-from tinygrad_ugan.unroll.fused import Parts, parts, why_not_auto
-from tinygrad_ugan.unroll.game import AnyGame
-from tinygrad_ugan.unroll.problem import (
-    Problem,
-    check_parameters,
-    explain_non_finite,
-    make_problem,
-    through_samples,
-)
+from tinygrad_ugan.tree import add, vdot
+from tinygrad_ugan.typing import Array, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
 
-class Trajectory(NamedTuple):
-    """Where the discriminator goes.
-
-    Attributes
-    ----------
-    thetas : tuple of K + 1 pytrees
-        theta_0 ... theta_K.
-    inner_values : ndarray, shape (K + 1,)
-        inner(theta_G, theta_k, b_k).
-    """
-
-    thetas: tuple[PyTree, ...]
-    inner_values: NDArray
-
-
 @dataclass(frozen=True)
 class Terms:
-    """What `decompose` returns: f_K, its exact gradient, and where each part comes from.
+    """f_K and its exact gradient, taken apart by `decompose`.
 
     Attributes
     ----------
@@ -57,7 +29,7 @@ class Terms:
     total, direct, indirect : pytree like theta_g
         ``total = direct + indirect``: d f_K/d theta_G; with theta_K held constant; through theta_K.
     per_step : tuple of K pytrees like theta_g
-        c_k, whose sum is the indirect term: what flows through the gradient of step k.
+        c_k, what flows through the gradient of step k; their sum is the indirect term.
     trajectory : tuple of K + 1 pytrees
         theta_0 ... theta_K.
     inner_values : ndarray, shape (K + 1,)
@@ -76,10 +48,23 @@ class Terms:
     indirect: PyTree
     per_step: tuple[PyTree, ...]
     trajectory: tuple[PyTree, ...]
-    inner_values: NDArray
+    inner_values: Array
     grad_theta_d: PyTree
-    grad_lr: NDArray
-    adjoint_norms: NDArray
+    grad_lr: Array
+    adjoint_norms: Array
+
+    @classmethod
+    def of_parts(cls, *, direct: PyTree, per_step: Sequence[PyTree], **others: Any) -> Terms:
+        """Add up the parts; `others` are the other attributes."""
+        zeros = optree.tree_map(np.zeros_like, direct)
+        indirect = functools.reduce(add, per_step, zeros)
+        return cls(
+            total=add(direct, indirect),
+            direct=direct,
+            indirect=indirect,
+            per_step=tuple(per_step),
+            **others,
+        )
 
     @property
     def norm_ratio(self) -> float:
@@ -125,133 +110,6 @@ class Terms:
             title=f"|total| = {size:.3g}, |indirect| / |direct| = {self.norm_ratio:.3g}",
         )
         return figure
-
-
-def decompose(
-    game: AnyGame,
-    theta_g: PyTree,
-    theta_d: PyTree,
-    batch: Any,
-    *,
-    steps: int,
-    lr: float | Sequence[float],
-) -> Terms:
-    """Take the exact gradient of f_K apart, term by term.
-
-    d f_K/d theta_G = d outer/d theta_G + sum_k c_k, with c_k = eta_k d<g_k, lambda_{k+1}>/d
-    theta_G and lambda_k = d f_K / d theta_k: the second term of equation 10 of Metz et al. (2016),
-    step by step.
-
-    Parameters
-    ----------
-    game, theta_g, theta_d, batch, steps, lr
-        See `value_and_grad`.
-
-    Returns
-    -------
-    Terms
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError, NonFiniteError
-        As `value_and_grad`.
-
-    Examples
-    --------
-    In the bilinear game V = x y every step contributes eta x, and the direct term y + K eta x.
-
-    >>> import tinygrad_ugan as ug
-    >>> game = ug.unroll.Game(lambda x, y, batch: x * y)
-    >>> terms = ug.unroll.decompose(game, 2.0, 3.0, None, steps=2, lr=0.5)
-    >>> float(terms.total), float(terms.direct), [float(c) for c in terms.per_step]
-    (7.0, 5.0, [1.0, 1.0])
-    """
-    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
-    found = None
-    if why_not_auto(problem) is None and (found := parts(problem)) is None:
-        check_parameters(problem)
-    found = found or _parts(problem)
-    zeros = optree.tree_map(np.zeros_like, found.direct)
-    indirect = functools.reduce(add, found.per_step, zeros)
-    total = add(found.direct, indirect)
-    if not is_finite((found.value, total)):
-        raise explain_non_finite(problem)
-    return Terms(total=total, indirect=indirect, **found._asdict())
-
-
-def _parts(problem: Problem) -> Parts:
-    """By the adjoint recursion, for any game."""
-    reduced, pull_back = through_samples(problem)
-    states = list(enumerate(reduced.states()))
-    value, direct, lam, final = outer_gradients(reduced, iter(states[-1:]))
-    backs = list(backsteps(reduced, iter(states[-2::-1]), lam, final))[::-1]
-    return Parts(
-        value=value,
-        direct=pull_back(direct),
-        per_step=tuple(pull_back(back.c) for back in backs),
-        trajectory=_thetas(state for _, state in states),
-        inner_values=_inner_values(reduced, [state.theta for _, state in states]),
-        grad_theta_d=backs[0].lam if backs else lam,
-        grad_lr=np.array([vdot(back.lam_next, back.g) for back in backs], float),
-        adjoint_norms=np.array([*(_norm(back.lam) for back in backs), _norm(lam)]),
-    )
-
-
-def trajectory(
-    game: AnyGame,
-    theta_g: PyTree,
-    theta_d: PyTree,
-    batch: Any,
-    *,
-    steps: int,
-    lr: float | Sequence[float] | None = None,
-    optimizer: Any = None,
-) -> Trajectory:
-    """Take the K inner steps and return every theta_k, with the inner objective there.
-
-    Parameters
-    ----------
-    game, theta_g, theta_d, batch, steps, lr, optimizer
-        See `value_and_grad`.
-
-    Returns
-    -------
-    Trajectory
-
-    Raises
-    ------
-    ArgumentError, ArgumentTypeError, NonFiniteError
-        As `value_and_grad`.
-
-    Examples
-    --------
-    >>> import tinygrad_ugan as ug
-    >>> game = ug.unroll.Game(lambda x, y, batch: x * y)
-    >>> path = ug.unroll.trajectory(game, 2.0, 3.0, None, steps=2, lr=0.5)
-    >>> [float(y) for y in path.thetas], path.inner_values
-    ([3.0, 4.0, 5.0], array([ 6.,  8., 10.]))
-    """
-    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
-    reduced, _ = through_samples(problem)
-    thetas = _thetas(reduced.states())
-    if not is_finite(thetas):
-        raise explain_non_finite(problem)
-    return Trajectory(thetas, _inner_values(reduced, thetas))
-
-
-def _thetas(states: Iterable[InnerState]) -> tuple[PyTree, ...]:
-    """theta_0 ... theta_K; the first is a copy, for it is the caller's own."""
-    first, *rest = (state.theta for state in states)
-    return optree.tree_map(writable_copy, first), *rest
-
-
-def _inner_values(problem: Problem, thetas: Sequence[PyTree]) -> NDArray:
-    return np.array(
-        [
-            problem.game.inner(problem.theta_g, theta, batch)
-            for theta, batch in zip(thetas, problem.batches, strict=True)
-        ]
-    )
 
 
 def _norm(tree: PyTree) -> float:

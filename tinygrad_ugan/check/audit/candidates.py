@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.typing import Array
 from tinygrad_ugan.unroll.adjoint import adjoint
-from tinygrad_ugan.unroll.problem import Problem, explain_non_finite, through_samples
+from tinygrad_ugan.unroll.method import check_finite
+from tinygrad_ugan.unroll.problem import Problem
 
 
 class Mistake(NamedTuple):
@@ -113,11 +115,9 @@ def gradient(problem: Problem, truncate: int | None = None) -> Array:
         If the problem leaves the finite numbers; the message names the step.
     """
     constant_steps = 0 if truncate is None else problem.steps - truncate
-    reduced, pull_back = through_samples(problem)
-    _, cotangent = adjoint(reduced.after(constant_steps))
-    vector, _ = tree.ravel(pull_back(cotangent))
-    if not tree.is_finite(vector):
-        raise explain_non_finite(problem)
+    _, found = adjoint(replace(problem, constant_steps=constant_steps))
+    vector, _ = tree.ravel(found)
+    check_finite(problem, vector)
     return vector
 
 

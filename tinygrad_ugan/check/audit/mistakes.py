@@ -20,7 +20,8 @@ from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import Ascent, InnerState, Optimized
 from tinygrad_ugan.unroll.game import Game
-from tinygrad_ugan.unroll.problem import Problem, explain_non_finite
+from tinygrad_ugan.unroll.method import check_finite
+from tinygrad_ugan.unroll.problem import Problem
 
 Alteration = tuple[str, Problem]
 """A detail such as "4 steps, not 5", or nothing, and an altered problem."""
@@ -157,8 +158,7 @@ def last_state(problem: Problem) -> InnerState:
         If the problem leaves the finite numbers; the message names the step.
     """
     *_, state = problem.states()
-    if not tree.is_finite(state.theta):
-        raise explain_non_finite(problem)
+    check_finite(problem, state.theta)
     return state
 
 

@@ -202,7 +202,7 @@ def inner_product(x, y, out):
 
 
 @reference(x="rows n ld", out="1")
-def find_flaws(x, out):
+def check_finite(x, out):
     """``out += sum 0 x``: nothing, or NaN if an element is not finite."""
     for r, j in np.ndindex(x.shape):
         out[0] += 0 * x[r, j]

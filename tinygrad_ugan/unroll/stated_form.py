@@ -1,6 +1,6 @@
-"""What a game, its networks and the inner optimiser state of themselves.
+"""What game, networks and inner optimiser state of themselves, all of it together.
 
-The kernels may run in the place of their methods only where all of them state what the kernels
+The kernels may run in the place of their methods only where each of them states what the kernels
 need: see `tinygrad_ugan.stated`.
 """
 
@@ -14,8 +14,8 @@ from tinygrad_ugan.unroll.dynamics import Ascent, UpdateRule
 from tinygrad_ugan.unroll.game import LogitTerms
 
 
-class Form(NamedTuple):
-    """A game of logits between multilayer perceptrons, and the rule by which theta_D moves."""
+class StatedForm(NamedTuple):
+    """A game of logits between multilayer perceptrons, and the update rule of theta_D."""
 
     generator: LayerForm
     discriminator: LayerForm
@@ -24,8 +24,8 @@ class Form(NamedTuple):
     rule: str
 
 
-def form_of(game: Any, rule: UpdateRule) -> Form | str:
-    """What is stated; or, in words, what is not."""
+def stated_form(game: Any, rule: UpdateRule) -> StatedForm | str:
+    """Return what is stated; or, in words, what is not."""
     logits = stated(game, "logit_form")
     if logits is None:
         reason = why_not(game, "logit_form")
@@ -38,12 +38,12 @@ def form_of(game: Any, rule: UpdateRule) -> Form | str:
         return _no_mlp("discriminator", logits.discriminator)
     name = "ascent"
     if not isinstance(rule, Ascent):
-        moves = stated(rule.optimizer, "kernel_form")
-        if moves is None:
+        update = stated(rule.optimizer, "kernel_form")
+        if update is None:
             reason = why_not(rule.optimizer, "kernel_form")
             return reason or "the optimizer is not SGD, Momentum or Adam of ug.optim, with numbers"
-        name = moves.rule
-    return Form(generator, discriminator, logits.inner_terms, logits.outer_terms, name)
+        name = update.rule
+    return StatedForm(generator, discriminator, logits.inner_terms, logits.outer_terms, name)
 
 
 def _no_mlp(name: str, network: Any) -> str:
