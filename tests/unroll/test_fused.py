@@ -337,7 +337,7 @@ def test_warmup_needs_a_known_activation():
 
 @pytest.fixture
 def fresh_threads(monkeypatch):
-    pool = threads.Pool(2)
+    pool = threads.ThreadPool(2)
     monkeypatch.setattr(threads._Current, "pool", pool)
     yield
     pool.stop()
