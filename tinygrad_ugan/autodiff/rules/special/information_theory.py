@@ -1,4 +1,4 @@
-"""scipy.special: relative entropies and the losses of Huber."""
+"""scipy.special: entropies, relative entropies and the losses of Huber."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def _log_ratio(x: Any, y: Any) -> Any:
         result = np.where(beyond, np.log(x) - np.log(y), np.log(ratio))
         result = np.where((ratio > 0.5) & (ratio < 2), np.log1p((x - y) / y), result)
     return in_common_dtype(result, x, y)
+
+
+def _quotient(x: Any, y: Any) -> Any:
+    """``x / y``, but 0 at x = y = 0."""
+    return x / np.where((x == 0) & (y == 0), 1, y)
 
 
 def _relative_excess(x: Any, y: Any) -> Any:
@@ -79,7 +84,16 @@ pseudo_huber_slope = elementwise(
     _pseudo_huber_slope, lambda ans, d, r: cosine(r, d) ** 3, lambda ans, d, r: cosine(d, r) ** 3,
     domain=(POSITIVE, REAL),
 )
+quotient = elementwise(_quotient, lambda ans, x, y: 1 / y, lambda ans, x, y: -ans / y,
+                       domain=(REAL, POSITIVE), convention="that of x / y, also at x = y = 0")
+
 RULES = (
+    elementwise(sp.entr,    lambda ans, x: -np.log(x) - 1, domain=POSITIVE),
+    elementwise(sp.xlogy,   lambda ans, x, y: np.log(y), lambda ans, x, y: quotient(x, y),
+                domain=(REAL, POSITIVE), convention="at x = y = 0 the derivative in y is 0"),
+    elementwise(sp.xlog1py, lambda ans, x, y: np.log1p(y),
+                            lambda ans, x, y: quotient(x, 1 + y),
+                domain=(REAL, POSITIVE), convention="at x = 0, y = -1 the derivative in y is 0"),
     elementwise(sp.rel_entr, lambda ans, x, y: log_ratio(x, y) + 1, lambda ans, x, y: -_share(x, y),
                 domain=POSITIVE, convention="at x = y = 0, NaN in x and 0 in y"),
     elementwise(sp.kl_div,   lambda ans, x, y: log_ratio(x, y),
@@ -93,7 +107,7 @@ RULES = (
                 lambda ans, d, r: _pseudo_huber_in_delta(d, r),
                 lambda ans, d, r: pseudo_huber_slope(d, r),
                 domain=(POSITIVE, REAL), convention="0 at delta = r = 0"),
-    log_ratio, relative_excess, cosine, pseudo_huber_slope,
+    quotient, log_ratio, relative_excess, cosine, pseudo_huber_slope,
 )
 # fmt: on
 
