@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import find, given
+from hypothesis import assume, find, given
 
 from tests.autodiff.checks import check_modes, check_single_precision
 from tests.autodiff.rules.test_table import ALL, CASTS, realise
@@ -18,6 +18,8 @@ ELEMENTWISE = [
     if broadcasts(record, samples_of(record)[0]) and getattr(record.function, "nout", 1) == 1
 ]
 
+# Differences do not tell the derivative across the corner where the two arguments are equal.
+CORNERED = ("maximum", "minimum", "fmax", "fmin")
 LIMITS = {"min_side": 0, "max_side": 3, "max_dims": 3}
 
 
@@ -27,6 +29,9 @@ def test_any_shapes_that_broadcast(record, data, seed):
     call = data.draw(reshaped(samples_of(record)[0], **LIMITS))
     rng = np.random.default_rng(seed)
     places, restrict = realise(call, rng)
+    if record.name in CORNERED:
+        x, y = restrict(record, places)[1]
+        assume(np.all(np.abs(x - y) > 0.1))
     for chosen in subsets(places):
         check_modes(*restrict(record, chosen), rng, order=2)
     if record.name not in CASTS:
