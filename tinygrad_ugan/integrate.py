@@ -12,7 +12,7 @@ from scipy import integrate
 from tinygrad_ugan.autodiff.call_tracing import TracedCall, uses_traced_value
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.defensive_copies import private_copy
-from tinygrad_ugan.autodiff.indexed_update import array
+from tinygrad_ugan.autodiff.functions import array
 from tinygrad_ugan.autodiff.operands import as_array, shape_of
 from tinygrad_ugan.autodiff.pytrees import restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp

@@ -1,10 +1,12 @@
-"""logsumexp, softmax and log_softmax against scipy.special, far out and at minus infinity."""
+"""`array` against NumPy; logsumexp, softmax and log_softmax against scipy.special, also far out."""
 
 import numpy as np
 import pytest
 from scipy import special as sp
 
 import tinygrad_ugan as ug
+from tests.autodiff.checks import check_modes
+from tinygrad_ugan.errors import ArgumentError
 
 X = np.random.default_rng(1).standard_normal((3, 4, 2)) * 5
 FAR = np.array([[1e300, -1e300, 1e300], [-1e300, -1e300, -1e300], [1000.0, 0.0, -1000.0]])
@@ -107,3 +109,39 @@ def test_both_logarithms_of_a_sum_have_the_same_derivatives_at_infinity(f):
         ([inf, inf], [np.nan, np.nan]),
     ]:
         np.testing.assert_array_equal(ug.grad(f)(np.array(x)), expected)
+
+
+def test_array_builds_what_numpy_builds(rng):
+    def nested(make):
+        return lambda x, y: make([[x[0], 2.0, y], [1, x[1] * y, x[0] ** 2]])
+
+    def beside(make):
+        return lambda x, y: make([[x, [y, 1.0]], np.ones((2, 2))])
+
+    x, y = rng.standard_normal(2), rng.standard_normal()
+    for f in (nested, beside):
+        np.testing.assert_array_equal(f(ug.array)(x, y), f(np.array)(x, y))
+        check_modes(f(ug.array), (x, y), rng, order=3)
+
+
+def test_array_of_no_tensors_is_that_of_numpy():
+    assert ug.array([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]]
+    assert ug.array([[1, 2]]).dtype == int
+    assert ug.array(1.0, np.float32).dtype == np.float32
+    assert ug.array([np.float32(1), 1.0, 2]).dtype == np.float32
+    assert ug.array([]).dtype == float
+
+
+def test_array_promotes_as_arithmetic_does():
+    def dtype_of(make, x):
+        return ug.vjp(make, x)[0].dtype
+
+    assert dtype_of(lambda x: ug.array([x, 1.0, 2]), np.float32(1)) == np.float32
+    assert dtype_of(lambda x: ug.array([x, np.float64(1)]), np.float32(1)) == np.float64
+    assert dtype_of(lambda x: ug.array([x, 1.0], np.float64), np.float32(1)) == np.float64
+    assert dtype_of(lambda x: ug.array(x, np.float32), np.float64(1)) == np.float32
+
+
+def test_array_refuses_ragged_lists():
+    with pytest.raises(ArgumentError, match="one shape"):
+        ug.grad(lambda x: ug.array([x, [x, x]]).sum())(1.0)

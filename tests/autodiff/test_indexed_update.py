@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as npst
 
 import tinygrad_ugan as ug
 from tests.autodiff.checks import check_modes
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.errors import ArgumentTypeError
 
 SHAPE = (3, 2, 4)
 X = np.arange(24.0).reshape(SHAPE)
@@ -93,39 +93,3 @@ def test_lists_are_taken_for_arrays():
 def test_tensors_do_not_go_into_integers():
     with pytest.raises(ArgumentTypeError, match="floating-point"):
         ug.grad(lambda v: ug.at(np.arange(3))[0].set(v).sum())(1.0)
-
-
-def test_array_builds_what_numpy_builds(rng):
-    def nested(make):
-        return lambda x, y: make([[x[0], 2.0, y], [1, x[1] * y, x[0] ** 2]])
-
-    def beside(make):
-        return lambda x, y: make([[x, [y, 1.0]], np.ones((2, 2))])
-
-    x, y = rng.standard_normal(2), rng.standard_normal()
-    for f in (nested, beside):
-        np.testing.assert_array_equal(f(ug.array)(x, y), f(np.array)(x, y))
-        check_modes(f(ug.array), (x, y), rng, order=3)
-
-
-def test_array_of_no_tensors_is_that_of_numpy():
-    assert ug.array([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]]
-    assert ug.array([[1, 2]]).dtype == int
-    assert ug.array(1.0, np.float32).dtype == np.float32
-    assert ug.array([np.float32(1), 1.0, 2]).dtype == np.float32
-    assert ug.array([]).dtype == float
-
-
-def test_array_promotes_as_arithmetic_does():
-    def dtype_of(make, x):
-        return ug.vjp(make, x)[0].dtype
-
-    assert dtype_of(lambda x: ug.array([x, 1.0, 2]), np.float32(1)) == np.float32
-    assert dtype_of(lambda x: ug.array([x, np.float64(1)]), np.float32(1)) == np.float64
-    assert dtype_of(lambda x: ug.array([x, 1.0], np.float64), np.float32(1)) == np.float64
-    assert dtype_of(lambda x: ug.array(x, np.float32), np.float64(1)) == np.float32
-
-
-def test_array_refuses_ragged_lists():
-    with pytest.raises(ArgumentError, match="one shape"):
-        ug.grad(lambda x: ug.array([x, [x, x]]).sum())(1.0)

@@ -7,8 +7,8 @@ It knows nothing of networks or GANs.
 
 from tinygrad_ugan.autodiff.checkpointing import checkpoint
 from tinygrad_ugan.autodiff.custom import custom_vjp
-from tinygrad_ugan.autodiff.functions import log_softmax, logsumexp, softmax
-from tinygrad_ugan.autodiff.indexed_update import array, at
+from tinygrad_ugan.autodiff.functions import array, log_softmax, logsumexp, softmax
+from tinygrad_ugan.autodiff.indexed_update import at
 from tinygrad_ugan.autodiff.jacobians import hessian, jacobian
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (

@@ -134,7 +134,7 @@ class CustomFunction:
             )
         return self._rule
 
-    def _flatten_pulled(self, pulled: Any, args: tuple) -> list[Any]:
+    def _flatten_pulled(self, pulled: Any, args: tuple[Any, ...]) -> list[Any]:
         """The leaves of the cotangents of `args`, None where there is none."""
         name = f"bwd of {self._name}"
         if not (isinstance(pulled, tuple | list) and len(pulled) == len(args)):

@@ -1,15 +1,73 @@
-"""Functions of our own, for those of scipy.special that do not dispatch on their arguments."""
+"""Functions of our own: `array`, and those of scipy.special that do not dispatch on arguments."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import optree
 
-from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.core import Tracer
+from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import unary
 from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes, unreduce
 from tinygrad_ugan.autodiff.samples import Random, Samples, sample
+from tinygrad_ugan.errors import ArgumentError
+
+
+def array(object: Any, dtype: Any = None) -> Any:  # noqa: A002
+    """Make an array of nested lists of tensors, arrays and numbers: `numpy.array`, differentiable.
+
+    Parameters
+    ----------
+    object : array-like
+        Whatever stands side by side in a list must have one shape.
+    dtype : dtype, optional
+        By default that of the tensors and arrays, promoted among themselves; Python numbers take
+        part as they do in arithmetic and do not widen float32.
+
+    Returns
+    -------
+    array or tensor
+        A tensor if `object` holds one.
+
+    Raises
+    ------
+    ArgumentError
+        If shapes differ within a list.
+
+    Examples
+    --------
+    >>> import numpy as np
+    import optree
+    >>> import tinygrad_ugan as ug
+    >>> def rotated(angle):
+    ...     c, s = np.cos(angle), np.sin(angle)
+    ...     return ug.array([[c, -s], [s, c]]) @ np.array([1.0, 0.0])
+    >>> ug.jacobian(rotated)(0.0)
+    array([0., 1.])
+    """
+    if dtype is None:
+        kinds = {getattr(x, "dtype", type(x)): untrace(x) for x in optree.tree_leaves(object)}
+        dtype = np.result_type(*kinds.values()) if kinds else float
+    dtype = np.dtype(dtype)
+    return _stacked(object, dtype) if _holds_tensor(object) else np.array(object, dtype)
+
+
+def _holds_tensor(x: Any) -> bool:
+    return any(isinstance(leaf, Tracer) for leaf in optree.tree_leaves(x))
+
+
+def _stacked(x: Any, dtype: np.dtype) -> Any:
+    if not _holds_tensor(x):
+        return np.asarray(x, dtype)
+    if isinstance(x, Tracer):
+        return match_dtype(x, np.empty(0, dtype))
+    parts = [_stacked(item, dtype) for item in x]
+    shapes = sorted({shape_of(part) for part in parts})
+    if len(shapes) > 1:
+        raise ArgumentError("object", f"a list of shapes {shapes}", "one shape within each list")
+    return np.stack(parts)
 
 
 def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:

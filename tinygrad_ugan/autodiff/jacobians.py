@@ -61,7 +61,9 @@ def jacobian(
     return wrapped
 
 
-def _jacobian_reverse(f: Callable[..., Any], primals: tuple) -> tuple[list[list[Any]], Any]:
+def _jacobian_reverse(
+    f: Callable[..., Any], primals: tuple[Any, ...]
+) -> tuple[list[list[Any]], Any]:
     """Jacobian blocks [output leaf][input leaf], row by row."""
     out, pullback = vjp(f, *primals)
     outputs, out_treedef = optree.tree_flatten(out)
@@ -82,7 +84,9 @@ def _jacobian_reverse(f: Callable[..., Any], primals: tuple) -> tuple[list[list[
     return blocks, out_treedef
 
 
-def _jacobian_forward(f: Callable[..., Any], primals: tuple) -> tuple[list[list[Any]], Any]:
+def _jacobian_forward(
+    f: Callable[..., Any], primals: tuple[Any, ...]
+) -> tuple[list[list[Any]], Any]:
     """Jacobian blocks [output leaf][input leaf], column by column."""
     leaves, treedef = optree.tree_flatten(primals)
     inputs = [value_below(x, level=0) for x in leaves]

@@ -76,7 +76,7 @@ def match_leaves(name: str, tree: Any, leaves: Sequence[Any], treedef: Any) -> l
     What belongs to a floating-point leaf must be real: a cast would drop an imaginary part.
     """
     try:
-        given = treedef.flatten_up_to(tree)
+        given: list[Any] = treedef.flatten_up_to(tree)
     except ValueError as error:
         raise ArgumentError(
             name, str(optree.tree_structure(tree)), f"the structure {treedef}"
@@ -101,8 +101,8 @@ def zeros_of(x: Any) -> Any:
 
 
 def restrict(
-    f: Callable[..., Any], positions: Sequence[int], args: tuple, kwargs: dict[str, Any]
-) -> tuple[Callable[..., Any], tuple]:
+    f: Callable[..., Any], positions: Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """`f` as a function of the arguments at `positions` alone, and these arguments."""
     for i in positions:
         if not -len(args) <= i < len(args):

@@ -101,7 +101,8 @@ def _vjp(
         gradients = backward(order, cotangents)
         found = [gradients.get(node) for node in inputs]
         full = [zeros_of(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
-        return optree.tree_unflatten(treedef, unaliased(full))
+        primals: tuple[Any, ...] = optree.tree_unflatten(treedef, unaliased(full))
+        return primals
 
     return optree.tree_unflatten(out_treedef, values), pullback, aux
 

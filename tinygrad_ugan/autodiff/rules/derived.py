@@ -58,7 +58,9 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
             )
         return result
 
-    def of_traced(traced: Sequence[int], args: Sequence[Any]) -> tuple[Callable[..., Any], tuple]:
+    def of_traced(
+        traced: Sequence[int], args: Sequence[Any]
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         def composed(treedef: Any, *leaves: Any) -> Any:
             args, params = optree.tree_unflatten(treedef, leaves)
             return composition(*args, **params)
@@ -80,7 +82,8 @@ def derive(function: Callable[..., Any], composition: Callable[..., Any]) -> Cal
     ) -> Sequence[Any]:
         f, primals = of_traced(traced, args)
         out, pullback = transforms().vjp(f, *primals)
-        return pullback(match_dtype(cotangent, out))
+        cotangents: Sequence[Any] = pullback(match_dtype(cotangent, out))
+        return cotangents
 
     signature = inspect.signature(composition)
     required = [p.name for p in signature.parameters.values() if p.default is p.empty]

@@ -75,7 +75,9 @@ Labels = Sequence[Hashable]
 """One label for each axis of an array, all different."""
 
 
-def _contract(x: Any, of_x: Labels, y: Any, of_y: Labels, keep: Container) -> tuple[Any, Labels]:
+def _contract(
+    x: Any, of_x: Labels, y: Any, of_y: Labels, keep: Container[Hashable]
+) -> tuple[Any, Labels]:
     """Multiply, and sum over the shared axes that are not to be kept; an array and its labels."""
     size = _size(x, of_x) | _size(y, of_y)
     for c, n in _size(x, of_x).items():
@@ -215,7 +217,7 @@ def _without_repeats(x: Any, labels: Labels, longest: dict[Hashable, int]) -> tu
     return _reshaped(x, tuple(size[c] for c in kept)), kept
 
 
-def _without_lonely(x: Any, labels: Labels, wanted: Container) -> tuple[Any, Labels]:
+def _without_lonely(x: Any, labels: Labels, wanted: Container[Hashable]) -> tuple[Any, Labels]:
     """Sum over the axes that nobody else knows."""
     lonely = tuple(i for i, c in enumerate(labels) if c not in wanted)
     return np.sum(x, lonely) if lonely else x, [c for c in labels if c in wanted]
