@@ -19,6 +19,7 @@ from tinygrad_ugan.gan.runs.atomic_io import write_file
 from tinygrad_ugan.gan.runs.locks import BusyError, at_work
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
 from tinygrad_ugan.gan.training.config import THREADS, Config
+from tinygrad_ugan.gan.training.environment import THREAD_LIMITS
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 from tinygrad_ugan.gan.training.sampler import Draws, streams
@@ -175,8 +176,7 @@ def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
     cores = os.cpu_count() or 1
     processes = workers or cores
     threads = str(max(1, cores // processes))
-    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    limits = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in variables}
+    limits = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_LIMITS}
     options = {"threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         dask.config.set(limits),

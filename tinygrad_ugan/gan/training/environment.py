@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "safetensors")
 
 
@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
     """
     found = {"python": platform.python_version(), "machine": platform.platform()}
     found |= versions(PACKAGES)
-    found |= {name: os.environ[name] for name in THREADS if name in os.environ}
+    found |= {name: os.environ[name] for name in THREAD_LIMITS if name in os.environ}
     return found | ({"commit": commit} if (commit := _commit()) else {})
 
 

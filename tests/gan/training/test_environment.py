@@ -1,0 +1,14 @@
+import platform
+
+from tinygrad_ugan.gan.training.environment import environment
+
+
+def test_it_names_versions_machine_and_thread_limits(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    environment.cache_clear()
+    found = environment()
+    environment.cache_clear()
+    assert found["python"] == platform.python_version()
+    assert found["machine"] == platform.platform()
+    assert found["OMP_NUM_THREADS"] == "1"
+    assert {"numpy", "scipy", "numba"} <= found.keys()
