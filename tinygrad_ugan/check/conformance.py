@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan import gan, nn, optim, unroll
+from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.errors import check_choice
-
-PyTree = Any
+from tinygrad_ugan.gan.training.config import OPTIMIZERS
+from tinygrad_ugan.typing import PyTree
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def cases(name: str | None = None) -> tuple[Case, ...]:
 
 
 def _case(document: dict[str, Any]) -> Case:
-    batches = [_batch(batch) for batch in document["batches"]]
+    expected = _numbers(document["expected"])
+    batches = [gan.Batch(**_numbers(batch)) for batch in document["batches"]]
     return Case(
         name=document["name"],
         about=document["about"],
@@ -107,13 +108,9 @@ def _case(document: dict[str, Any]) -> Case:
         theta_d=_numbers(document["theta_d"]),
         batch=batches if len(batches) > 1 else next(iter(batches), None),
         options={"steps": document["steps"]} | _dynamics(document["optimizer"]),
-        expected=_expected(**_numbers(document["expected"])),
+        expected=Expected(theta_d=expected.pop("theta_K"), **expected),
         document=document,
     )
-
-
-def _expected(theta_K: PyTree, **others: Any) -> Expected:
-    return Expected(theta_d=theta_K, **others)
 
 
 def _numbers(tree: Any) -> Any:
@@ -125,16 +122,11 @@ def _numbers(tree: Any) -> Any:
     return np.array(tree, float)[()]
 
 
-def _batch(batch: dict[str, Any]) -> gan.Batch:
-    return gan.Batch(**_numbers(batch))
-
-
 def _dynamics(optimizer: dict[str, Any]) -> dict[str, Any]:
     numbers = {name: _numbers(x) for name, x in optimizer.items() if name != "kind"}
     if optimizer["kind"] == "sgd":
         return {"lr": numbers["lr"]}
-    kinds = {"momentum": optim.Momentum, "adam": optim.Adam}
-    return {"optimizer": kinds[optimizer["kind"]](**{k: float(x) for k, x in numbers.items()})}
+    return {"optimizer": OPTIMIZERS[optimizer["kind"]](**numbers)}
 
 
 def _bilinear(game: dict[str, Any]) -> unroll.Game:
