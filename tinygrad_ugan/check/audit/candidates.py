@@ -1,7 +1,8 @@
 """The candidates: every gradient that code may have computed where d f_K / d theta_G was meant.
 
-No mistake is made to find out what it computes. Each is the exact gradient of an altered problem,
-or its direct term alone, so that `TABLE` names the alteration and `unroll` computes the gradient.
+No mistake is made to find out what it computes: each computes the exact gradient of an altered
+problem. `TABLE` names the alteration, and `unroll` computes the gradient. The direct term alone is
+that of the problem all of whose steps are constant.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -42,7 +43,11 @@ class Mistake(NamedTuple):
     or_detached: bool
 
 
+STATE_NOT_RESTORED = Mistake(
+    "state_not_restored", mistakes.with_state_not_restored, or_detached=True
+)
 TABLE = (
+    Mistake("truncated", mistakes.truncated, or_detached=False),
     Mistake("lookahead", mistakes.without_steps, or_detached=False),
     Mistake("replaced", mistakes.weights_replaced, or_detached=False),
     Mistake("no_curvature", mistakes.without_curvature, or_detached=False),
@@ -52,9 +57,9 @@ TABLE = (
     Mistake("moved_first", mistakes.after_the_real_step, or_detached=True),
     Mistake("kept", mistakes.after_the_unrolling, or_detached=True),
     Mistake("wrong_steps", mistakes.with_other_steps, or_detached=True),
-    Mistake("state_not_restored", mistakes.with_state_not_restored, or_detached=True),
+    STATE_NOT_RESTORED,
 )
-"""The mistakes that alter the problem; the rest of `candidates` are parts of the exact gradient."""
+"""The mistakes. What is not in it are the parts of the exact gradient: see `candidates`."""
 
 
 class CandidateGradient(NamedTuple):
@@ -69,7 +74,7 @@ class CandidateGradient(NamedTuple):
     vector : ndarray
         The gradient.
     truncate : int or None
-        Where the verdict is "truncated": through how many of the last steps it is differentiated.
+        Where the verdict is "truncated": the number of steps that are differentiated.
     """
 
     verdict: str
@@ -88,7 +93,7 @@ def candidates(problem: Problem) -> list[CandidateGradient]:
     NonFiniteError
         If the game itself leaves the finite numbers.
     """
-    exact, direct = gradient(problem), gradient(problem, truncate=0)
+    exact, direct = gradient(problem), gradient(_detached(problem))
     found = [
         CandidateGradient("exact", "", exact),
         CandidateGradient("detached", "", direct),
@@ -96,16 +101,17 @@ def candidates(problem: Problem) -> list[CandidateGradient]:
         CandidateGradient("zero", "", np.zeros_like(exact)),
     ]
     with np.errstate(all="ignore"):
-        for verdict, detail, altered, truncate in _altered(problem):
+        for verdict, detail, altered in _altered(problem):
             with contextlib.suppress(NonFiniteError):
-                vector = gradient(altered, truncate)
-                shown = truncate if verdict == "truncated" else None
-                found.append(CandidateGradient(verdict, detail, vector, shown))
+                vector = gradient(altered)
+                through = altered.steps - altered.constant_steps
+                truncate = through if verdict == "truncated" else None
+                found.append(CandidateGradient(verdict, detail, vector, truncate))
     return sorted(found, key=lambda candidate: ORDER.index(candidate.verdict))
 
 
-def gradient(problem: Problem, truncate: int | None = None) -> Array:
-    """Compute d f_K / d theta_G as a vector; through the last `truncate` steps only, if given.
+def gradient(problem: Problem) -> Array:
+    """Compute d f_K / d theta_G as a vector.
 
     By the adjoint recursion: the compiled sweep would be compiled anew for each candidate.
 
@@ -114,34 +120,34 @@ def gradient(problem: Problem, truncate: int | None = None) -> Array:
     NonFiniteError
         If the problem leaves the finite numbers; the message names the step.
     """
-    constant_steps = 0 if truncate is None else problem.steps - truncate
-    _, found = adjoint(replace(problem, constant_steps=constant_steps))
+    _, found = adjoint(problem)
     vector, _ = tree.ravel(found)
     check_finite(problem, vector)
     return vector
 
 
-_Row = tuple[str, str, Problem, int | None]
+_Row: TypeAlias = tuple[str, str, Problem]
 
 
 def _altered(problem: Problem) -> Iterator[_Row]:
-    """Verdict and detail with the problem whose gradient belongs to them, and its truncation."""
-    K = problem.steps
-    for m in range(K - 1, 0, -1):
-        yield "truncated", f"the last {m} of {K} steps", problem, m
+    """Verdict and detail, with the problem whose gradient belongs to them."""
     for mistake in TABLE:
         yield from _rows(mistake, problem)
-    if K > 0 and (theirs := mistakes.with_adam_of_pytorch(problem)) is not None:
+    if problem.steps > 0 and (theirs := mistakes.with_adam_of_pytorch(problem)) is not None:
         epsilon = "epsilon outside the root"
-        yield "exact", epsilon, theirs, None
-        yield "detached", epsilon, theirs, 0
-        for verdict, detail, altered, truncate in _rows(TABLE[-1], theirs):
-            yield verdict, "; ".join(filter(None, (detail, epsilon))), altered, truncate
+        yield "exact", epsilon, theirs
+        yield "detached", epsilon, _detached(theirs)
+        for verdict, detail, altered in _rows(STATE_NOT_RESTORED, theirs):
+            yield verdict, "; ".join(filter(None, (detail, epsilon))), altered
 
 
 def _rows(mistake: Mistake, problem: Problem) -> Iterator[_Row]:
     for detail, altered in mistake.alter(problem):
-        yield mistake.verdict, detail, altered, None
+        yield mistake.verdict, detail, altered
         if mistake.or_detached:
             detached = f"{detail}, and detached" if detail else "and detached"
-            yield mistake.verdict, detached, altered, 0
+            yield mistake.verdict, detached, _detached(altered)
+
+
+def _detached(problem: Problem) -> Problem:
+    return replace(problem, constant_steps=problem.steps)

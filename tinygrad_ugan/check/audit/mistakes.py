@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import optree
@@ -23,10 +23,17 @@ from tinygrad_ugan.unroll.game import Game
 from tinygrad_ugan.unroll.method import check_finite
 from tinygrad_ugan.unroll.problem import Problem
 
-Alteration = tuple[str, Problem]
+Alteration: TypeAlias = tuple[str, Problem]
 """A detail such as "4 steps, not 5", or nothing, and an altered problem."""
 
 # The mistakes.
+
+
+def truncated(problem: Problem) -> Iterator[Alteration]:
+    """The first steps are constant."""
+    K = problem.steps
+    for m in range(K - 1, 0, -1):
+        yield f"the last {m} of {K} steps", replace(problem, constant_steps=K - m)
 
 
 def without_steps(problem: Problem) -> Iterator[Alteration]:
