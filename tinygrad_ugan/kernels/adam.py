@@ -1,4 +1,4 @@
-"""A step of Adam down, for all parameters of a network in one pass."""
+"""One step of Adam for all parameters of a network in one pass."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels import network, parameters
 from tinygrad_ugan.kernels.buffer_pool import BufferPool
 from tinygrad_ugan.kernels.program import FIRST_ROW, Executable, Program
 from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.typing import Array
 
-_CHUNK = 2**13  # elements of a chunk at least: less is not worth a second thread
-_GIVEN = ("theta", "g", "mean", "square")
+_CHUNK = 2**13  # elements of a chunk at least: fewer are not worth a second thread
+_INPUTS = ("theta", "g", "mean", "square")
 _RESULTS = ("theta_next", "mean_next", "square_next")
 
 
 class AdamProgram:
-    """Adam for arrays of certain shapes; several threads may use it at once.
+    """A step of Adam for arrays of given shapes. Thread-safe.
 
     Parameters
     ----------
     shapes : sequence of tuple of int
     target : Target
     dtype : dtype
-        Of all numbers.
+        The type of all numbers.
     on_growth : callable
-        Called when there is more memory than before.
+        Called when more memory is allocated.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class AdamProgram:
         self._scalars = p.vector(7)
         chunks = max(1, min(4, sum(sizes) // _CHUNK))
         p.run_phase(p.phase(chunks))
-        given = [{name: p.input(name, shape) for name in _GIVEN} for shape in shapes]
+        given = [{name: p.input(name, shape) for name in _INPUTS} for shape in shapes]
         for size, shape, slots in zip(sizes, shapes, given, strict=True):
             slots |= {name: p.result(shape) for name in _RESULTS}
             p.section(network.shares(size, chunks, unit))
@@ -59,22 +60,20 @@ class AdamProgram:
 
     @property
     def nbytes(self) -> int:
-        """Memory, without that of results in use."""
+        """The size of all memory, except that of results in use."""
         waiting = sum(executable.nbytes for executable in list(self._free))
         return self._pool.nbytes + self._program.nbytes + waiting
 
-    def step(
-        self, scalars: Sequence[float], *arrays: Sequence[NDArray]
-    ) -> tuple[list[NDArray], ...]:
-        """Parameters and both means after the step, in memory that earlier ones no longer use.
+    def step(self, scalars: Sequence[float], *arrays: Sequence[Array]) -> tuple[list[Array], ...]:
+        """Return parameters and both means after the step, in memory that no earlier result uses.
 
         Parameters
         ----------
         scalars : sequence of float
-            beta1, 1 - beta1, beta2, 1 - beta2, eps^2, and how the step and the mean of squares are
-            scaled: see `tinygrad_ugan.optim.Adam`.
+            beta1, 1 - beta1, beta2, 1 - beta2, eps^2, and the factors of the step and of the mean
+            of squares: see `tinygrad_ugan.optim.Adam`.
         *arrays : sequence of ndarray
-            Parameters, gradients, and the running means of these and of their squares.
+            Parameters, gradients, and the running means of gradients and of their squares.
         """
         memory = self._pool.acquire_array().view(self._dtype).reshape(len(_RESULTS), -1)
         results = tuple(
@@ -94,6 +93,6 @@ class AdamProgram:
             return self._program.compile()
 
 
-def _by_leaf(groups: Sequence[Sequence[NDArray]]) -> list[NDArray]:
-    """The first arrays of all groups, then the second ones, and so on."""
+def _by_leaf(groups: Sequence[Sequence[Array]]) -> list[Array]:
+    """Interleave: the first arrays of all groups, then the second ones, and so on."""
     return list(itertools.chain.from_iterable(zip(*groups, strict=True)))

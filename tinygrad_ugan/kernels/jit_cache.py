@@ -1,9 +1,9 @@
-"""From LLVM IR to machine code in memory, by way of a cache on disk.
+"""Compilation of LLVM IR to machine code, cached on disk.
 
-An object is kept under the hash of all that went into it: the source of this package, LLVM's and
-the emitter's versions, the processor and its features. It is written under another name first and
-then renamed, so that processes that start together cannot see half of one. Where the package's own
-folder cannot be written to the user's cache folder serves, and where that fails, memory.
+An object file is named by the hash of everything that determines it: the source of this package,
+the versions of llvmlite and LLVM, the processor and its features. It is written under a temporary
+name and renamed, so that processes that start together never see half a file. If the package's own
+folder is not writable, the user's cache folder is used, and without either, memory only.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from tinygrad_ugan.kernels import fork_safety
 from tinygrad_ugan.kernels.target import Target
 
 CACHE_VARIABLE = "TINYGRAD_UGAN_CACHE"
-"""Environment variable: the folder to keep objects in, in place of the usual two."""
+"""Environment variable that names the cache folder, in place of the two default ones."""
 
 fork_safety.hold_during_fork(
     llvm.ffi.lib._lock
 )  # which llvmlite takes in destructors, too, at any time
 compiling = fork_safety.fork_safe_lock()
-"""Taken while a compiler works: LLVM's own, or numba's, which has locks that a child would keep."""
+"""Held during compilation by LLVM or numba, whose own locks a forked child would find taken."""
 
 _addresses: dict[tuple[str, Target], int] = {}
-_engines: list[llvm.ExecutionEngine] = []  # which own the code
+_engines: list[llvm.ExecutionEngine] = []  # they own the machine code
 
 
 def load_function(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
-    """The address of function `name`; `build` writes its module if no object is at hand."""
+    """Return the address of function `name`; `build` emits its module if it is not cached."""
     known = _addresses.get((name, target))
     if known is not None:
         return known
@@ -54,21 +54,25 @@ def _load(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
     _engines.append(engine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine.get_function_address(name)
+    address: int = engine.get_function_address(name)
+    return address
 
 
 def compile_module(module: ir.Module, target: Target) -> bytes:
-    """Optimise a module and turn it into an object file."""
+    """Optimise a module and compile it to an object file."""
     machine = _machine(target)
     module.data_layout = str(machine.target_data)
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.slp_vectorization = options.loop_vectorization = False  # they are vectors already
+    options.slp_vectorization = options.loop_vectorization = (
+        False  # the code is vectorised and unrolled already
+    )
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(parsed, builder)
-    return machine.emit_object(parsed)
+    code: bytes = machine.emit_object(parsed)
+    return code
 
 
 def _machine(target: Target) -> llvm.TargetMachine:
@@ -81,7 +85,7 @@ def _machine(target: Target) -> llvm.TargetMachine:
 
 @functools.cache
 def _fingerprint() -> bytes:
-    """What every object depends on: versions, and the source of this package."""
+    """Hash of the versions and the source, on which every object depends."""
     versions = (sys.platform, llvmlite.__version__, *llvm.llvm_version_info)
     digest = hashlib.sha256(repr(versions).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -96,14 +100,14 @@ def _file_name(name: str, target: Target) -> str:
 
 
 def _folders() -> Iterator[Path]:
-    """Where objects may be kept, in the order of preference."""
+    """The cache folders, in order of preference."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         yield Path(chosen)
         return
     yield Path(__file__).parent / "__pycache__"
     base = os.environ.get("XDG_CACHE_HOME")
-    with contextlib.suppress(RuntimeError):  # no home
+    with contextlib.suppress(RuntimeError):  # there is no home directory
         yield (Path(base) if base else Path.home() / ".cache") / "tinygrad_ugan"
 
 
@@ -120,20 +124,20 @@ def _keep(name: str, target: Target, code: bytes) -> bytes:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / _file_name(name, target)
             _write(path, hashlib.sha256(code).digest() + code)
-            _forget_others(path, name)
+            _remove_stale(path, name)
             break
     return code
 
 
-def _forget_others(path: Path, name: str) -> None:
-    """Remove what other versions have kept under the same name, lest the folder grow for ever."""
+def _remove_stale(path: Path, name: str) -> None:
+    """Remove the objects of other versions, so that the cache does not grow without bound."""
     for other in path.parent.glob(f"{name}-{'[0-9a-f]' * 32}.o"):
         if other != path:
             other.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing."""
+    """Write a file completely or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent)
     temporary = Path(name)
     try:
@@ -146,6 +150,6 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _checked(content: bytes) -> bytes | None:
-    """The code, if it is what was written."""
+    """The code of a cache file, or None if its checksum does not match."""
     digest, code = content[:32], content[32:]
     return code if hashlib.sha256(code).digest() == digest else None

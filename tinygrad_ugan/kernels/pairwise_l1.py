@@ -1,7 +1,7 @@
-"""Sums over the coordinates of all pairs of points, without an array of all differences.
+"""Pairwise L1 distances and their transpose, without an array of all differences.
 
-Points p are C-ordered arrays of shape (C, B, n): B sets of n points with C coordinates.
-`tests/kernels/test_pairwise_l1.py` holds both against one line of NumPy each.
+Points p have shape (C, B, n): B sets of n points with C coordinates.
+`tests/kernels/test_pairwise_l1.py` compares each function with one line of NumPy.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.kernels import plain
 from tinygrad_ugan.kernels.addresses import check_shape, native_rows
+from tinygrad_ugan.typing import Array
 
 
-def signed_differences(v: NDArray, p: NDArray) -> NDArray:
+def signed_differences(v: Array, p: Array) -> Array:
     """``out_bij = sum_c sign(p_cbi - p_cbj) (v_cbi - v_cbj)``, shape (B, n, n).
 
-    For v = p these are the 1-norm distances of all pairs of points.
+    For v = p these are the L1 distances of all pairs of points; in general, their tangent along v.
     """
     v, p = _checked(v=v, p=p)
     _, sets, n = p.shape
@@ -31,7 +31,7 @@ def signed_differences(v: NDArray, p: NDArray) -> NDArray:
     return _added(_add_signed_differences, v, p, out)
 
 
-def signed_sums(g: NDArray, p: NDArray) -> NDArray:
+def signed_sums(g: Array, p: Array) -> Array:
     """``out_cbi = sum_j sign(p_cbi - p_cbj) (g_bij + g_bji)``: the transpose, shape (C, B, n)."""
     g, p = _checked(g=g, p=p)
     _, sets, n = p.shape
@@ -40,14 +40,14 @@ def signed_sums(g: NDArray, p: NDArray) -> NDArray:
     return _added(_add_signed_sums, g + np.swapaxes(g, 1, 2), p, out)
 
 
-def _added(loops: Callable[..., None], *arrays: NDArray) -> NDArray:
-    """The last of the arrays, when the loops have gone over it."""
+def _added(loops: Callable[..., None], *arrays: Array) -> Array:
+    """Run the loops, which add to the last of the arrays; return that one."""
     _compiled(loops, *(x.dtype for x in arrays))(*arrays)
     return arrays[-1]
 
 
-def _checked(**arrays: NDArray) -> list[NDArray]:
-    """The arrays as the loops, which look at no bounds, can take them."""
+def _checked(**arrays: Array) -> list[Array]:
+    """The arrays in C order, checked, as the loops check no bounds."""
     for name, x in arrays.items():
         if x.ndim != 3:
             raise ArgumentError(name, f"shape {x.shape}", "three axes")
@@ -56,7 +56,7 @@ def _checked(**arrays: NDArray) -> list[NDArray]:
     return [native_rows(x) for x in arrays.values()]
 
 
-# The innermost loop runs over memory in order, and sums nothing: so it becomes vector code.
+# The innermost loop is contiguous in memory and not a reduction, so that LLVM can vectorise it.
 
 
 def _add_signed_differences(v: Any, p: Any, out: Any) -> None:
@@ -85,8 +85,8 @@ def _add_signed_sums(symmetric: Any, p: Any, out: Any) -> None:
 
 
 @functools.cache
-def _compiled(loops: Callable[..., None], *dtypes: np.dtype) -> Any:
-    """The loops, for two arrays that are read and one that is added to."""
+def _compiled(loops: Callable[..., None], *dtypes: np.dtype[Any]) -> Any:
+    """Compile the loops, for two arrays to read and one to add to."""
     kinds = [
         numba.types.Array(numba.from_dtype(dtype), 3, "C", readonly=place < 2)
         for place, dtype in enumerate(dtypes)

@@ -1,8 +1,9 @@
-"""Parameters on their way: in from the caller's arrays, through the steps, and out again.
+"""Optimiser steps and their pullbacks, and copies from and to the caller's arrays.
 
-A matrix is kept with padded rows, and where products need it, a transposed copy beside it. Pads are
-zero, and stay so. Partial gradients, one for each group of rows, are added in the order of the
-groups, whatever thread computed them.
+A matrix has padded rows and, where products need it, a transposed copy. Pads are and stay zero. The
+rows of a batch are split into a fixed number of groups with a partial gradient each. Partials
+are added in the order of the groups, whichever thread computed them, so that results are
+bit-identical for any number of threads.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def copy_in(
 
 
 def copy_in_transposed(e: Emitter, source: ArraySlot, out: Address, ldo: Count, n: Count) -> None:
-    """``out[j, r] = source[r, j]`` for the caller's `rows` rows of n elements, n being small."""
+    """``out[j, r] = source[r, j]`` for the caller's `rows` rows of n elements; n is small."""
     with e.loop(e.rows) as r, e.loop(n) as j:
         e.store_scalar(e.load_scalar(source, r * n + j), out, j * ldo + r)
 
@@ -171,7 +172,7 @@ def adam(
     square_next: Address,
     n: Count,
 ) -> None:
-    """One step of `tinygrad_ugan.optim.Adam` up; `scalars` as `_Adam` reads them."""
+    """One ascent step of `tinygrad_ugan.optim.Adam`; `scalars` are those of `_Adam`."""
     rule = _Adam(e, scalars)
     for r, j, use in _elements(e, n):
         offset = r * ld + j
@@ -200,10 +201,10 @@ def pull_back_adam(
     v: Address,
     n: Count,
 ) -> None:
-    """``lam += sum_p partial[p]``; then v, the adjoint of g, and nu and xi, those of the moments.
+    """``lam += sum_p partial[p]``; then the adjoints v of g, and nu and xi of the moments.
 
-    With ``D = sqrt(scale square' + eps^2)`` the step is ``step mean' / D``, so that the adjoints of
-    the moments after it are ``nu + step / D lam`` and ``xi - step mean' scale / (2 D^3) lam``.
+    With ``D = sqrt(scale square' + eps^2)`` the update is ``step mean' / D``, so the adjoints of
+    the new moments are ``nu + step / D lam`` and ``xi - step mean' scale / (2 D^3) lam``.
     """
     rule = _Adam(e, scalars)
     for r, j, use in _elements(e, n):
@@ -233,9 +234,9 @@ def descend_adam(
     mean_next: ArraySlot,
     square_next: ArraySlot,
 ) -> None:
-    """One step of `tinygrad_ugan.optim.Adam` down, on `rows` of the caller's numbers from `first`.
+    """One step of `tinygrad_ugan.optim.Adam` on `rows` of the caller's elements, from `first` on.
 
-    `scalars` are as `_Adam` reads them.
+    `scalars` are those of `_Adam`.
     """
 
     def step(rule: _Adam, load: Callable[..., Value], store: Callable[..., None]) -> None:
@@ -255,7 +256,7 @@ def descend_adam(
 class _Adam:
     """Adam's arithmetic: scalars beta1, 1 - beta1, beta2, 1 - beta2, eps^2, step_k and scale_k.
 
-    On vectors, or as `read` reads the scalars.
+    Scalars are broadcast to vectors, unless `read` loads them otherwise.
     """
 
     def __init__(
@@ -267,7 +268,7 @@ class _Adam:
         self.beta1, self.rest1, self.beta2, self.rest2, self.floor, self.step, self.scale = values
 
     def moments(self, descent: Value, mean: Value, square: Value) -> tuple[Value, Value]:
-        """The running means of the gradient and of its square, after it."""
+        """The new running means of the gradient and of its square."""
         return (
             self.beta1 * mean + self.rest1 * descent,
             self.beta2 * square + self.rest2 * (descent * descent),
@@ -292,7 +293,7 @@ def check_finite(e: Emitter, x: Address, ld: Count, out: Address, n: Count) -> N
     bits = e.variable(e.to_bits(e.zero()))
     with e.loop(e.rows) as r, e.loop(n, step=e.lanes) as j:
         nothing = e.load(x, r * ld + j) * 0.0
-        bits.set(bits.get() | e.to_bits(nothing))  # which a sum would take longer for
+        bits.set(bits.get() | e.to_bits(nothing))  # a bitwise or is faster than a sum
     e.store_scalar(e.load_scalar(out) + e.sum(e.from_bits(bits.get())), out)
 
 
@@ -313,7 +314,7 @@ def scaled(e: Emitter, x: Address, ld: Count, scale: Address, out: Address, n: C
 
 
 def copy_out(e: Emitter, x: Address, ldx: Count, first: Count, out: ArraySlot, n: Count) -> None:
-    """``out = x``: into the caller's array of n columns, from row `first` on."""
+    """``out = x``, into the caller's array of n columns from row `first` on."""
     whole = n / e.lanes * e.lanes
     with e.loop(e.rows) as r:
         line, place = e.at(x, r * ldx), e.at(out, (first + r) * n)
@@ -324,13 +325,13 @@ def copy_out(e: Emitter, x: Address, ldx: Count, first: Count, out: ArraySlot, n
 
 
 def copy_out_transposed(e: Emitter, x: Address, ldx: Count, out: ArraySlot, n: Count) -> None:
-    """``out[r, j] = x[j, r]``: into the caller's array of n columns, n being small."""
+    """``out[r, j] = x[j, r]``, into the caller's array of n columns; n is small."""
     with e.loop(e.rows) as r, e.loop(n) as j:
         e.store_scalar(e.load_scalar(x, j * ldx + r), out, r * n + j)
 
 
 def _elements(e: Emitter, n: Value) -> Iterator[tuple[Value, Value, Callable[[Value], Value]]]:
-    """All places (r, j) of vectors in `rows` rows of n columns, and how to blank the pads there."""
+    """Loop over the vectors (r, j) of `rows` rows; yield them with a function that zeroes pads."""
     whole = n / e.lanes * e.lanes
     with e.loop(e.rows) as r:
         with e.loop(whole, step=e.lanes) as j:
@@ -348,7 +349,7 @@ def _sum(e: Emitter, partial: Value, stride: Value, groups: Value, offset: Value
 
 
 def _transposed(e: Emitter, block: list[Value]) -> list[Value]:
-    """Transpose a square block: exchange its quarters, then the quarters of these, and so on."""
+    """Transpose a square block: swap its off-diagonal quarters, then those of each quarter, ..."""
     size = len(block)
     half = size // 2
     while half:

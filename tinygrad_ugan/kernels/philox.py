@@ -1,41 +1,42 @@
-"""Random numbers, every one a function of a key and of its place alone: whoever computes it.
+"""Counter-based normal random numbers: each is a function of a key and its index alone.
 
-Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") turns the numbers
-of a counter into random words, four at a time; Box and Muller's transform turns uniform numbers
-into normal ones, two at a time.
+Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") maps each value of
+a counter to four random words; the Box-Muller transform maps pairs of uniform numbers to pairs of
+normal ones.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels import vecmath
 from tinygrad_ugan.kernels.buffer_pool import BufferPool
 from tinygrad_ugan.kernels.emitter import ArraySlot, Count, Emitter, IntSlot, Value
 from tinygrad_ugan.kernels.program import FIRST_ROW, Program, split
 from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.typing import Array
 
 BLOCK = 64
-"""Numbers drawn together: one row of the kernel."""
+"""Numbers in a row of the kernel."""
 
 DIGITS = {np.dtype(np.float32): 24, np.dtype(np.float64): 53}
-"""Binary digits of a uniform number."""
+"""Significant bits of a uniform number."""
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 
-_CHUNK = 64  # rows of a chunk at least: less is not worth a second thread
+_CHUNK = 64  # rows of a chunk at least: fewer are not worth a second thread
 
 
 class NormalSampler:
-    """Draws arrays of one size from N(0, 1). `draw` is not to be called by two threads at once.
+    """Draws arrays of one size from N(0, 1). Not thread-safe.
 
     Parameters
     ----------
     size : int
-        Of the arrays.
+        Size of the arrays.
     target : Target
     dtype : dtype
         float32 or float64.
@@ -54,13 +55,13 @@ class NormalSampler:
         p.call(normal, digits, key=p.number(), first=FIRST_ROW, out=numbers)
         self._executable = p.compile()
 
-    def draw(self, key: int) -> NDArray:
-        """The numbers that belong to a key, in memory that earlier ones no longer use.
+    def draw(self, key: int) -> Array:
+        """Return the array of a key, in memory that no earlier array in use occupies.
 
         Parameters
         ----------
         key : int
-            Of 64 bits, signed. Element i depends on key and i alone.
+            Signed, of 64 bits. Element i depends on the key and i alone.
 
         Returns
         -------
@@ -73,10 +74,10 @@ class NormalSampler:
 
 
 def normal(e: Emitter, digits: int, key: IntSlot, first: Count, out: ArraySlot) -> None:
-    """``out ~ N(0, 1)``, for `rows` rows of `BLOCK` numbers from the row `first` on.
+    """``out ~ N(0, 1)``, for `rows` rows of `BLOCK` numbers from row `first` on.
 
-    A row takes as many counters as it needs, the first of them its words for the first numbers of
-    each quarter, or with two words for a number, of each half.
+    The four words of a counter give one number in each quarter of a row; in double precision, where
+    a number takes two words, one in each half.
     """
     counters = BLOCK // 4 if digits <= 32 else BLOCK // 2
     with e.loop(e.rows) as r, e.loop(counters, step=e.lanes) as c:
@@ -94,30 +95,30 @@ _LOW = 2**32 - 1
 
 
 def _philox(e: Emitter, counter: Value, key: Value) -> list[Value]:
-    """Four words for every counter, in the lower halves of 64-bit integers; above them is noise."""
+    """Four words for each counter, in the lower halves of 64-bit integers."""
     keys = [key, key >> 32]
     x = [counter, counter >> 32, e.like(0, counter), e.like(0, counter)]
     for _ in range(ROUNDS):
         first, second = ((x[2 * i] & _LOW) * m for i, m in enumerate(MULTIPLIERS))
-        noise = [e.broadcast_integer(k) for k in keys]
-        x = [(second >> 32) ^ x[1] ^ noise[0], second, (first >> 32) ^ x[3] ^ noise[1], first]
+        k0, k1 = (e.broadcast_integer(k) for k in keys)
+        x = [(second >> 32) ^ x[1] ^ k0, second, (first >> 32) ^ x[3] ^ k1, first]
         keys = [k + w for k, w in zip(keys, WEYL, strict=True)]
     return x
 
 
 def _box_muller(e: Emitter, digits: int, x: Value, y: Value) -> tuple[Value, Value]:
-    """``sqrt(-2 log u) (cos t, sin t)``, with u in (0, 1] of x, and an angle t of y.
+    """``sqrt(-2 log u) (cos t, sin t)``, with u in (0, 1] from x and the angle t from y.
 
-    The first bits of y are a t up to pi / 4, and the last two turn it: one changes cosine and sine,
-    one turns it round.
+    The high bits of y are an angle of at most pi / 4 in size. Its last two bits extend that to the
+    circle: one swaps cosine and sine, the other changes the sign of both.
     """
     spare, half = 8 * e.dtype.itemsize - digits, 2.0 ** (digits - 1)
     u = (e.from_integers(x >> spare) + (half + 1.0)) * (0.5 / half)
     sine, cosine = vecmath.sin_cos(e, e.from_integers(y >> spare) * (np.pi / 4 / half))
     radius = e.sqrt(-2.0 * vecmath.log(e, u))
-    turned = e.from_bits(e.to_bits(radius) | (y << 8 * e.dtype.itemsize - 1))
-    is_changed = (y & 2) > 0
+    signed = e.from_bits(e.to_bits(radius) | (y << 8 * e.dtype.itemsize - 1))
+    is_swapped = (y & 2) > 0
     return (
-        turned * e.where(is_changed, sine, cosine),
-        turned * e.where(is_changed, cosine, sine),
+        signed * e.where(is_swapped, sine, cosine),
+        signed * e.where(is_swapped, cosine, sine),
     )

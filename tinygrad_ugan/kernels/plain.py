@@ -1,7 +1,7 @@
-"""Programs on machines that no kernels are emitted for: the statements, compiled by numba.
+"""Execution of programs on processors without vector kernels: reference functions and numba.
 
-Slower by far, on one thread, and the same up to rounding. A kernel is known by a number here, which
-stands in a program's table where the address of machine code stands elsewhere.
+Much slower, on one thread, and with the same results up to rounding. A kernel has a number, stored
+in a program's table in place of the address of its machine code.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.reference import HELPERS, REFERENCES, ArrayLayout, layers, losses
+from tinygrad_ugan.typing import Array
 
 WORD = np.dtype(np.int64)
 
 
 class ReferenceKernel:
-    """A kernel's reference, called as the kernel would be: with addresses and counts."""
+    """The reference function of a kernel, called like the kernel with addresses and counts."""
 
     def __init__(
         self,
         emit: Callable[..., None],
         kinds: dict[str, str],
         statics: tuple[Any, ...],
-        dtype: np.dtype,
+        dtype: np.dtype[Any],
     ) -> None:
         self._reference = REFERENCES[emit.__name__]
         self._kinds = kinds
@@ -40,26 +40,25 @@ class ReferenceKernel:
         self._function = compiled(emit.__name__, dtype)
 
     def __call__(self, numbers: Sequence[int], rows: int) -> None:
-        """Do what the kernel does for so many rows."""
+        """Run on `rows` rows."""
         self._function(*self.arguments(numbers, rows))
 
     def arguments(self, numbers: Sequence[int], rows: int) -> Iterable[Any]:
-        """What the reference takes, arrays being views of memory."""
+        """The arguments of the reference function: arrays are views of memory."""
         known = {"rows": rows, **self._statics, **dict(zip(self._kinds, numbers, strict=False))}
-        for name in (
-            name for name, kind in self._kinds.items() if kind in ("ArraySlot", "IntSlot")
-        ):
-            known[name] = int(memory(known[name], (1,), (1,), WORD)[0])
+        for name, kind in self._kinds.items():
+            if kind in ("ArraySlot", "IntSlot"):
+                known[name] = int(memory(known[name], (1,), (1,), WORD)[0])
         for name in self._reference.names:
             layout = self._reference.layouts.get(name)
             yield known[name] if layout is None else self._view(name, layout, known)
 
-    def _view(self, name: str, layout: ArrayLayout, known: dict[str, Any]) -> NDArray:
+    def _view(self, name: str, layout: ArrayLayout, known: dict[str, Any]) -> Array:
         return memory(known[name], *layout.resolve(known), self._dtype)
 
 
 KERNELS: list[ReferenceKernel] = []
-"""By their numbers."""
+"""All kernels that were loaded, indexed by number."""
 
 
 @functools.cache
@@ -67,16 +66,14 @@ def load(
     emit: Callable[..., None],
     kinds: tuple[tuple[str, str], ...],
     statics: tuple[Any, ...],
-    dtype: np.dtype,
+    dtype: np.dtype[Any],
 ) -> int:
-    """The number of a kernel."""
+    """Return the number of a kernel."""
     KERNELS.append(ReferenceKernel(emit, dict(kinds), statics, dtype))
     return len(KERNELS) - 1
 
 
-def run(
-    schedule: NDArray, phases: NDArray, sections: NDArray, calls: NDArray, blocks: NDArray
-) -> None:
+def run(schedule: Array, phases: Array, sections: Array, calls: Array, blocks: Array) -> None:
     """Run a program, given its tables: see `tinygrad_ugan.kernels.executor`."""
     for phase, k, i, j in schedule.tolist():
         chunks, first, last = phases[phase].tolist()
@@ -91,7 +88,7 @@ def run(
 
 
 class _Window:
-    """Memory somewhere, as NumPy understands it."""
+    """Memory at an address, in NumPy's array interface."""
 
     def __init__(self, interface: dict[str, Any]) -> None:
         self.__array_interface__ = interface
@@ -99,8 +96,8 @@ class _Window:
 
 def memory(
     address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype
-) -> NDArray:
-    """The array at an address; strides are in elements."""
+) -> Array:
+    """Return the array at an address; strides are in elements."""
     return np.asarray(
         _Window(
             {
@@ -115,20 +112,21 @@ def memory(
 
 
 @functools.cache
-def compiled(name: str, dtype: np.dtype) -> Callable[..., None]:
-    """A reference, compiled for one dtype and arrays of any strides."""
+def compiled(name: str, dtype: np.dtype[Any]) -> Callable[..., None]:
+    """Compile a reference function for one dtype and arrays with any strides."""
     _introduce_helpers()
     reference = REFERENCES[name]
     kinds = (_kind(reference.layouts.get(n), n, dtype) for n in reference.names)
-    return jitted(reference.function, numba.void(*kinds))
+    function: Callable[..., None] = jitted(reference.function, numba.void(*kinds))
+    return function
 
 
 def jitted(function: Callable[..., None], signature: Any) -> Any:
-    """A function as numba compiles it, and keeps it on the disk where it can."""
+    """Compile a function with numba, cached on disk if possible."""
     with jit_cache.compiling:
         try:
             return numba.njit(signature, cache=True)(function)
-        except RuntimeError:  # there is nowhere to keep it
+        except RuntimeError:  # there is no writable cache folder
             return numba.njit(signature)(function)
 
 
@@ -138,7 +136,7 @@ def _introduce_helpers() -> None:
         numba.extending.register_jitable(function)
 
 
-def _kind(layout: ArrayLayout | None, name: str, dtype: np.dtype) -> numba.types.Type:
+def _kind(layout: ArrayLayout | None, name: str, dtype: np.dtype[Any]) -> numba.types.Type:
     if layout is None:
         return _SCALARS[name]
     dimensions = len(layout.shape)

@@ -1,9 +1,9 @@
-"""The threads that help to run programs.
+"""The pool of threads that help to run programs.
 
-They are Python threads, so that they are created and ended as the platform does it; inside
-`executor.server` they do not hold the interpreter's lock. A thread that finds nothing to do for a
-while goes to sleep until a bell rings. A program is never kept waiting for a thread to wake up: its
-chunks are claimed by whoever comes, and if nobody else does, by the thread that started it.
+They are Python threads, created and ended by the platform's own means; inside `executor.server`
+they do not hold the interpreter's lock. A helper without work for a while sleeps until the bell
+rings. A program never waits for a helper to wake up: chunks are claimed by any thread that is
+awake, all of them by the starting thread if there is no other.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _Function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
 
 class ThreadPool:
-    """Some threads that help the one that calls `run`.
+    """Threads that help the one that calls `run`.
 
-    Nothing here is taken that would have to be given back: an interrupt may come anywhere.
+    No method acquires anything that it would have to release: an interrupt may come anywhere.
     """
 
     def __init__(self, threads: int) -> None:
@@ -43,7 +43,7 @@ class ThreadPool:
         self._stopped = False
 
     def run(self, header: int, target: Target, *, alone: bool = False) -> None:
-        """Run a program: with all threads, or alone while another Python thread has these."""
+        """Run a program: on all threads, or alone while another Python thread uses them."""
         run = _runner(target)
         if alone or self.threads == 1:
             run(header, 0)
@@ -74,7 +74,7 @@ class ThreadPool:
     def _serve(self, serve: Callable[..., Any], number: int) -> None:
         me = threading.current_thread()
         if self._helpers.setdefault(number, me) is not me:
-            return  # another start was interrupted, or came at the same time
+            return  # another call of `_start` was interrupted, or came at the same time
         while not self._stopped:
             serve(self._job_address, 0)
             self._asleep.add(number)
@@ -90,10 +90,10 @@ def _runner(target: Target) -> Callable[..., Any]:
 
 
 def available() -> int:
-    """How many processors this process may use, and no more than OMP_NUM_THREADS says."""
+    """The number of processors that this process may use, limited by OMP_NUM_THREADS."""
     try:
         processors = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
+    except AttributeError:  # not available on this system
         processors = os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return min(processors, max(int(limit), 1)) if limit.isdigit() else processors
@@ -111,9 +111,9 @@ def pool() -> ThreadPool:
 
 
 def set_num_threads(n: int) -> None:
-    """Use n threads in the kernels from now on; by default, all processors of this process.
+    """Set the number of threads of the kernels; the default is all processors of this process.
 
-    Results do not depend on it, to the bit.
+    Results are bit-identical for any number.
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer):
         raise ArgumentTypeError("n", repr(n), "a whole number >= 1")
@@ -128,12 +128,12 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads the kernels use."""
+    """Return the number of threads that the kernels use."""
     return pool().threads
 
 
 @fork_safety.call_in_child
 def _forget() -> None:
-    """After a fork the child has none of its parent's threads."""
+    """Replace the pool in a forked child, which has none of its parent's threads."""
     if _Current.pool is not None:
         _Current.pool = ThreadPool(_Current.pool.threads)

@@ -1,8 +1,8 @@
-"""What every kernel does, in plain NumPy on arrays: its specification, and its oracle in tests.
+"""Reference functions of all kernels in plain NumPy: their specification, and oracles in tests.
 
-Where a machine has none of the vector instructions that kernels are emitted for, numba compiles
-these functions in their place (`tinygrad_ugan.kernels.plain`). So they use what numba knows, and a
-product is a sum of rows: a call of BLAS would wake BLAS's own threads up.
+On processors without vector kernels numba compiles these functions instead
+(`tinygrad_ugan.kernels.plain`). So they use only what numba supports, and a product is a loop: a
+call of BLAS would wake its threads.
 """
 
 from tinygrad_ugan.kernels.reference import layers, losses, parameters, philox

@@ -1,15 +1,18 @@
-"""Layers of a network: what `tinygrad_ugan.kernels.products` and `tinygrad_ugan.kernels.narrow` do.
+"""Layers of a network: the references of `products`, `narrow` and `one_hidden_layer`.
 
-Sums are taken in the order of the rows, and of the inner dimension. Activations stand here too and
-not in a file of their own: numba's cache notices changes within a file only.
+Sums run in the order of the rows, and of the inner dimension. Activations are in this file, too,
+because numba's cache notices changes within a file only.
 """
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+# Arguments are arrays and scalars, whose types numba infers.
 
 import numpy as np
 
 from tinygrad_ugan.kernels.reference.registry import helper, reference
 
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "softplus", "sigmoid", "identity")
-"""Statements take an activation by its place here, for numba compares numbers faster than names."""
+"""References take an index into this, as numba compares integers faster than strings."""
 
 TANH, RELU, LEAKY_RELU, ELU, SOFTPLUS, SIGMOID, _ = range(len(ACTIVATIONS))
 LEAKY_SLOPE = 0.01
@@ -200,7 +203,7 @@ def accumulate_tangent(a, Ra, d, Rd, Rdw, Rdb):
     add_row_sum(Rd, Rdb)
 
 
-# Rows
+# Narrow layers
 
 
 @reference(x="rows width ldx", w="width n ldw", bias="n", out="rows n ldo")
@@ -366,7 +369,7 @@ def narrow_input_and_tangent(activation, x, w, Rw, bias, Rbias, out, Rout):
     multiply_by_slope(activation, out, Rout)
 
 
-# One hidden layer: a prime of the text is a `2` here
+# One hidden layer: the prime of a formula is a `2` in names
 
 
 @reference(
@@ -402,7 +405,7 @@ def one_hidden_forward(activation, x, w, bias, w2, bias2, h, s):
     Rs="rows",
 )
 def one_hidden_forward_tangent(activation, x, w, Rw, bias, Rbias, w2, Rw2, Rbias2, h, Rh, Rs):
-    """H again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
+    """The same h again, ``Rh = act'(z) (x Rw + Rbias)`` and ``Rs = Rh w' + h Rw' + Rbias'``."""
     fill_rows(bias, h)
     add_product(x, w, h)
     activate(activation, h)

@@ -1,4 +1,7 @@
-"""Objectives: what `tinygrad_ugan.kernels.losses` does."""
+"""Objectives: the references of `losses`."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+# Arguments are arrays and scalars, whose types numba infers.
 
 import numpy as np
 
@@ -14,7 +17,7 @@ FUNCTIONS = (
     "hinge_above_minus_one",
     "identity",
 )
-"""Statements take a function by its place here."""
+"""References take an index into this."""
 
 (
     LOG_SIGMOID,

@@ -1,7 +1,10 @@
-"""Parameters on their way: what `tinygrad_ugan.kernels.parameters` does.
+"""Optimiser steps and copies: the references of `parameters`.
 
 The callers' arrays have no pads; the pads of all others are zero, and stay so.
 """
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+# Arguments are arrays and scalars, whose types numba infers.
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Random numbers: what `tinygrad_ugan.kernels.philox` does."""
+"""Random numbers: the reference of `philox`."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+# Arguments are arrays and scalars, whose types numba infers.
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How the arguments of a kernel, addresses and counts, become arrays for its reference."""
+"""The registry of references: how arguments of a kernel become those of its reference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ArrayLayout:
-    """An array among the arguments of a kernel: shape, and strides in elements, the last one 1.
+    """Shape and strides of an array argument, in elements; the last stride is 1.
 
     Lengths are named after the kernel's other arguments, or are sums of them: ``first+rows``.
     """
@@ -39,26 +39,26 @@ def _number(text: str, known: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a kernel does, as a function of arrays, and of counts and statics by their names."""
+    """The reference function of a kernel: it takes arrays, counts and statics by name."""
 
     function: Callable[..., None]
     layouts: Mapping[str, ArrayLayout]
 
     @property
     def names(self) -> list[str]:
-        """What the function takes."""
+        """The names of the function's arguments."""
         return list(inspect.signature(self.function).parameters)
 
 
 REFERENCES: dict[str, Reference] = {}
-"""By the name of the kernel."""
+"""All references, by the name of the kernel."""
 
 HELPERS: list[Callable[..., Any]] = []
-"""What the statements call: numba has to know of it."""
+"""Functions that references call, for numba to compile."""
 
 
 def reference(**layouts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Enter a function in `REFERENCES`; see `ArrayLayout.parse` for what is said of its arrays."""
+    """Register a function under its name; each keyword is a layout for `ArrayLayout.parse`."""
 
     def enter(function: Callable[..., None]) -> Callable[..., None]:
         parsed = {name: ArrayLayout.parse(text) for name, text in layouts.items()}
@@ -69,6 +69,6 @@ def reference(**layouts: str) -> Callable[[Callable[..., None]], Callable[..., N
 
 
 def helper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Enter a function in `HELPERS`."""
+    """Register a helper."""
     HELPERS.append(function)
     return function
