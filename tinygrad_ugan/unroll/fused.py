@@ -41,8 +41,8 @@ def fused(problem: Problem) -> tuple[Any, PyTree]:
     Where the kernels find a NaN or an infinity, other methods may find numbers: pads are zero, and
     zero times an infinity is NaN. It is left to `adjoint` then.
     """
-    key = lower(problem), _dtype(problem)
-    program = program_pool().acquire(key) or _build(*key)
+    key = _key("gradient", problem)
+    program = program_pool().acquire(key) or _build(lower(problem), problem)
     value, (gradient,), is_finite = _run(program, problem)
     program_pool().release(key, program)
     if is_finite:
@@ -63,10 +63,11 @@ def fused_ascent(problem: Problem) -> tuple[Any, PyTree] | None:
     from tinygrad_ugan.kernels.ascent_program import AscentProgram
     from tinygrad_ugan.kernels.target import host_target
 
-    sweep, dtype, batch = lower(problem), _dtype(problem), problem.batches[0]
+    key, batch = _key("ascent", problem), problem.batches[0]
     players = _leaves(problem.theta_g), _leaves(problem.state.theta)
-    key = ("ascent", sweep, dtype)
-    program = program_pool().acquire(key) or AscentProgram(sweep, host_target(), dtype)
+    program = program_pool().acquire(key)
+    if program is None:
+        program = AscentProgram(lower(problem), host_target(), batch.real.dtype)
     value, gradient, is_finite = program.ascent(*players, batch.real, batch.noise)
     program_pool().release(key, program)
     return (value, _tree(gradient)) if is_finite else None
@@ -74,8 +75,8 @@ def fused_ascent(problem: Problem) -> tuple[Any, PyTree] | None:
 
 def fused_terms(problem: Problem) -> Terms | None:
     """Take the gradient of f_K apart; None if a part, or the batch, may not be finite."""
-    key = lower(problem, terms=True), _dtype(problem)
-    program = program_pool().acquire(key) or _build(*key)
+    key = _key("terms", problem)
+    program = program_pool().acquire(key) or _build(lower(problem, terms=True), problem)
     result = _run(program, problem)
     *per_step, direct = map(_tree, result.gradients)
     terms = Terms.of_parts(
@@ -157,9 +158,20 @@ def _terms(terms: LogitTerms) -> tuple[Term | None, Term | None]:
     return real and Term(*real), fake and Term(*fake)
 
 
-def _dtype(problem: Problem) -> str:
-    char: str = problem.batches[0].real.dtype.char
-    return char
+def _key(name: str, problem: Problem) -> tuple[Any, ...]:
+    """All that a program depends on, to be compared faster than a `Sweep` is made."""
+    real, noise = problem.batches[0].real, problem.batches[0].noise
+    return (
+        name,
+        problem.form,
+        len(real),
+        len(noise),
+        real.dtype.char,
+        problem.is_fresh,
+        problem.steps,
+        problem.snapshots,
+        problem.constant_steps,
+    )
 
 
 def kept_bytes(problem: Problem) -> int:
@@ -170,11 +182,11 @@ def kept_bytes(problem: Problem) -> int:
     return elements * int(real.itemsize)
 
 
-def _build(sweep: Sweep, dtype: str) -> SweepProgram:
+def _build(sweep: Sweep, problem: Problem) -> SweepProgram:
     from tinygrad_ugan.kernels.sweep_program import SweepProgram
     from tinygrad_ugan.kernels.target import host_target
 
-    return SweepProgram(sweep, host_target(), dtype)
+    return SweepProgram(sweep, host_target(), problem.batches[0].real.dtype)
 
 
 @functools.cache
