@@ -117,6 +117,8 @@ def test_parts_are_those_of_the_adjoint_recursion(problem):
     found = ug.unroll.decompose(*problem[:4], **problem.options)
     game = ug.unroll.Game(problem.game.inner, problem.game.outer)  # which the kernels do not take
     expected = ug.unroll.decompose(game, *problem[1:4], **problem.options)
+    structures = (optree.tree_structure(vars(terms)) for terms in (found, expected))
+    assert len(set(structures)) == 1
     sizes = expected.adjoint_norms[1:] * _steps_taken(expected, problem.options["lr"])
     assert np.all(np.abs(found.grad_lr - expected.grad_lr) <= 1e-11 * sizes)  # <lambda, g>
     for field in dataclasses.fields(found):

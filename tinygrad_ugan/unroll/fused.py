@@ -83,7 +83,9 @@ def fused_terms(problem: Problem) -> Terms | None:
         value=result.value,
         direct=direct,
         per_step=per_step,
-        trajectory=[_tree(program.parameters(program.theta, k)) for k in range(problem.steps + 1)],
+        trajectory=tuple(
+            _tree(program.parameters(program.theta, k)) for k in range(problem.steps + 1)
+        ),
         inner_values=program.inner_values(),
         grad_theta_d=_tree(program.parameters(program.lam)),
         grad_lr=program.step_size_gradients(),
