@@ -56,7 +56,8 @@ lint: $(VENV)/lint ## Check style, types and the layering of the imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs-table: $(VENV)/test ## Write docs/primitives.md and docs/verdicts.md from their tables
+docs-table: $(VENV)/test ## Write docs/primitives.md, docs/verdicts.md and the picture of the architecture
+	$(BIN)/python -m docs.make_architecture
 	$(BIN)/python -m docs.make_primitives
 	$(BIN)/python -m docs.make_verdicts
 

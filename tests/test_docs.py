@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import scipy
 
-from docs import make_primitives, make_results, make_verdicts
+from docs import make_architecture, make_primitives, make_results, make_verdicts
 
 OLD_SCIPY = pytest.mark.skipif(
     tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 17),
@@ -15,12 +15,30 @@ OLD_SCIPY = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(make_primitives, marks=OLD_SCIPY), make_results, make_verdicts]
+    "page",
+    [
+        pytest.param(make_primitives, marks=OLD_SCIPY),
+        make_architecture,
+        make_results,
+        make_verdicts,
+    ],
 )
 def test_the_generated_pages_are_up_to_date(page):
     assert page.PAGE.read_text(encoding="utf-8") == page.render(), (
         f"run `python -m {page.__name__}`"
     )
+
+
+def test_every_file_that_the_architecture_names_exists():
+    root = Path(__file__).parents[1]
+    page = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.]+(?:\.py|\.cfg|/))`", page))
+    assert len(named) > 20
+    assert not [
+        path
+        for path in named
+        if not any((folder / path).exists() for folder in (root, root / "tinygrad_ugan"))
+    ]
 
 
 def test_every_make_target_that_is_named_exists():
