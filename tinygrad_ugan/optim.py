@@ -36,7 +36,7 @@ class Optimizer(Protocol):
 
 
 class KernelForm(NamedTuple):
-    """What an optimiser states as `kernel_form`: that its `init` and `update` are one of the rules.
+    """A statement that an optimiser's `init` and `update` are one of the rules of the kernels.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class KernelForm(NamedTuple):
         "ascent", "momentum" or "adam", as of `tinygrad_ugan.kernels.parameters`; adam's state is an
         `AdamState`.
     scalars : callable
-        ``scalars(count, scale=1.0)``, what the kernels read at step number `count`, from 1, where
-        the update is multiplied by `scale`.
+        ``scalars(count, scale=1.0)``, the numbers that the kernels read at step `count`, from 1,
+        where the update is multiplied by `scale`.
     """
 
     rule: str
@@ -53,7 +53,7 @@ class KernelForm(NamedTuple):
 
 
 def _kernel_form(rule: str, scalars: Callable[..., Any], *settings: Any) -> KernelForm | None:
-    """Where a setting is no number, such as a tensor, kernels can do nothing with it."""
+    """The statement, or None where a setting is no plain number, such as a tensor."""
     numbers = all(type(each) is float for each in settings)
     return KernelForm(rule, scalars) if numbers else None
 
@@ -132,7 +132,7 @@ class Momentum:
 
 
 class AdamState(NamedTuple):
-    """Number of steps taken, and the running means of g and g^2."""
+    """Number of steps taken, and the first and second moment: running means of g and g^2."""
 
     steps: int
     mean: PyTree
@@ -256,11 +256,11 @@ def _leaves_like(models: list[Any], structure: Any, name: str, tree: PyTree) -> 
         if shape_of(leaf) != shape_of(model):
             given, expected = f"shape {shape_of(leaf)}", f"that of its parameter, {shape_of(model)}"
             raise ArgumentError(name, given, expected)
-    return leaves
+    return list(leaves)
 
 
 def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
-    """What takes a step of Adam for these arrays, or None where NumPy has to."""
+    """The program of a step of Adam for these arrays, or None where NumPy has to take it."""
     every = [leaf for group in groups for leaf in group]
     if not every or any(type(leaf) is not np.ndarray for leaf in every):
         return None
@@ -282,7 +282,7 @@ def _program_cache() -> LRUCache | None:
     return None if host_target() == PLAIN else LRUCache(max_bytes=256 * 2**20, max_entries=32)
 
 
-def _make_program(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype) -> Any:
+def _make_program(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]) -> Any:
     from tinygrad_ugan.kernels.adam import AdamProgram
     from tinygrad_ugan.kernels.target import host_target
 
