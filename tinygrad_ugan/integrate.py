@@ -1,4 +1,4 @@
-"""What differentiates in place of scipy.integrate: solutions of ordinary differential equations."""
+"""Solutions of ordinary differential equations that differentiate, as in scipy.integrate."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def odeint(
     args : sequence of pytrees, optional
         The further arguments of `func`.
     **options : float
-        Those options of `scipy.integrate.odeint` that are numbers: rtol, atol (1.49e-8 each by
+        The numerical options of `scipy.integrate.odeint`: rtol, atol (1.49e-8 each by
         default), h0, hmax, hmin, mxstep, mxordn, mxords.
 
     Returns
@@ -87,13 +87,13 @@ def odeint(
     if len(shape_of(y0)) != 1 or len(shape_of(t)) != 1:
         raise ArgumentError("y0, t", f"shapes {shape_of(y0)}, {shape_of(t)}", "vectors")
     leaves, treedef = optree.tree_flatten((y0, t, tuple(args)))
-    problem = _Problem(func, treedef, options)
+    problem = _InitialValueProblem(func, treedef, options)
     if any(isinstance(x, Tracer) for x in leaves):
         leaves = [private_copy(x) for x in leaves]
     return problem.solve(leaves)
 
 
-class _Problem:
+class _InitialValueProblem:
     """A differential equation whose data come as the leaves of ``(y0, t, args)``."""
 
     def __init__(self, func: Callable[..., Any], treedef: Any, options: dict[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""What differentiates in place of functions of scipy.linalg, which make plain arrays of tensors.
+"""Differentiable versions of functions of scipy.linalg, which do not dispatch to tensors.
 
 Arguments and values are SciPy's. What NumPy has too (`inv`, `solve`, `det`, `cholesky`, `eigh`,
 `svd`, `qr`, `norm` ...) takes tensors as it is: ``np.linalg.inv(x)``.
@@ -227,7 +227,7 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     Parameters
     ----------
     c_and_lower : tuple of array_like and bool
-        What `cho_factor` returns; one triangle of the factor is read.
+        The result of `cho_factor`; one triangle of the factor is read.
     b : array_like, shape (n,) or (n, k)
         The right-hand side, or several as columns.
 
@@ -252,7 +252,7 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
     Parameters
     ----------
     l_and_u : tuple of int
-        How many diagonals there are below and above the main one.
+        The numbers of diagonals below and above the main one.
     ab : array_like, shape (l + u + 1, n)
         The diagonals: ``ab[u + i - j, j] = a[i, j]``. What is outside of `a` is not read.
     b : array_like, shape (n,) or (n, k)

@@ -1,4 +1,4 @@
-"""What differentiates in place of those functions of scipy.special that do not.
+"""Differentiable versions of the functions of scipy.special that do not dispatch.
 
 The ufuncs of scipy.special take tensors themselves, as NumPy's do: ``scipy.special.gamma(x)``. Its
 Python functions make plain arrays of their arguments; here they are again.

@@ -1,4 +1,4 @@
-"""A whole function as one operation on the tape: what `checkpoint` and `custom_vjp` share."""
+"""A function call as one operation on the tape, for `checkpoint`, `custom_vjp` and `odeint`."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from tinygrad_ugan.errors import NotDifferentiableError
 
 
 def _is_constant(y: Any) -> bool:
-    """Whether a result has no derivative: integers, booleans, text, but not complex numbers."""
+    """Whether a result has no derivative, such as integers, booleans and text."""
     return y.dtype.kind not in "fc"
 
 
 class TracedCall:
-    """The leaves of a call's arguments, seen from the highest level among them.
+    """The leaves of a call's arguments, unwrapped from the highest level among them.
 
     Attributes
     ----------
     level : int
         The highest level, 0 if nothing is traced.
     values : list
-        The leaves beneath that level.
+        The leaves, unwrapped by one level if they are traced at it.
     positions : list of int
-        Where the leaves are that are traced at it.
+        The positions of the leaves that are traced at it.
     nodes : list of Node or Tangent
-        Theirs.
+        Their nodes.
     """
 
     def __init__(self, leaves: Sequence[Any], seen_from: Tracer | None = None) -> None:
-        """Look from the level of `seen_from` if that is higher than those of all leaves."""
+        """Unwrap from the level of `seen_from` if that is higher than those of all leaves."""
         highest = seen_from
         for x in leaves:
             if isinstance(x, Tracer) and (highest is None or x.level > highest.level):
@@ -51,7 +51,7 @@ class TracedCall:
         self._tracer = Tracer if highest is None else highest.__class__
 
     def with_own_nodes(self) -> tuple[list[Any], list[CopyingNode]]:
-        """The leaves, those at this level on nodes that nothing else knows; and these nodes."""
+        """Return the leaves, with fresh nodes for those traced at this level, and these nodes."""
         leaves, nodes = list(self.values), [CopyingNode() for _ in self.positions]
         for i, node in zip(self.positions, nodes, strict=True):
             leaves[i] = self._tracer(leaves[i], self.level, node)
@@ -63,16 +63,16 @@ class TracedCall:
         return isinstance(self.nodes[0], Tangent)
 
     def reaches(self, out: Any) -> bool:
-        """Whether a result is traced at this level or above though the arguments were not."""
+        """Whether a result is still traced at this level or above."""
         return any(isinstance(x, Tracer) and x.level >= self.level for x in optree.tree_leaves(out))
 
     def record(
         self, out: Any, pullback: Callable[[list[Any]], Sequence[Any]], *, sparse: bool = False
     ) -> Any:
-        """Make `out`, a pytree of values, the results of one operation on the tape.
+        """Put `out`, a pytree of values, on the tape as the results of one operation.
 
-        `pullback` maps a list of their cotangents to the cotangents of the traced leaves. Results
-        that nothing depends on have zeros there, or None if that is `sparse`.
+        `pullback` maps the list of their cotangents to the cotangents of the traced leaves. The
+        cotangent of a result that nothing depends on is zeros, or None if `sparse`.
         """
         leaves, treedef = optree.tree_flatten(out)
         values = [value_below(x, self.level) for x in leaves]
@@ -89,7 +89,7 @@ class TracedCall:
         return optree.tree_unflatten(treedef, results)
 
     def push(self, out: Any, tangents: Any) -> Any:
-        """Make `out`, a pytree of values, carry its tangents, a pytree like it."""
+        """Attach to `out`, a pytree of values, its tangents, a pytree like it."""
 
         def carry(x: Any, tangent: Any) -> Any:
             y = value_below(x, self.level)
@@ -99,7 +99,7 @@ class TracedCall:
 
 
 def uses_traced_value(name: str) -> NotDifferentiableError:
-    """The error of a function with a rule of its own whose results depend on more than it knows."""
+    """The error for a function with its own rule whose results depend on a captured tensor."""
     return NotDifferentiableError(
         f"{name} uses a traced value that is not among its arguments; hand it in as an argument, "
         "or cut its derivative with stop_gradient"

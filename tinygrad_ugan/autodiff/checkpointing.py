@@ -1,4 +1,4 @@
-"""Rematerialisation: the tape keeps a function's inputs and computes the rest again."""
+"""Rematerialisation: the tape stores a function's inputs and recomputes everything else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return out
 
         def forward(*leaves: Any) -> Any:
-            """The first evaluation, traced as the later ones are: to the bit the same."""
+            """Evaluate for the first time, traced as later on: the results agree to the bit."""
             g, primals = restrict(of_leaves, positions, leaves, {})
             return vjp(g, *primals)[0]
 
@@ -87,7 +87,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _fingerprint(x: Any) -> tuple[Any, ...]:
-    """What tells a result from another: one number for its bits."""
+    """A key that differs for results that differ in any bit."""
     if not isinstance(x, np.ndarray | np.generic):
         return (x,)
     return x.shape, x.dtype, hash(x.tobytes())
@@ -106,9 +106,9 @@ def _is_no_function(name: str) -> ArgumentError:
 def _checkpointed(
     f: Callable[..., Any], leaves: Sequence[Any], first: Callable[..., Any] | None = None
 ) -> Any:
-    """``f(*leaves)``; what it is to the levels below is checkpointed in its turn.
+    """Evaluate ``f(*leaves)`` as one checkpointed operation on every level of tracing.
 
-    Where none of the leaves is traced any more, it is `first` that runs, if there is one.
+    Once no leaf is traced any more, `first` runs in place of f, if it is given.
     """
     traced, since, n = TracedCall(leaves), Node().index, len(leaves)
     if traced.level == 0:
@@ -139,11 +139,11 @@ def _checkpointed(
 
 
 def _of_captured(f: Callable[..., Any], leaves: Sequence[Any], out: Any, since: int) -> Any:
-    """`out`, which f computed from `leaves` and from tensors that it found around itself.
+    """Checkpoint `out`, computed by f from `leaves` and from tensors captured by its closure.
 
-    Of its tape only the beginnings are kept: the nodes of the captured tensors, which are those
-    older than the call. On the way back f runs again, on leaves with nodes of their own, and the
-    tape of that run ends at the very same captured nodes.
+    Only the ends of its tape are kept: the nodes of the captured tensors, which are those older
+    than the call. In the backward pass f runs again, on leaves with fresh nodes, and the tape of
+    that run ends at the same captured nodes.
     """
     highest = _highest(out)
     if highest is None or isinstance(highest.node, Tangent):
@@ -169,6 +169,6 @@ def _of_captured(f: Callable[..., Any], leaves: Sequence[Any], out: Any, since: 
 
 
 def _highest(out: Any) -> Tracer | None:
-    """The result of the highest level."""
+    """Return the result of the highest level, if any is traced."""
     tracers = (x for x in optree.tree_leaves(out) if isinstance(x, Tracer))
     return max(tracers, key=attrgetter("level"), default=None)

@@ -167,7 +167,7 @@ class Tangent:
 def tape(nodes: Iterable[Node], since: int = 0) -> list[Node]:
     """All nodes that `nodes` were computed from, themselves included, the newest first.
 
-    Those with an index below `since` are left out, and what is behind them.
+    Nodes with an index below `since` are left out, and so are their ancestors.
     """
     seen = {node for node in nodes if node.index >= since}
     stack = list(seen)

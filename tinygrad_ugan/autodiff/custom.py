@@ -1,4 +1,4 @@
-"""Rules of one's own, for a whole function (`custom_vjp`) or for an operation (`primitive`)."""
+"""User-defined rules, for a whole function (`custom_vjp`) or for an operation (`primitive`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferenti
 
 
 def custom_vjp(f: Callable[..., Any]) -> CustomFunction:
-    """Give a function a pullback of one's own; a decorator, used as in JAX.
+    """Give a function a custom pullback; a decorator, used as in JAX.
 
     ``defvjp(fwd, bwd)`` of the result sets the rule. Under reverse mode ``fwd(*args)`` runs in
     place of `f` and returns ``(out, residuals)``; on the way back ``bwd(residuals, cotangent)``
@@ -61,7 +61,7 @@ def custom_vjp(f: Callable[..., Any]) -> CustomFunction:
 
 
 class CustomFunction:
-    """A function with a pullback of its own; made by `custom_vjp`."""
+    """A function with a custom pullback; made by `custom_vjp`."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
         functools.update_wrapper(self, f)
@@ -135,7 +135,7 @@ class CustomFunction:
         return self._rule
 
     def _flatten_pulled(self, pulled: Any, args: tuple[Any, ...]) -> list[Any]:
-        """The leaves of the cotangents of `args`, None where there is none."""
+        """Flatten the cotangents of `args`; None stands for zero."""
         name = f"bwd of {self._name}"
         if not (isinstance(pulled, tuple | list) and len(pulled) == len(args)):
             given = f"{len(pulled)}" if isinstance(pulled, tuple | list) else type(pulled).__name__
@@ -172,7 +172,7 @@ def primitive(
     Parameters
     ----------
     implementation : callable
-        What runs on bare arrays, ``implementation(*args, **params)``. Left out in the use as a
+        The function on bare arrays, ``implementation(*args, **params)``. Omitted in the use as a
         decorator.
     partials : sequence of callable
         For a function applied element by element: one partial derivative for each argument, as an

@@ -1,4 +1,4 @@
-"""What the tape keeps belongs to the tape: nobody else can write to it.
+"""Defensive copies: nobody outside the engine can write to an array that the tape holds.
 
 A NumPy array can be written to at any time, and a tape is read long after it was recorded. Results
 of operations belong to the engine. Everything that comes from outside is copied on its way in: the
@@ -7,8 +7,8 @@ indices, masks and parameters (`CopyingNode`). Whatever leaves the engine while 
 copied on its way out (`writable_copy`). So a function may reuse its buffers, and its derivatives
 are those of the numbers that stood in them when it used them.
 
-A large array is copied once, and the copy serves for as long as the array, compared bit by bit, has
-not changed; it is read-only, and known again wherever it comes back.
+A large array is copied once, and the copy is reused for as long as the array, compared bit by bit,
+has not changed. The copy is read-only, and is recognised wherever it comes back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Array = np.ndarray
 _IMMUTABLE = frozenset({int, float, bool, str, type(None), type(Ellipsis), np.float64, np.float32})
 
 SMALL = 2**14
-"""Bytes, up to which it is quicker to copy an array again than to look for an older copy."""
+"""Up to this many bytes, copying an array again is quicker than looking for an older copy."""
 
 _large: WeakValueDictionary[int, np.ndarray] = WeakValueDictionary()
 """The copies of large arrays that some tape still holds, by the addresses of the originals."""
@@ -63,9 +63,9 @@ class CopyingNode(Node):
 
 
 def private_copy(x: Any) -> Any:
-    """A constant as nobody can change it any more; containers of arrays are copied throughout.
+    """Copy a constant so that nobody else can change it, arrays inside of containers included.
 
-    What is not an array, nor a list, tuple, dict or slice, is a thing of its own, and stays.
+    Anything but arrays, lists, tuples, dicts and slices is returned as it is.
     """
     kind = type(x)
     if kind is _Array:
@@ -84,12 +84,12 @@ def private_copy(x: Any) -> Any:
 
 
 def writable_copy(x: Any) -> Any:
-    """A copy of an array, which whoever gets it may write to; anything else as it is."""
+    """Copy an array, for its receiver to write to; anything else is returned as it is."""
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def unaliased(arrays: Sequence[Any]) -> list[Any]:
-    """Arrays for the caller to write to: none of them read-only, a view, or there twice."""
+    """Copy the arrays that are read-only, views or repeated, so that all can be written to."""
     taken = set()
     found = []
     for x in arrays:
@@ -103,8 +103,8 @@ def unaliased(arrays: Sequence[Any]) -> list[Any]:
 
 
 def isolated(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of the user's that the tape calls: what it is handed and what it returns is its
-    own, to write to now or later.
+    """Wrap a user's function that the tape calls: its arguments and results are copies, which it
+    may write to at any time.
     """
 
     @functools.wraps(f)
@@ -116,10 +116,10 @@ def isolated(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shared_copy(x: np.ndarray) -> np.ndarray:
-    """A copy that nobody can write to; the same one for as long as x does not change."""
+    """Return a read-only copy; the same one for as long as x does not change."""
     if _is_copy(x):
         return x
-    if x.dtype.kind not in "biufc":  # no plain numbers, of which the bytes are all there is
+    if x.dtype.kind not in "biufc":  # objects: equal bytes do not mean equal values
         return x.copy()
     address = x.__array_interface__["data"][0]
     known = _large.get(address)
@@ -129,9 +129,9 @@ def _shared_copy(x: np.ndarray) -> np.ndarray:
 
 
 def _is_copy(x: np.ndarray) -> bool:
-    """Whether the array is one of the copies, or a view of one.
+    """Whether the array is one of the shared copies, or a view of one.
 
-    That an array is read-only says nothing: there may be views of its memory that are not.
+    The flag of a read-only array is no proof: other views of its memory may be writeable.
     """
     base: Any = x
     while isinstance(base, np.ndarray):
@@ -151,9 +151,9 @@ def _is_same(copy: np.ndarray, x: np.ndarray) -> bool:
 
 
 class _PooledMemory:
-    """The base of a copy: memory that is used again when the last array in it is gone.
+    """The base of a copy: its memory returns to a pool when the last array in it is gone.
 
-    Asking the system for memory takes several times as long as copying into what is there.
+    Asking the system for memory takes several times as long as copying into memory at hand.
     """
 
     memory: np.ndarray | None = None
@@ -163,9 +163,9 @@ class _PooledMemory:
             self.memory = _free[x.nbytes].pop()
         except LookupError:
             self.memory = np.empty(x.nbytes, np.uint8)
-        room = self.memory.view(x.dtype).reshape(x.shape, order="F" if x.flags.fnc else "C")
-        np.copyto(room, x)
-        interface = room.__array_interface__
+        copy = self.memory.view(x.dtype).reshape(x.shape, order="F" if x.flags.fnc else "C")
+        np.copyto(copy, x)
+        interface = copy.__array_interface__
         interface["data"] = (interface["data"][0], True)  # read-only
         self.__array_interface__ = interface
 

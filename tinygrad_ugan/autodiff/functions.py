@@ -16,7 +16,7 @@ from tinygrad_ugan.errors import ArgumentError
 
 
 def array(object: Any, dtype: Any = None) -> Any:  # noqa: A002
-    """Make an array of nested lists of tensors, arrays and numbers: `numpy.array`, differentiable.
+    """Make an array from nested lists of tensors, arrays and numbers, as `numpy.array` does.
 
     Parameters
     ----------
@@ -142,13 +142,13 @@ def log_softmax(a: Any, axis: Axis = None) -> Any:
 
 
 def _finite_max(a: Any, axis: Axis) -> Any:
-    """The maximum, kept; 0 where it is infinite, to subtract it from what it came from."""
+    """The maximum, with its axes kept, as a shift of the exponents; 0 where it is infinite."""
     largest = np.max(a, axis=axis, keepdims=True)
     return np.where(np.isfinite(largest), largest, 0)
 
 
 def _bare_logsumexp(a: Any, axis: Axis, keepdims: bool) -> Any:
-    """The maximum, plus the logarithm of how often it occurs, plus what the others add to that."""
+    """``max + log(times) + log1p(rest / times)``, with the number of times the maximum occurs."""
     largest = np.max(a, axis=axis, keepdims=True)
     top = a == largest
     with np.errstate(divide="ignore", over="ignore"):  # of NaN and infinity
@@ -160,7 +160,7 @@ def _bare_logsumexp(a: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _shares(ans: Any, a: Any, axis: Axis) -> Any:
-    """The derivative of logsumexp: softmax, but 0 for a sum of zeros; its limit at one infinity."""
+    """The gradient of logsumexp: softmax, but 0 for a sum of zeros, and its limit at infinity."""
     total = restore_axes(untrace(ans), shape_of(a), axis)
     empty, full = total == -np.inf, untrace(a) == np.inf
     if np.any(full):
@@ -184,12 +184,12 @@ def _bare_softmax(a: Any, axis: Axis) -> Any:
     return exponential / np.sum(exponential, axis=axis, keepdims=True)
 
 
-# A share p that is nearly 1 leaves no digits of ``1 - p``, the sum of the other shares. So what
-# belongs to it is subtracted first, which in exact arithmetic changes nothing.
+# For a share p near 1, ``1 - p`` (the sum of the other shares) cancels. The term of that share is
+# therefore subtracted first, which changes nothing in exact arithmetic.
 
 
 def _dominant(p: Any) -> Any:
-    """Where a share is more than half; there is at most one."""
+    """Mask of the share that exceeds one half; there is at most one."""
     return untrace(p) > 0.5
 
 
@@ -213,7 +213,7 @@ def _log_softmax_push(t: Any, ans: Any, a: Any, axis: Axis) -> Any:
 
 
 def _log_softmax_pull(g: Any, ans: Any, a: Any, axis: Axis) -> Any:
-    """What comes back sums to 0, and so the dominant element gets what the others do not."""
+    """The cotangents sum to 0, so that of the dominant element is minus the sum of the others."""
     p = np.exp(ans)
     dominant = _dominant(p)
     back = g - p * np.sum(g, axis=axis, keepdims=True)

@@ -15,7 +15,7 @@ from tinygrad_ugan.errors import ArgumentTypeError
 
 @dataclass(frozen=True, slots=True)
 class AtIndex:
-    """Elements of an array that may be replaced, see `at`."""
+    """An array and the index of the elements to be updated, see `at`."""
 
     array: Any
     key: Any
@@ -30,7 +30,7 @@ class AtIndex:
         return self.array + scatter_add(self._broadcast(values), self.key, shape)
 
     def _broadcast(self, values: Any) -> Any:
-        """Give the values the shape and dtype of what they are to replace."""
+        """Give the values the shape and dtype of the elements that they replace."""
         dtype = self.array.dtype
         if dtype.kind == "c" and isinstance(values, Tracer):
             raise unsupported_operand(self.array)
@@ -51,7 +51,7 @@ class AtIndex:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """An array waiting for an index, see `at`."""
+    """An array to be indexed, see `at`."""
 
     array: Any
 
@@ -62,9 +62,9 @@ class At:
 def at(x: Any) -> At:
     """Update an array without writing to it: ``at(x)[index].set(values)`` or ``.add(values)``.
 
-    Both return a new array, what ``x[index] = values`` or ``numpy.add.at(x, index, values)`` would
-    leave in x, and differentiate in x and in `values`. Where an index is repeated, `add` adds up,
-    and of `set` the last value stays, which alone has a derivative.
+    Both return a new array, equal to x after ``x[index] = values`` or ``numpy.add.at(x, index,
+    values)``, and differentiate in x and in `values`. If an index is repeated, `add` accumulates,
+    and `set` keeps the last value, which alone has a derivative.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def at(x: Any) -> At:
     Returns
     -------
     At
-        To be indexed by anything that indexes a NumPy array.
+        Takes any index that a NumPy array takes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Matrices of derivatives, made of `vjp` and `jvp` row by row or column by column."""
+"""Jacobians and Hessians, row by row from `vjp` or column by column from `jvp`."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
 
 def _basis(x: Any) -> Iterable[Any]:
-    """The unit arrays of the shape and dtype of x, one by one."""
+    """Yield the unit arrays of the shape and dtype of x."""
     for i in range(math.prod(shape_of(x))):
         unit = np.zeros(shape_of(x), x.dtype)
         unit.flat[i] = 1
@@ -131,5 +131,5 @@ def _basis(x: Any) -> Iterable[Any]:
 
 
 def _stack(rows: Sequence[Any], x: Any) -> Any:
-    """Stack along a new first axis; arrays like x tell the shape where there are none."""
+    """Stack arrays like x along a new first axis; there may be none."""
     return np.stack(rows) if rows else np.zeros((0, *shape_of(x)), x.dtype)

@@ -1,8 +1,8 @@
-"""What may meet a tensor in arithmetic: real numbers and plain arrays of them, nothing else.
+"""Operands of differentiable operations: real numbers and plain arrays of them, nothing else.
 
-The rules are those of real functions of NumPy arrays. Whatever is not one (complex numbers, masked
-arrays and matrices, the arrays of other libraries, Python objects) would be computed by rules of
-its own, and its derivative be another's; it is refused where it comes in, with the way to go on.
+The rules are those of real functions of NumPy arrays. Anything else (complex numbers, masked arrays
+and matrices, arrays of other libraries, Python objects) has arithmetic of its own, for which these
+rules would be wrong. It is refused where it comes in, with an error that says what to do instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def is_plain(x: Any) -> bool:
 
 
 def as_plain(x: Any) -> Any:
-    """The plain array that `x` stands for, where there is no doubt; all else is refused."""
+    """Convert lists, tuples and memory maps to plain arrays; refuse whatever is no operand."""
     if isinstance(x, list | tuple | np.memmap):
         x = np.asarray(x)
     if is_plain(x) or isinstance(x, int | float):  # such as a member of an IntEnum
@@ -41,13 +41,13 @@ def as_plain(x: Any) -> Any:
 
 
 def defers_to(x: Any) -> bool:
-    """Whether an operator is left to `x`: an object that is neither array, number nor text."""
+    """Whether `x`, neither array, number nor text, is left to implement an operator itself."""
     array_like = hasattr(x, "dtype") or hasattr(x, "__array__")
     return not (array_like or isinstance(x, Number | str | bytes | list | tuple))
 
 
 def unsupported_operand(x: Any) -> NotDifferentiableError:
-    """The error for what can be no operand, and no result, of a differentiable operation."""
+    """The error for a value that cannot be an operand or result of a differentiable operation."""
     dtype = getattr(x, "dtype", None)
     if isinstance(x, complex) or getattr(dtype, "kind", "") == "c":
         return NotDifferentiableError(
@@ -75,7 +75,7 @@ def unsupported_type(kind: type) -> NotDifferentiableError:
 
 
 def untrace(x: Any) -> Any:
-    """The bare value beneath all levels."""
+    """Return the bare value beneath all levels."""
     while isinstance(x, Tracer):
         x = x.value
     return x
@@ -87,12 +87,12 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def as_array(x: Any) -> Any:
-    """An array of whatever is not a tensor, if it is one of real numbers."""
+    """Convert to an array of real numbers; tensors stay."""
     return x if isinstance(x, Tracer) else as_operand(np.asarray(x))
 
 
 def as_operand(x: Any) -> Any:
-    """Turn a list or tuple of numbers into an array, as NumPy does; refuse what is no operand."""
+    """Convert a list or tuple of numbers to an array, as NumPy does; refuse what is no operand."""
     return x if isinstance(x, Tracer) or is_plain(x) else as_plain(x)
 
 
@@ -105,12 +105,12 @@ def match_dtype(derivative: Any, x: Any) -> Any:
 
 
 def in_common_dtype(result: Any, *operands: Any) -> Any:
-    """A result in the dtype that its operands have in common; Python's numbers are weak."""
+    """Cast a result to the common dtype of its operands; Python's numbers are weak."""
     return np.asarray(result, np.result_type(*operands))[()]
 
 
 def double(constant: Any) -> Any:
-    """A constant as float64, so that sums and products of constants are not rounded to float32."""
+    """Convert a constant to float64, so that arithmetic of constants is not rounded to float32."""
     return np.asarray(constant, float)[()]
 
 

@@ -51,13 +51,13 @@ class Primitive:
     Attributes
     ----------
     name : str
-        As users know it, such as ``"tanh"``.
+        The public name, such as ``"tanh"``.
     kind : str
         ``"elementwise"``, ``"linear"``, ``"bilinear"`` or ``"general"``.
     function : callable
         The NumPy function that dispatches to this primitive, or the implementation itself.
     implementation : callable
-        What runs on bare arrays.
+        The function itself, on bare arrays.
     jvp : callable
         ``jvp(traced, ans, args, params, tangents) -> tangent of ans``; `traced` holds the positions
         of the differentiated arguments and `tangents` their tangents.
@@ -67,7 +67,7 @@ class Primitive:
     domains : tuple of Domain
         Of an elementwise function: where it is smooth, argument by argument.
     convention : str
-        What is returned at points where the function has no derivative.
+        The value returned at points where the function has no derivative.
     signature : Signature
         The arguments of `function` that the rule understands.
     constants : tuple of (int, str)
@@ -115,10 +115,10 @@ class Primitive:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composite:
-    """A NumPy function written in terms of others. The fields are those of `Primitive`.
+    """A NumPy function written in terms of others; the fields are those of `Primitive`.
 
-    A traced value is to be that of `function` to the last bit. Where the implementation
-    `rounds_differently`, its results keep their derivatives and take the values of `function`.
+    The value of a traced call equals that of `function` to the last bit. If the implementation
+    `rounds_differently`, its results keep their derivatives but take the values of `function`.
     """
 
     name: str
@@ -173,14 +173,14 @@ def elementwise(
     Parameters
     ----------
     function : callable
-        A NumPy ufunc, or any function with its manners.
+        A NumPy ufunc, or any function that broadcasts like one.
     *partials : callable or int
         One for each argument: the partial derivative as an expression in ``(ans, *args)``, or the
         integer 1, -1 or 0 where it is that constant, or None where none is known.
     implementation : callable, optional
-        What runs on bare arrays, where that is not `function` itself.
+        The function on bare arrays, if that is not `function` itself.
     domain : Domain or sequence of Domain
-        Where the function is smooth, for all arguments or one by one.
+        The intervals on which the function is smooth, for all arguments or one by one.
     convention : str, optional
         See `Primitive`.
     """
@@ -235,7 +235,7 @@ def linear(
         ``transpose(cotangent, x, *rest, **params)`` -> array like `x`: the transposed map. Its
         parameters say which of the arguments of `function` are supported.
     implementation : callable, optional
-        What runs on bare arrays, where that is not `function` itself.
+        The function on bare arrays, if that is not `function` itself.
     """
 
     def jvp(
@@ -378,7 +378,7 @@ def general(
 
 
 def _with_value(x: Any, value: Any) -> Any:
-    """The tensor x with another bare value; of the same dtype, if both are floating."""
+    """Replace the bare value of x, cast to its dtype if both are floating."""
     if isinstance(x, Tracer):
         return x.__class__(_with_value(x.value, value), x.level, x.node)
     if not is_plain(x):  # a container, which could hold a tensor
@@ -391,7 +391,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def _constants(partials: Sequence[Any]) -> tuple[tuple[int, str], ...]:
-    """Place and name of the arguments without a partial derivative; the others' tell the names."""
+    """Position and name of the arguments without a partial; the other partials give the names."""
     positions = [i for i, partial in enumerate(partials) if partial is None]
     if not positions:
         return ()
@@ -400,7 +400,7 @@ def _constants(partials: Sequence[Any]) -> tuple[tuple[int, str], ...]:
 
 
 def _times(partial: Any) -> Callable[[Any, Any, Any], Any]:
-    """Make the multiplication of a derivative by a partial derivative."""
+    """Return a function that multiplies a tangent or cotangent by a partial derivative."""
     if partial == 0:
         return lambda derivative, ans, args: np.zeros(derivative.shape, derivative.dtype)
     if partial == 1:

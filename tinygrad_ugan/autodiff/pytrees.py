@@ -1,4 +1,4 @@
-"""What the transforms do with the leaves of pytrees: check them, unwrap them, match others."""
+"""Leaves of the pytrees that transforms take and return: checked, unwrapped, matched."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 
 def is_traced_at(x: Any, level: int) -> bool:
-    """Whether `x` is traced at this very level."""
+    """Whether `x` is traced at exactly this level."""
     return isinstance(x, Tracer) and x.level == level
 
 
 def value_below(x: Any, level: int) -> Any:
-    """The value of an output beneath `level`; Python numbers become NumPy scalars.
+    """Return the value of an output below `level`; Python numbers become NumPy scalars.
 
-    What could hold tensors out of sight, an array of objects or of another library, is refused.
+    Arrays of objects or of other libraries, which could hide tensors, are refused.
     """
     if is_traced_at(x, level):
         return x.value
@@ -44,7 +44,7 @@ def value_below(x: Any, level: int) -> Any:
 
 
 def flatten_floating(primals: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], Any]:
-    """Leaves and structure of what is to be differentiated; `names` are the primals' in errors."""
+    """Flatten primals and check that all leaves are floating; errors call them by `names`."""
     leaves, treedef = optree.tree_flatten(tuple(primals))
     for i, leaf in enumerate(leaves):
         if type(leaf) is np.ndarray and leaf.dtype.kind == "f":
@@ -73,7 +73,7 @@ def _not_floating(where: str, leaf: Any) -> ArgumentTypeError:
 def match_leaves(name: str, tree: Any, leaves: Sequence[Any], treedef: Any) -> list[Any]:
     """Flatten a cotangent or tangent and give its leaves the dtypes of `leaves`.
 
-    What belongs to a floating-point leaf must be real: a cast would drop an imaginary part.
+    For floating-point leaves they must be real: a cast would drop the imaginary part.
     """
     try:
         given: list[Any] = treedef.flatten_up_to(tree)
@@ -103,7 +103,7 @@ def zeros_of(x: Any) -> Any:
 def restrict(
     f: Callable[..., Any], positions: Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """`f` as a function of the arguments at `positions` alone, and these arguments."""
+    """Return `f` as a function of the arguments at `positions` alone, and these arguments."""
     for i in positions:
         if not -len(args) <= i < len(args):
             raise ArgumentError("argnums", i, f"one of the {len(args)} positional arguments")

@@ -25,11 +25,11 @@ POSITIVE = Domain(0.2, 3.0)
 
 @dataclass(frozen=True, slots=True)
 class Random:
-    """Stands for a random array in a sample call, drawn from `domain`.
+    """Placeholder for a random array in a sample call, drawn from `domain`.
 
-    Where a function wants more than numbers of an interval, such as a symmetric matrix,
-    `structure` makes it from the array that was drawn; it is part of what is differentiated, so
-    that no perturbation leaves the structure.
+    If a function needs more than numbers from an interval, such as a symmetric matrix, `structure`
+    makes it from the array that was drawn. It is differentiated as part of the call, so that no
+    perturbation leaves the structure.
     """
 
     shape: tuple[int, ...]
@@ -41,8 +41,8 @@ class Random:
 class SampleCall:
     """One example call of a primitive: `Random` in place of the arrays to differentiate.
 
-    Where a result is not unique, such as an eigenvector with its free sign, `invariant` maps it to
-    what is.
+    If the result is not unique, such as an eigenvector with its free sign, `invariant` maps it to
+    a quantity that is.
     """
 
     args: tuple[Any, ...]
@@ -55,12 +55,12 @@ Samples: TypeAlias = Mapping[Callable[..., Any], Sequence[SampleCall]]
 
 
 def sample(*args: Any, **params: Any) -> SampleCall:
-    """Write a `SampleCall` like the call itself: ``sample(Operand((3, 4)), axis=0)``."""
+    """Write a `SampleCall` like the call itself: ``sample(Random((3, 4)), axis=0)``."""
     return SampleCall(args, params)
 
 
 def samples_with(*rows: tuple[Any, ...], domain: Domain = REAL) -> tuple[SampleCall, ...]:
-    """Sample calls of which all arguments but the last are constants, a row of them each.
+    """Sample calls in which all arguments but the last are constants, one row of them per call.
 
     The constants are float32, so that they leave the operand its own dtype: some of SciPy's
     functions take Python's numbers for float64.

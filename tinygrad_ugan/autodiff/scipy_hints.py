@@ -1,4 +1,4 @@
-"""Which function of SciPy wants a plain array of a tensor, and what to call instead: for errors."""
+"""Error hints: the function of SciPy that asks for a plain array, and its replacement."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ROOMS = ("special", "linalg", "stats", "integrate")
 
 
 def scipy_caller() -> str:
-    """The public name of the function of SciPy from which this is called, or nothing.
+    """Return the public name of the function of SciPy that called this, or an empty string.
 
-    NumPy's frames in between do not count; those of anybody else, such as a function that SciPy
-    has been given, do.
+    Frames of NumPy in between are skipped. A frame of any other package, such as a user's callback,
+    means that SciPy did not ask.
     """
     frame, outermost = inspect.currentframe(), None
     while frame is not None and (_package(frame) != "scipy" or _package(frame.f_back) == "scipy"):
@@ -29,9 +29,9 @@ def scipy_caller() -> str:
 
 
 def use_instead(name: str) -> str:
-    """What to do in place of calling a function of SciPy with a tensor.
+    """Name the replacement for calling a function of SciPy with a tensor.
 
-    Our own namespaces stand above the engine; they are looked up when there is an error to raise.
+    Our own namespaces stand above the engine, and are looked up only to raise an error.
     """
     _, room, function = name.split(".", 2)
     if room in _ROOMS and _has(importlib.import_module(f"tinygrad_ugan.{room}"), function):
@@ -50,7 +50,7 @@ def _package(frame: FrameType | None) -> str:
 
 
 def _public_name(frame: FrameType) -> str:
-    """Of the function that runs in a frame, as users know it: ``scipy.stats.norm.logpdf``."""
+    """Return the public name of a frame's function, such as ``scipy.stats.norm.logpdf``."""
     module, name = frame.f_globals["__name__"], frame.f_code.co_name
     inner = frame.f_locals.get("f")
     if module.startswith("scipy._lib") and callable(inner):  # a decorator's

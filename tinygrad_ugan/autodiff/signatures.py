@@ -1,5 +1,5 @@
-"""Which arguments of a NumPy function a rule understands, so that a call that it cannot follow
-fails where it is made, and not in the backward pass.
+"""The arguments of a NumPy function that its rule supports: any other call fails where it is made,
+and not in the backward pass.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """So many arguments by position, and those of these names by keyword (None: any).
+    """The number of arguments taken by position, and the names taken by keyword (None: any).
 
-    The required ones must come by position: a primitive looks for tensors there and nowhere else.
-    There is no place for ``out``, which is written to.
+    Required arguments come by position, because a primitive looks for tensors nowhere else. The
+    argument ``out``, which is written to, is never supported.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class Signature:
 
     @classmethod
     def of(cls, function: Callable[..., Any], skip: int = 0) -> Signature:
-        """Those of a Python function, without the first `skip`; any of a function written in C."""
+        """Read it off a Python function, without `skip` parameters; of C code, any call."""
         try:
             parameters = [*inspect.signature(function).parameters.values()][skip:]
         except ValueError:
@@ -66,12 +66,12 @@ class Signature:
     def normalized(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """Spell a call of `function` so that it is admitted: defaults left out, options by name.
+        """Rewrite a call of `function` so that it is accepted: defaults left out, options by name.
 
         Raises
         ------
         NotDifferentiableError
-            If an argument other than a default has no place in the rule.
+            If the rule does not support an argument that is not the default.
         """
         required, options = _spell_out(function, args, kwargs)
         unknown = [] if self.keywords is None else [n for n in options if n not in self.keywords]
@@ -81,11 +81,11 @@ class Signature:
 
 
 def full_name(function: Callable[..., Any]) -> str:
-    """How users know a NumPy function, such as ``numpy.linalg.inv``."""
+    """Return the public name of a NumPy function, such as ``numpy.linalg.inv``."""
     name = function.__name__
     if getattr(np, name, None) is function:
         return f"numpy.{name}"
-    module = getattr(function, "__module__", None)  # the ufuncs of other packages do not tell
+    module = getattr(function, "__module__", None)  # ufuncs of other packages have none
     return f"{module}.{name}" if module else name
 
 
@@ -107,10 +107,10 @@ def refuse_keywords(function: Callable[..., Any], keywords: Iterable[str]) -> No
 def _spell_out(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """The required arguments by position, and by name those that differ from their defaults."""
+    """Split a call into required arguments, by position, and options that are not the default."""
     try:
         signature = inspect.signature(function)
-    except ValueError:  # written in C, and does not tell
+    except ValueError:  # written in C: it has no signature
         return args, kwargs
     required: list[Any] = []
     options: dict[str, Any] = {}

@@ -92,12 +92,12 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Tensor(Tracer):
-    """An array (or NumPy scalar) under differentiation; behaves like the array it stands for."""
+    """An array (or NumPy scalar) under differentiation, which behaves like its value."""
 
     __slots__ = ()
 
     def __init__(self, value: Any, level: int, node: Any) -> None:
-        """Hold an array of floats (or a tensor below), which no other value has a rule for."""
+        """Hold an array of floats or a tensor of a lower level; nothing else has rules."""
         kind = type(value)  # this runs for every operation: two look-ups in sets
         if kind is _ARRAY:
             if value.dtype not in _FLOATS and value.dtype.kind != "f":
@@ -108,7 +108,7 @@ class Tensor(Tracer):
         self.level = level
         self.node = node
 
-    # What NumPy calls.
+    # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         record = find(ufunc)
@@ -154,7 +154,7 @@ class Tensor(Tracer):
             "ug.softmax and its like instead of SciPy's, or cut the derivative with stop_gradient"
         )
 
-    # What other libraries look for before they take a tensor for something of theirs.
+    # Protocols of other libraries, which would take a tensor for an array of their own.
 
     __pandas_priority__ = 10_000  # above all of theirs: `series * x` is left to us, and refused
 
@@ -165,7 +165,7 @@ class Tensor(Tracer):
     def __torch_function__(cls, *args: Any, **kwargs: Any) -> NoReturn:
         raise _foreign("PyTorch")
 
-    # What looks at the value only.
+    # Attributes and comparisons of the value, which are constants.
 
     shape = property(attrgetter("value.shape"), doc="Shape of the array.")
     ndim = property(attrgetter("value.ndim"), doc="Number of axes.")
@@ -191,7 +191,7 @@ class Tensor(Tracer):
     __gt__ = _constant(np.greater)
     __ge__ = _constant(np.greater_equal)
 
-    # What leaves the engine.
+    # Ways out of the engine, and writes in place: all of them raise.
 
     def _leaves(self, *args: Any) -> NoReturn:
         raise NotDifferentiableError(
@@ -203,7 +203,7 @@ class Tensor(Tracer):
     __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = _leaves
 
     def __copy__(self) -> Tensor:
-        """Return the tensor itself: it never changes, and a copy is to keep its derivative."""
+        """Return the tensor itself: it is immutable, and a copy keeps its derivative."""
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -242,7 +242,7 @@ class Tensor(Tracer):
         """Raise: moves elements in place."""
         raise _in_place("x.partition", "np.partition")
 
-    # What differentiates.
+    # Operators and methods that differentiate.
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
@@ -319,7 +319,7 @@ class Tensor(Tracer):
         return (self[i] for i in range(len(self)))
 
 
-# What a tensor may hold besides arrays of floats, and what NumPy may find beside tensors.
+# Types that a tensor may hold besides arrays of floats, and that may stand beside tensors.
 _ARRAY = np.ndarray
 _SCALARS = (np.float16, np.float32, np.float64, np.longdouble)
 _FLOATS = frozenset(map(np.dtype, _SCALARS))
@@ -327,7 +327,7 @@ _HELD = frozenset({Tensor, *_SCALARS})
 _ARRAYS = frozenset({Tensor, np.ndarray, np.memmap})
 
 
-# The ways out where a NumPy function does not ask a tensor what to do, by the function's name.
+# Replacements for the NumPy functions that do not dispatch to a tensor, by name.
 _INSTEAD_OF = {
     "full": "np.broadcast_to(x, shape)",
     "select": "np.where",
@@ -337,7 +337,7 @@ _INSTEAD_OF = {
 
 
 def _caller_in_numpy() -> str:
-    """The name of the function of NumPy, if it is one written in Python, that is at work."""
+    """Name the function of NumPy that is running, if it is written in Python."""
     name = ""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("numpy"):
@@ -346,7 +346,7 @@ def _caller_in_numpy() -> str:
 
 
 def _call(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Call a NumPy function, by its record, on arguments of which some are tensors."""
+    """Call a NumPy function through its record; some of the arguments are tensors."""
     if kwargs and kwargs.get("out") is not None:
         refuse_keywords(function, ["out"])
     record = TABLE.get(function)

@@ -1,6 +1,6 @@
 """Transforms: from a function to its derivatives.
 
-Everything is made of two of them, `vjp` (reverse mode) and `jvp` (forward mode); each opens a
+All of them are built on two, `vjp` (reverse mode) and `jvp` (forward mode); each opens a
 level, calls the function on tensors of that level, and unwraps what comes out. Arguments and
 results are pytrees: arrays, or lists, tuples, dicts, named tuples and dataclasses of them, the
 last registered with optree (`optree.dataclasses.dataclass`, in its global namespace).
@@ -108,7 +108,7 @@ def _vjp(
 
 
 def _run(f: Callable[..., Any], args: Any) -> Any:
-    """``f(*args)``; NumPy hides our error where a tensor is written to an element of an array."""
+    """Call ``f(*args)``; NumPy hides our error if a tensor is written to an element of an array."""
     try:
         return f(*args)
     except ValueError as error:

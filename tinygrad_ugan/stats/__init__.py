@@ -1,4 +1,4 @@
-"""What differentiates in place of scipy.stats: densities and distribution functions, with SciPy's
+"""Differentiable versions of scipy.stats: densities and distribution functions, with SciPy's
 arguments and values, in all arguments in which a derivative is known.
 """
 

@@ -39,7 +39,7 @@ LOG_ROOT_2PI = math.log(2 * math.pi) / 2
 
 
 class _Family:
-    """A name, and the names of what a distribution of the family is given by."""
+    """The name of a family of distributions, and those of its parameters."""
 
     def __init__(
         self, name: str, shapes: Sequence[str], variable: str, options: dict[str, float]
@@ -81,7 +81,7 @@ class Continuous(_Family):
         ``f(z, *shapes)`` for location 0 and scale 1, in the support; those of the logarithms have
         defaults.
     support : pair of float
-        Where the density is not 0 by definition.
+        The interval outside of which the density is 0.
 
     Examples
     --------

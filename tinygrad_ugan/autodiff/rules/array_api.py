@@ -1,4 +1,4 @@
-"""The second names that NumPy 2 has for some functions, from the array API standard."""
+"""Names of the array API standard, which NumPy 2 has beside its own."""
 
 from __future__ import annotations
 

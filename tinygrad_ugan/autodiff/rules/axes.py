@@ -1,4 +1,4 @@
-"""What the reductions share: axes that go, axes that stay."""
+"""Axes of reductions: removed, restored, merged."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Axis = int | tuple[int, ...] | None
 
 
 def reduced_size(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many elements of an array of `shape` are reduced to one."""
+    """The number of elements of an array of `shape` that are reduced to one."""
     if axis is None:
         return math.prod(shape)
     return math.prod(shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 def restore_axes(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
-    """Give back the reduced axes of an array of `shape` as axes of length 1."""
+    """Restore the reduced axes of an array of `shape` as axes of length 1."""
     if axis is None:
         return reduced.reshape((1,) * len(shape))
     axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
@@ -30,7 +30,7 @@ def restore_axes(reduced: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 
 
 def unreduce(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Repeat a reduction's cotangent over what was reduced."""
+    """Broadcast the cotangent of a reduction back to the shape of x."""
     shape = shape_of(x)
     if axis is not None and not keepdims:
         g = restore_axes(g, shape, axis)
@@ -38,7 +38,7 @@ def unreduce(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def merge_axes(x: Any, axis: Axis) -> Any:
-    """The array with the axes to be reduced merged into one, which comes last."""
+    """Merge the axes to be reduced into one, which comes last."""
     shape = shape_of(x)
     reduced = normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))
     kept = tuple(i for i in range(len(shape)) if i not in reduced)
@@ -47,5 +47,5 @@ def merge_axes(x: Any, axis: Axis) -> Any:
 
 
 def cast(x: Any, dtype: Any) -> Any:
-    """Let a reduction compute in `dtype`; one of integers makes a constant of it."""
+    """Cast to the `dtype` of a reduction; one of integers makes a constant."""
     return x if dtype is None else x.astype(dtype)

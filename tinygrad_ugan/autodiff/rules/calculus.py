@@ -1,4 +1,4 @@
-"""Functions known at points: their differences, integrals, convolutions and interpolation."""
+"""Functions sampled at points: differences, integrals, convolutions, interpolation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError, check_ch
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
-    """An index that takes `part` of an axis, be it counted from the front or from the back."""
+    """Index `part` of an axis, which is counted from the front or from the back."""
     if axis >= 0:
         return (*(slice(None),) * axis, part)
     return (Ellipsis, part, *(slice(None),) * (-1 - axis))
@@ -119,7 +119,7 @@ def _convolve_arrays(a: Any, v: Any, mode: str = "full") -> Any:
 def _interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: None = None
 ) -> Any:
-    """The lines between the points; its dtype is that of the arguments, not always float64."""
+    """Interpolate linearly, in the dtype of the arguments rather than always in float64."""
     if period is not None:
         raise NotDifferentiableError(
             "numpy.interp with period= has no derivative rule; map x into one period with "

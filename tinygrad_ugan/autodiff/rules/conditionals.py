@@ -1,4 +1,4 @@
-"""Elementwise functions that choose among values: maximum, where, clip and their like."""
+"""Elementwise functions that select among values: maximum, where, clip and similar."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _where_jvp(
 def _where_vjp(
     traced: Sequence[int], ans: Any, args: Sequence[Any], params: Params, cotangent: Any
 ) -> Sequence[Any]:
-    """Choose instead of multiplying by the mask: 0 * inf on the side not taken would be NaN."""
+    """Select rather than multiply by the mask: 0 * inf on the other side would be NaN."""
     condition, zero = args[0], np.zeros((), cotangent.dtype)
     chosen = {1: (cotangent, zero), 2: (zero, cotangent)}
     return [unbroadcast(where(condition, *chosen[i]), args[i]) for i in traced]
@@ -69,7 +69,7 @@ where = general(_where, _where_jvp, _where_vjp)
 
 
 def _where_of_any(condition: Any, *choices: Any) -> Any:
-    """The condition is a constant; alone, it asks for the places where it holds."""
+    """``np.where`` with a constant condition; with nothing else, the indices where it holds."""
     return where(untrace(condition), *choices) if choices else np.where(untrace(condition))
 
 

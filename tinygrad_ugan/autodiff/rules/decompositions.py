@@ -1,11 +1,11 @@
 """Decompositions of matrices: Cholesky, eigenvalues of symmetric matrices, singular values, QR.
 
-Of a symmetric matrix NumPy reads one triangle, and so the derivative hangs on its elements alone:
-twice on those off the diagonal, which stand for two each.
+NumPy reads one triangle of a symmetric matrix, and so only the elements of that triangle have a
+derivative: twice for those off the diagonal, which stand for two each.
 
-Vectors that belong to equal values are not unique, and where a value is 0 neither are some of
-those of a singular value: their derivative is NaN there, and with it that of whatever is made of
-them. Values count as equal if they differ by no more than their own rounding.
+Vectors of equal values are not unique, nor are some singular vectors of a zero value. Their
+derivative is NaN, and so is that of everything computed from them. Values count as equal if they
+differ by no more than their own rounding error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _diagonal(x: Any) -> Any:
 
 
 def _lower(x: Any) -> Any:
-    """The lower triangle, the diagonal halved: with its transpose it adds up to a symmetric x."""
+    """The lower triangle with half the diagonal: plus its transpose it is x, if x is symmetric."""
     n = shape_of(x)[-1]
     return x * (np.tri(n, dtype=x.dtype) - np.eye(n, dtype=x.dtype) / 2)
 
@@ -53,14 +53,14 @@ def _folded(g: Any, upper: bool) -> Any:
 
 
 def _rounding(x: Any) -> Any:
-    """How far the values of a decomposition are off by rounding, kept as a last axis."""
+    """A bound on the rounding errors of the values, with the last axis kept."""
     bare = np.abs(untrace(x))
     unit = 8 * np.finfo(bare.dtype).eps * bare.shape[-1]
     return unit * np.max(bare, axis=-1, keepdims=True, initial=0)
 
 
 def _inverse_or_nan(x: Any, least: Any) -> Any:
-    """``1 / x``, and NaN where x is no larger than rounding leaves of 0."""
+    """``1 / x``, and NaN where x is 0 up to rounding."""
     return 1 / np.where(np.abs(untrace(x)) <= least, np.nan, x)
 
 
@@ -168,7 +168,7 @@ def _svd_pull(g: Any, ans: Any, a: Any, full_matrices: bool) -> Any:
 
 
 def _inverse(s: Any) -> Any:
-    """``1 / s_j``, to be multiplied with columns."""
+    """``1 / s_j``, as factors of columns."""
     return _inverse_or_nan(s, _rounding(s))[..., None, :]
 
 

@@ -1,8 +1,8 @@
 """Functions with NumPy's own values, differentiated as a composition of others.
 
-Many functions of NumPy are a few lines of Python around others. A composition of functions that
-have rules says their derivatives, but rounds as it pleases; what a traced call returns are the very
-bits of NumPy's function, and the composition runs for derivatives alone.
+Many functions of NumPy are a few lines of Python around others. A composition of functions with
+rules gives their derivatives, but rounds differently. So a traced call returns the bits of NumPy's
+own function, and the composition runs for the derivatives alone.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ def derived(
 
 
 def transforms() -> Any:
-    """The module of `jvp` and `vjp`, which stands on the table that this belongs to."""
+    """Import the module of `jvp` and `vjp`, which itself imports this table."""
     from tinygrad_ugan.autodiff import transforms
 
     return transforms
 
 
 def _is_floating(function: Callable[..., Any], dtype: Any) -> bool:
-    """Whether a result of this dtype, None for the usual one, has a derivative."""
+    """Whether a result of this dtype (None: the default) has a derivative."""
     kind = "f" if dtype is None else np.dtype(dtype).kind
     if kind == "c":
         raise NotDifferentiableError(

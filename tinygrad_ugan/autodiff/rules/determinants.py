@@ -1,10 +1,10 @@
 """Determinants: ``np.linalg.det`` and ``slogdet``, also of singular matrices.
 
 The derivative of a determinant is the matrix of cofactors, ``det(A) A^-T`` where A has an inverse.
-Where it has none, or hardly one, the determinant is computed anew from what is not singular: with
-``A = U S V^T``, and U and V held constant, ``U^T A V`` is diagonal at this very A; its block of
-large elements has an inverse, and the other's Schur complement, which is small, a determinant of
-its own. That is exact for every A, and so differentiates to any order.
+If A is singular, or nearly so, the determinant is computed again by blocks: with ``A = U S V^T``,
+and U and V held constant, ``U^T A V`` is diagonal at this A. Its block of large elements has an
+inverse, and the determinant of the small Schur complement of the rest is expanded by minors. That
+is exact for every A, and so differentiates to any order.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _regular_det_pull(g: Any, ans: Any, a: Any) -> Any:
 
 
 def _known(x: Any, value: Any) -> Any:
-    """What x is in exact arithmetic, with the bits of `value`."""
+    """Return `value`, which equals x but for rounding."""
     return value
 
 
@@ -96,7 +96,7 @@ def _det_by_blocks(a: Any) -> Any:
 
 
 def _det_by_minors(a: Any) -> Any:
-    """Row by row, from the minors of the rows above: nothing is divided, so that zeros are fine."""
+    """Expand row by row in minors of the rows above: without divisions, zeros do no harm."""
     columns = range(len(a))
     minors = np.ones(1, a.dtype)
     for i in columns:

@@ -1,4 +1,4 @@
-"""Eigenvalues and eigenvectors of any real matrix that has real ones; what else inverts arrays."""
+"""Real eigenvalues and eigenvectors of general matrices; condition numbers, tensor inverses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _eigvals(a: Any) -> Any:
 
 
 def _checked(w: Any) -> Any:
-    """The eigenvalues, if they are real; NumPy makes them complex numbers all the same from 2.5."""
+    """Check that all eigenvalues are real; from NumPy 2.5, their dtype is complex all the same."""
     if np.any(w.imag):
         raise NotDifferentiableError(
             "numpy.linalg.eig and eigvals differentiate where all eigenvalues are real, and here "
@@ -69,9 +69,9 @@ def _eigenvectors_pull(g: Any, ans: Any, a: Any) -> Any:
 
 
 def _basis(v: Any) -> Any:
-    """The vectors, or NaN where they are no basis: of a defective matrix, up to rounding.
+    """The vectors, or NaN if they are no basis, for a matrix that is defective up to rounding.
 
-    Rounding by eps parts the equal eigenvalues and vectors of such a matrix by ``eps ** 0.5``.
+    Rounding by eps separates equal eigenvalues and vectors of such a matrix by ``eps ** 0.5``.
     """
     bare = untrace(v)
     smallest = np.min(np.linalg.svd(bare, compute_uv=False), axis=-1, initial=1)
@@ -85,7 +85,7 @@ def _over_gaps(x: Any, a: Any) -> Any:
 
 
 def _across(v: Any, t: Any) -> Any:
-    """What of t is orthogonal to v, column by column: the length of v stays 1."""
+    """Project t, column by column, orthogonally to v, whose length stays 1."""
     return t - v * np.sum(v * t, axis=-2, keepdims=True)
 
 

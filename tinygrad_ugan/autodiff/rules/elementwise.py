@@ -38,7 +38,7 @@ def _over_square(x: Any, y: Any) -> Any:
 
 
 def _sinc_derivative(order: int, x: Any) -> Any:
-    """The derivative of that order of ``sin(pi x) / (pi x)``.
+    """The derivative of ``sin(pi x) / (pi x)`` of the given order.
 
     With t = pi x, s(t) = sin(t) / t and t s(t) = sin(t), the derivatives obey
     ``t s_n + n s_(n-1) = sin(t + n pi / 2)``. Upwards this loses digits like n! / t^n, so that the
@@ -64,7 +64,7 @@ def _sinc_series(order: int, t: Any) -> Any:
 
 
 def _inverse(y: Any) -> Any:
-    """``1 / y``; of Python's zero too, as NumPy divides an array by it."""
+    """``1 / y``, also of Python's zero, by which NumPy does divide an array."""
     return np.divide(1.0, y) if isinstance(y, (int, float)) and y == 0 else 1 / y
 
 

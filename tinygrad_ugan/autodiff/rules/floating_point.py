@@ -1,4 +1,4 @@
-"""Parts of floating-point numbers: whole parts and fractions, mantissas, neighbours."""
+"""Floating-point routines: integral and fractional parts, mantissas, neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that call functions of one's own, on slices or on pieces."""
+"""Functions that apply a user's function to slices or pieces of an array."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinygrad_ugan.errors import ArgumentError
 def _apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
 ) -> Any:
-    """Stack what the function makes of each vector, in the place of the vectors' axis."""
+    """Stack the function's results for each vector, in place of the vectors' axis."""
     arr = np.moveaxis(as_array(arr), axis, -1)
     stack = shape_of(arr)[:-1]
     results = [as_array(func1d(arr[i], *args, **kwargs)) for i in np.ndindex(stack)]
@@ -47,7 +47,7 @@ def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
-    """Each function, or number, on the elements of its piece; a last one on the others."""
+    """Apply each function, or number, to its piece, and an additional one to the rest."""
     x = as_array(x)
     shape = shape_of(x)
     conditions = _conditions(condlist, shape)
@@ -69,7 +69,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw:
 
 
 def _conditions(condlist: Any, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Masks of the shape of what is cut into pieces."""
+    """Return the conditions as masks of the shape of x."""
     several = isinstance(condlist, list | tuple) and np.ndim(untrace(condlist[0])) > 0
     masks = [untrace(c) for c in condlist] if several else np.asarray(untrace(condlist), bool)
     if not several and np.shape(masks) == shape:

@@ -1,4 +1,4 @@
-"""Indexing and its relatives: functions that pick elements and put them elsewhere."""
+"""Indexing, sorting and other functions that pick elements and put them elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinygrad_ugan.autodiff.signatures import Signature
 
 
 def _labels(shape: tuple[int, ...], start: int = 0) -> np.ndarray:
-    """An array of `shape` that numbers its elements."""
+    """Number the elements of an array of `shape`."""
     return np.arange(start, start + math.prod(shape)).reshape(shape)
 
 
@@ -37,7 +37,7 @@ def _scatter_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _is_free_of_repeats(key: Any) -> bool:
-    """Whether the index certainly names no element twice: only arrays of integers could."""
+    """Whether the index is known to repeat no element: only arrays of integers could."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(
         isinstance(part, int | np.integer | np.bool_ | slice | None | EllipsisType)
@@ -81,7 +81,7 @@ def _index_set_vjp(
 
 
 def _is_last_write(key: Any, shape: tuple[int, ...]) -> Any:
-    """Which of the values written at `key` are still there in the end."""
+    """Mask of the values written at `key` that no later write replaces."""
     board = np.zeros(shape, int)
     writes = _labels(board[key].shape)
     board[key] = writes
@@ -94,8 +94,8 @@ index_set = general(_index_set, _index_set_jvp, _index_set_vjp)
 def selection(function: Callable[..., Any]) -> Primitive:
     """Declare a function that picks elements of its first argument, any number of times each.
 
-    Where it takes them from, it tells itself, applied to an array of numbered places; there the
-    transpose adds up the cotangent.
+    Applied to numbered elements, the function itself says where it takes them from; there the
+    transpose accumulates the cotangent.
     """
 
     def transpose(g: Any, x: Any, *args: Any, **params: Any) -> Any:
@@ -107,7 +107,7 @@ def selection(function: Callable[..., Any]) -> Primitive:
 
 
 def rearrange(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
-    """Apply a function that only moves the elements of several arrays into a new one."""
+    """Apply a function that only moves elements of several arrays into a new one."""
     ends = np.cumsum([0, *(math.prod(shape_of(x)) for x in arrays)]).tolist()
     labels = [_labels(shape_of(x), start) for x, start in zip(arrays, ends, strict=False)]
     return np.concatenate(list(arrays), axis=None)[function(*labels)]
@@ -149,7 +149,7 @@ def _sort(
 
 
 def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
-    """Where NumPy moved each element follows from the ranks before and after."""
+    """Deduce from the ranks before and after where NumPy moved each element."""
     if axis is None:
         a, axis = np.ravel(a), -1
     moved = np.partition(untrace(a), kth, axis, kind)

@@ -1,4 +1,4 @@
-"""Joining arrays into one, and splitting one into several."""
+"""Functions that join several arrays into one or split one into several."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _column_stack(tup: Sequence[Any]) -> Any:
 
 
 def _splitter(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` cuts the places along the axis; slices do the same to the array."""
+    """Let `function` split the indices along the axis, and slice the array accordingly."""
 
     def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         before = (slice(None),) * (axis % len(shape_of(ary)))

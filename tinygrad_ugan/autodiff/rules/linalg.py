@@ -37,7 +37,7 @@ def _pinv_pull(g: Any, ans: Any, a: Any, *_rank: Any, **_options: Any) -> Any:
 
 
 def _solve(a: Any, b: Any) -> Any:
-    """Solve for the columns of matrices b."""
+    """Solve for the columns of the matrices b."""
     return np.linalg.solve(a, b)
 
 
@@ -170,7 +170,7 @@ def _extreme(order: float) -> Callable[..., Any]:
 
 
 def _largest(x: Any, axis: int, keepdims: bool = False) -> Any:
-    """The maximum of absolute values: 0 where there are none, as is their sum."""
+    """The maximum of absolute values; 0 if there are none, as for their sum."""
     return (np.max if shape_of(x)[axis] else np.sum)(x, axis=axis, keepdims=keepdims)
 
 

@@ -1,7 +1,6 @@
-"""Reductions of what a mask leaves, and with a number to start from: ``where=``, ``initial=``.
+"""Reductions with a mask (``where=``) or start (``initial=``), and variances about a given mean.
 
-Also the spread about a mean that is given. Without these arguments, `reductions` and `cumulative`
-have shorter ways.
+Without these arguments, `reductions` and `cumulative` compute them more directly.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def _number(a: Any, where: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _extreme(reduce: Callable[..., Any], pair: Callable[..., Any], fill: float) -> Any:
-    """The extreme of what the mask leaves and of `initial`."""
+    """The extreme of the elements under the mask and of `initial`."""
 
     def extreme(
         a: Any,

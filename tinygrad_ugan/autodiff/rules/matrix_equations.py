@@ -21,9 +21,9 @@ from tinygrad_ugan.errors import ArgumentError
 
 
 def _through_blocks(function: Callable[..., Any]) -> Primitive:
-    """Declare a function f of square matrices, of which f([[a, t], [0, a]]) has the derivative.
+    """Declare a function f of square matrices by the derivative that f([[a, t], [0, a]]) holds.
 
-    That is in its upper right corner (Higham, Functions of Matrices, theorem 3.6). The transpose
+    It is the upper right block (Higham, Functions of Matrices, theorem 3.6). The transpose
     of the derivative at a is the derivative at the transpose of a.
     """
 
@@ -54,7 +54,7 @@ def _sqrtm(a: Any) -> Any:
 
 
 def _real(result: Any, a: Any) -> Any:
-    """A result that is real but for rounding; some versions of SciPy leave that as complex."""
+    """The real part of a result that is real up to rounding, complex in some versions of SciPy."""
     rounding = 1e3 * np.finfo(result.dtype).eps * np.max(np.abs(result), initial=0)
     if np.max(np.abs(np.imag(result)), initial=0) > rounding:
         raise ArgumentError(
@@ -64,7 +64,7 @@ def _real(result: Any, a: Any) -> Any:
 
 
 def _solve_sylvester(a: Any, b: Any, q: Any) -> Any:
-    """The x with ``a x + x b = q``."""
+    """Solve ``a x + x b = q`` for x."""
     return in_common_dtype(linalg.solve_sylvester(a, b, q), a, b, q)
 
 
@@ -91,7 +91,7 @@ def _solve_triangular(a: Any, b: Any, lower: bool, unit_diagonal: bool) -> Any:
 
 
 def _triangle(x: Any, lower: bool, unit_diagonal: bool) -> Any:
-    """What `_solve_triangular` reads."""
+    """The triangle that `_solve_triangular` reads."""
     return np.tril(x, -int(unit_diagonal)) if lower else np.triu(x, int(unit_diagonal))
 
 
@@ -119,7 +119,7 @@ def _solve_banded(ab: Any, b: Any, lower: int, upper: int) -> Any:
 
 
 def _shifted(x: Any, shifts: Any) -> Any:
-    """Row k of the result is ``x[i + shifts[k]]``, zero outside of x, an array over i first."""
+    """Stack ``x[i + shifts[k]]`` over k, with zeros outside of x."""
     n = shape_of(x)[0]
     places = np.arange(n) + shifts[:, None]
     inside = (places >= 0) & (places < n)

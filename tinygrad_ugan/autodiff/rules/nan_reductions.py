@@ -1,4 +1,4 @@
-"""Reductions that leave out what is NaN: an element that is NaN has the derivative 0."""
+"""Reductions that skip NaN, in whose elements the derivative is 0."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Where = Any
 
 
 def _present(a: Any, where: Where = True) -> Any:
-    """Which elements count, a constant."""
+    """Mask of the elements that count, a constant."""
     return ~np.isnan(untrace(a)) & untrace(where)
 
 
 def _filled(fill: float, reduce: Callable[..., Any]) -> Callable[..., Any]:
-    """`reduce` with `fill`, which does nothing to it, in the place of what does not count."""
+    """`reduce`, with its neutral element `fill` in place of the elements that do not count."""
 
     def reduction(
         a: Any,
@@ -83,7 +83,7 @@ def _nanstd(*args: Any, **options: Any) -> Any:
 
 
 def _extreme(reduce: Callable[..., Any], fill: float) -> Callable[..., Any]:
-    """`reduce` of what counts; NaN, with derivative 0, where nothing does."""
+    """`reduce` of the elements that count; NaN, with derivative 0, if there are none."""
 
     def reduction(
         a: Any,

@@ -25,7 +25,7 @@ def _without_leading_zeros(p: Any) -> Any:
 
 
 def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Running products of x with itself, which are as good at 0 as anywhere."""
+    """Running products of x with itself, which differentiate at 0 as well."""
     x = as_array(x)
     columns = len(x) if N is None else N
     first = np.ones((len(x), min(columns, 1)), x.dtype)
@@ -131,7 +131,7 @@ def _roots(p: Any) -> Any:
 
 
 def _polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = None) -> Any:
-    """Least squares between the powers of x, each over its size, and y."""
+    """Least squares on the powers of x, each scaled to unit length."""
     x, y = as_array(x), as_array(y)
     powers = np.vander(x, deg + 1)
     if w is not None:

@@ -43,7 +43,7 @@ def _falling_factorial(y: Any, k: int, n: int) -> list[Any]:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """``a * b``, but 0 where one is 0 and the other infinite: the zero comes sooner."""
+    """``a * b``, but 0 for 0 * inf: the zero is approached faster."""
     product = a * b
     return np.where(((a == 0) & np.isinf(b)) | ((b == 0) & np.isinf(a)), 0, product)
 
@@ -58,7 +58,7 @@ power_derivative: Primitive = elementwise(
 
 
 def _in_base(ans: Any, x: Any, y: Any) -> Any:
-    """A number for y is a constant: without powers where it is 2, and cheap."""
+    """The derivative in x; a Python number for y is a constant, and 2 needs no power."""
     if not isinstance(y, int | float) or math.isinf(y):
         return power_derivative(1, 0, x, y)
     if y == 0:

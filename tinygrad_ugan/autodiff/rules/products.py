@@ -1,4 +1,4 @@
-"""Products of matrices, vectors and tensors: contractions over axes, in the end all `matmul`."""
+"""Products of matrices, vectors and tensors: contractions over axes, all of them by `matmul`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ Labels = Sequence[Hashable]
 def _contract(
     x: Any, of_x: Labels, y: Any, of_y: Labels, keep: Container[Hashable]
 ) -> tuple[Any, Labels]:
-    """Multiply, and sum over the shared axes that are not to be kept; an array and its labels."""
+    """Multiply and sum over the shared axes not in `keep`; return an array and its labels."""
     size = _size(x, of_x) | _size(y, of_y)
     for c, n in _size(x, of_x).items():
         if size[c] != n:
@@ -180,7 +180,7 @@ def _parse(operands: Sequence[Any]) -> tuple[list[tuple[Any, Labels]], Labels]:
 
 
 def _as_text(operands: Sequence[Any]) -> tuple[str, list[Any]]:
-    """The subscripts as one string, be they given so or as lists of integers, and the arrays."""
+    """Return the subscripts as one string, also if given as lists of integers, and the arrays."""
     if isinstance(operands[0], str):
         return operands[0], [as_operand(x) for x in operands[1:]]
     letters = string.ascii_uppercase + string.ascii_lowercase
@@ -218,13 +218,13 @@ def _without_repeats(x: Any, labels: Labels, longest: dict[Hashable, int]) -> tu
 
 
 def _without_lonely(x: Any, labels: Labels, wanted: Container[Hashable]) -> tuple[Any, Labels]:
-    """Sum over the axes that nobody else knows."""
+    """Sum over the axes whose label occurs nowhere else."""
     lonely = tuple(i for i, c in enumerate(labels) if c not in wanted)
     return np.sum(x, lonely) if lonely else x, [c for c in labels if c in wanted]
 
 
 def _path(terms: Sequence[tuple[Any, Labels]], output: Labels, optimize: Any) -> Any:
-    """Which terms to contract next, again and again: places in the list of those left."""
+    """The order of contraction: for each step, positions in the list of remaining terms."""
     if len(terms) <= 2:
         return [range(len(terms))]
     number = {c: i for i, c in enumerate(_labels_of(terms))}
@@ -247,7 +247,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 def _dot(a: Any, b: Any) -> Any:
-    """``np.dot`` in terms of the matrix product: b's axes behind its last but one come last."""
+    """``np.dot`` in terms of the matrix product; the remaining axes of b come last."""
     a, b = as_operand(a), as_operand(b)
     if not shape_of(a) or not shape_of(b):
         return np.multiply(a, b)

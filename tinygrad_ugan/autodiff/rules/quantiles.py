@@ -1,4 +1,4 @@
-"""Order statistics: the cotangent goes to the elements that are picked."""
+"""Order statistics: the cotangent goes to the selected elements."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _median(of_present: bool) -> Callable[..., Any]:
 
 
 def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Callable[..., Any]:
-    """A quantile at the part ``q / whole``, of what is not NaN or of everything."""
+    """A quantile at the fraction ``q / whole``, of all elements or of those that are not NaN."""
 
     def composition(
         a: Any,
@@ -69,7 +69,7 @@ def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Cal
 
 
 def _divisor(a: Any, q: Any, whole: int) -> Any:
-    """What NumPy divides percentages by: before 2.4, a number of the dtype of the data."""
+    """The divisor of percentages: before NumPy 2.4, a number of the dtype of the data."""
     if isinstance(q, float | int) or whole == 1 or _NUMPY >= "2.4.0" or a.dtype.kind != "f":
         return whole
     return a.dtype.type(whole)
@@ -84,7 +84,7 @@ def _picked(
     method: str,
     weights: Any,
 ) -> Any:
-    """What `function` picks, found by its value: the first of equal elements."""
+    """Find by its value the element that `function` selects: the first of equal ones."""
     x = merge_axes(a, axis)
     bare = np.asarray(untrace(x))
     if weights is not None:
@@ -98,7 +98,7 @@ def _picked(
 
 
 def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_present: bool) -> Any:
-    """Linearly between two neighbours in the sorted sample; of an empty one, NaN."""
+    """Interpolate linearly between neighbours in the sorted sample; NaN if it is empty."""
     x = merge_axes(as_array(a), axis)
     if shape_of(x)[-1] == 0:
         x = np.sum(x, axis=-1, keepdims=True) * np.nan
@@ -119,7 +119,7 @@ def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_pr
 
 
 def _place(q: Any, n: np.ndarray, method: str) -> Any:
-    """Where to interpolate, from 0 to n - 1."""
+    """The point of interpolation, from 0 to n - 1."""
     if method == "midpoint":
         exact = (n - 1) * untrace(q)
         place: Any = (np.floor(exact) + np.ceil(exact)) / 2
@@ -136,13 +136,13 @@ def _place(q: Any, n: np.ndarray, method: str) -> Any:
 
 
 def _at(x: Any, places: np.ndarray) -> Any:
-    """The elements of each row at its places, which come first."""
+    """The elements of each row at `places`, along a new first axis."""
     *others, _ = np.indices((*shape_of(x)[:-1], 1), sparse=True)
     return x[(*(i[None, ..., 0] for i in others), places)]
 
 
 def _shaped(found: Any, a: Any, q: Any, axis: Axis, keepdims: bool) -> Any:
-    """The quantiles, in the shape of q and then of what is not reduced."""
+    """Reshape the quantiles to the shape of q followed by the axes not reduced."""
     shape = shape_of(a)
     kept = shape_of(restore_axes(found[0], shape, axis)) if keepdims else shape_of(found)[1:]
     return np.reshape(found, shape_of(q) + kept)
@@ -152,7 +152,7 @@ _AT_TIES = "among equal elements the cotangent goes to those that a stable sort 
 
 
 def with_holes(x: Any) -> Any:
-    """The array, NaN where both its last indices are 1 or its only one is."""
+    """Set the elements with index 1 along both last axes (or the only one) to NaN."""
     shape = shape_of(x)
     hole = np.all(np.indices(shape)[-2:] == 1, axis=0)
     return np.where(hole, np.nan, x)
@@ -181,7 +181,7 @@ _HOLED_MEDIANS = [sample(_HOLED), sample(_HOLED_ROWS, 0), sample(_HOLED_ROWS, 1,
 
 
 def _of_parts(whole: float) -> list[SampleCall]:
-    """Calls of a quantile at parts of `whole`."""
+    """Sample calls of a quantile at fractions of `whole`."""
     return [
         *(sample(_ODD, 0.3 * whole), sample(_EVEN, 0.25 * whole), sample(_EVEN, 1.0 * whole, 0)),
         *(sample(_ODD, 0.5 * whole), sample(Random(()), 0.5 * whole, keepdims=True)),

@@ -1,4 +1,4 @@
-"""Numbers spaced evenly from start to stop, along a line, a power, or a geometric series."""
+"""Numerical ranges: numbers spaced evenly on a linear or logarithmic scale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sa
 
 
 def _fractions(start: Any, stop: Any, num: int, endpoint: bool) -> np.ndarray:
-    """Which part of the way each of the numbers is, along a first axis."""
+    """The fractions of the way from start to stop, along a first axis."""
     steps = max(num - 1 if endpoint else num, 1)
     rank = max(len(shape_of(start)), len(shape_of(stop)))
     return np.reshape(np.arange(num) / steps, (-1, *(1,) * rank))

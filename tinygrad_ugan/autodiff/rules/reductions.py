@@ -1,4 +1,4 @@
-"""Reductions along axes: sums, means, spreads, extremes."""
+"""Reductions along axes: sums, means, variances, extremes."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _var(
 def _variance_options(
     ddof: float, keepdims: bool, where: Any, mean: Any, correction: Any
 ) -> dict[str, Any]:
-    """The arguments of np.var and np.std, without those that it takes for given if they are."""
+    """Options of np.var and np.std, with `mean` and `correction` only if they are given."""
     options = {"ddof": ddof, "keepdims": keepdims, "where": where}
     given = {"mean": mean, "correction": correction}
     return options | {name: value for name, value in given.items() if value is not None}
@@ -170,7 +170,7 @@ def _extreme_pull(g: Any, ans: Any, x: Any, axis: Axis = None, keepdims: bool = 
 
 
 def _evenly(ans: Any, x: Any, axis: Axis) -> Any:
-    """The weight of each element in its maximum: equal shares for those that attain it."""
+    """The weight of each element in the extreme: equal shares for those that attain it."""
     attained = x == restore_axes(ans, shape_of(x), axis)
     return (attained / np.sum(attained, axis=axis, keepdims=True)).astype(x.dtype)
 

@@ -1,4 +1,4 @@
-"""Functions that pick elements by conditions, numbers or values, and sets of numbers."""
+"""Set routines, and functions that pick elements by conditions, numbers or values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _extract(condition: Any, arr: Any) -> Any:
 
 
 def _members(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A set of numbers that occur in the two arguments: each is the first of those equal to it."""
+    """A set operation on two arguments; each element is the first of those equal to it."""
 
     def pick(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
         options = {"assume_unique": True} if assume_unique else {}
@@ -38,7 +38,7 @@ def _members(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _found(values: Any, numbers: Any) -> Any:
-    """The elements of a vector that are equal to these values, for each the first."""
+    """For each value, the first element of a vector that is equal to it."""
     bare = np.asarray(untrace(numbers))
     order = np.argsort(bare, kind="stable")
     return numbers[order[np.searchsorted(bare, values, sorter=order)]]

@@ -49,7 +49,7 @@ def _restore_shape(g: Any, x: Any, axis: Any = None) -> Any:
 
 
 def _broadcast_to(array: Any, shape: Any) -> Any:
-    """A view that repeats `array`; the shorter way for one number is most of a small sum's cost."""
+    """Broadcast to a view; the short cut for one number halves the cost of a small sum."""
     if shape_of(array) == () and isinstance(shape, tuple):
         return np.ndarray(shape, array.dtype, array, strides=(0,) * len(shape))
     return np.broadcast_to(array, shape)

@@ -15,7 +15,7 @@ from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 
 
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """The convolution with the one that is shorter, reversed."""
+    """Convolve with the shorter one, reversed."""
     a, v = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v))
     if len(a) >= len(v):
         return np.convolve(a, v[::-1], mode)
@@ -29,14 +29,14 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
-    """The phases, plus as many periods as NumPy adds."""
+    """Add to the phases as many periods as NumPy does."""
     p, bare = as_array(p), np.asarray(untrace(p))
     unwrapped = np.unwrap(bare, untrace(discont), axis, period=untrace(period))
     return p + np.rint((unwrapped - bare) / untrace(period)) * period
 
 
 def _trim_zeros(filt: Any, trim: str = "fb") -> Any:
-    """The smallest part that holds all that is not zero, cut at the ends that `trim` names."""
+    """Cut leading and trailing zeros, at the ends named by `trim`."""
     filt, sides = as_array(filt), trim.lower()
     places = np.nonzero(untrace(filt))
     if places[0].size == 0:
@@ -47,7 +47,7 @@ def _trim_zeros(filt: Any, trim: str = "fb") -> Any:
 
 
 def _i1(x: Any) -> Any:
-    """The derivative of the Bessel function i0; SciPy is read only for it."""
+    """The derivative of the Bessel function i0; SciPy is imported only here."""
     from scipy import special
 
     return special.i1(x)
@@ -66,7 +66,7 @@ RULES = (
 
 
 def _with_zeros(x: Any) -> Any:
-    """The array with a zero at either end and one inside."""
+    """Set both ends and one inner element to zero."""
     n = shape_of(x)[0]
     return np.where(np.isin(np.arange(n), (0, 2, n - 1)), 0, x)
 

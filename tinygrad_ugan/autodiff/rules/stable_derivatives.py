@@ -1,8 +1,8 @@
-"""Factors of derivatives that need care: at points without a derivative, and where digits cancel.
+"""Factors of derivatives that need care, at points without a derivative and against cancellation.
 
-A rule may say 0 where a function has a corner, but the derivative of that 0 must not be 0 again:
+A rule may return 0 where a function has a corner, but the derivative of that 0 must not be 0 again:
 ``hypot(x, y)**2`` is smooth at the origin, and its second derivative would come out wrong. Here it
-is NaN. The other factors are those whose plain formulas lose digits, such as ``1 - tanh(x)**2``.
+is NaN. The other factors are those whose plain formulas cancel, such as ``1 - tanh(x)**2``.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def _one_minus_square(x: Any) -> Any:
     return (1 - x) * (1 + x)
 
 
-# Near saturation 1 - ans has lost its digits, and what is known is x; elsewhere it is much cheaper
-# than an exponential. Of a few elements it is the number of calls that counts. One of the arguments
-# comes along bare: all derivatives pass through the other, of which it is a function.
+# Near saturation ``1 - ans`` cancels and x has to be used; elsewhere it is much cheaper than an
+# exponential. For few elements the number of calls decides. One of the two arguments is passed
+# bare: it is a function of the other, through which all derivatives go.
 
 SATURATED, FEW = 1 / 8, 512
 
@@ -108,7 +108,7 @@ def _logistic_complement(log_s: Any, x: Any) -> Any:
 
 
 def _expm1_plus_one(e: Any, x: Any) -> Any:
-    """``1 + e`` for e = expm1(x) where x < 0; no matter what where it is not."""
+    """``1 + e`` for e = expm1(x) if x < 0; unspecified otherwise."""
     power = 1 + e
     if np.min(power, initial=1) >= SATURATED:
         return power
@@ -116,9 +116,9 @@ def _expm1_plus_one(e: Any, x: Any) -> Any:
 
 
 def _softmax_weight(x: Any, y: Any, total: Any) -> Any:
-    """``exp(x) / (exp(x) + exp(y))``, from the logarithm of the sum; its limits at infinity.
+    """``exp(x) / (exp(x) + exp(y))``, given the logarithm of the sum; its limits at infinity.
 
-    Where both are -inf it is 0, and where both are inf it has no limit: NaN.
+    If both are -inf it is 0; if both are inf there is no limit, and it is NaN.
     """
     if not np.count_nonzero(np.isinf(total)):
         return np.exp(x - total)
@@ -152,7 +152,8 @@ logistic_complement = elementwise(_logistic_complement, 0,
                             lambda ans, log_s, x: -logistic_slope(untrace(ans), -x))
 expm1_plus_one = elementwise(_expm1_plus_one, 1, 0)
 
-# The total, too, is bare. It belongs to x and y, so that no sample call can vary them alone.
+# The total is passed bare, too. It is a function of x and y, so that no sample call can vary these
+# alone.
 softmax_weight = elementwise(
     _softmax_weight, lambda ans, x, y, total: product_of_weights(x, y, total),
             lambda ans, x, y, total: -product_of_weights(x, y, total), 0)
@@ -163,7 +164,7 @@ product_of_weights: Primitive = elementwise(
 
 
 def tanh_derivative(ans: Any, x: Any) -> Any:
-    """``1 - ans^2``, without a detour at the lowest level: training spends its time there."""
+    """``1 - ans^2``; a direct call at the lowest level, where training spends its time."""
     return _tanh_slope(ans, x) if type(x) is np.ndarray else tanh_slope(ans, untrace(x))
 
 

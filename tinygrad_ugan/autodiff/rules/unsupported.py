@@ -1,4 +1,4 @@
-"""Functions that have no rule, and what to write instead of each."""
+"""Functions without a rule, and a replacement for each."""
 
 from __future__ import annotations
 

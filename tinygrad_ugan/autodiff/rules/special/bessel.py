@@ -21,12 +21,12 @@ _LEAST_FAR = 20
 
 
 def _half_difference(bessel: Callable[..., Any], v: Any, x: Any) -> Any:
-    """That of the functions of the orders below and above v."""
+    """The half difference of the functions of orders v - 1 and v + 1."""
     return (bessel(double(v) - 1, x) - bessel(double(v) + 1, x)) / 2
 
 
 def _mean(bessel: Callable[..., Any], v: Any, x: Any) -> Any:
-    """That of the functions of the orders below and above v."""
+    """The mean of the functions of orders v - 1 and v + 1."""
     return (bessel(double(v) - 1, x) + bessel(double(v) + 1, x)) / 2
 
 
