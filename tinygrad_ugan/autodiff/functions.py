@@ -39,7 +39,6 @@ def array(object: Any, dtype: Any = None) -> Any:  # noqa: A002
     Examples
     --------
     >>> import numpy as np
-    import optree
     >>> import tinygrad_ugan as ug
     >>> def rotated(angle):
     ...     c, s = np.cos(angle), np.sin(angle)
