@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -32,7 +32,8 @@ class DoubleRing(Settings):
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
         """Draw n samples, shape (n, 2)."""
-        return double_ring(n, **asdict(self), rng=rng, dtype=dtype)
+        centers = double_ring_centers(self.modes, self.radius, self.inner_radius)
+        return Mixture(centers, self.std).sample(n, rng, dtype)
 
     def centers(self) -> NDArray[np.float64]:
         """Return the centres of the modes, shape (modes, 2)."""

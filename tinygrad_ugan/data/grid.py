@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -34,7 +34,7 @@ class Grid(Settings):
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
         """Draw n samples, shape (n, 2)."""
-        return grid(n, **asdict(self), rng=rng, dtype=dtype)
+        return Mixture(grid_centers(self.side, self.spacing), self.std).sample(n, rng, dtype)
 
     def centers(self) -> NDArray[np.float64]:
         """Return the centres of the modes, shape (side * side, 2)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -29,7 +29,7 @@ class Ring(Settings):
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
         """Draw n samples, shape (n, 2)."""
-        return ring(n, **asdict(self), rng=rng, dtype=dtype)
+        return Mixture(ring_centers(self.modes, self.radius), self.std).sample(n, rng, dtype)
 
     def centers(self) -> NDArray[np.float64]:
         """Return the centres of the modes, shape (modes, 2)."""

@@ -217,6 +217,12 @@ class Config(Settings):
         """The dtype of `precision`."""
         return np.dtype(self.precision)
 
+    @property
+    def batches(self) -> int:
+        """Number of batches that one training step uses."""
+        unrolled = self.unroll.steps + 1 if self.unroll.fresh else 1
+        return max(unrolled, self.update.discriminator_steps)
+
     def exhausted(self, steps: int, seconds: float) -> bool:
         """Whether training is over after that many steps and seconds."""
         return steps >= self.steps or (self.seconds is not None and seconds >= self.seconds)

@@ -51,14 +51,12 @@ def training_needs(config: Config) -> dict[str, int]:
     item, dimension = config.dtype.itemsize, config.data.dimension
     row = item * (config.networks.noise + dimension)  # of noise and of data
     activations = item * (sum(sizes_g) + sum(sizes_d))
-    unrolled = config.unroll.steps + 1
-    batches = max(unrolled if config.unroll.fresh else 1, config.update.discriminator_steps)
     n, modes = config.evaluation_samples, getattr(config.data, "modes", 0)
     return {
         "networks.generator": 4 * item * parameters(sizes_g),
         "networks.discriminator": 4 * item * parameters(sizes_d),
-        "unroll.steps": item * unrolled * parameters(sizes_d),
-        "batch": config.batch * (batches * row + activations),
+        "unroll.steps": item * (config.unroll.steps + 1) * parameters(sizes_d),
+        "batch": config.batch * (config.batches * row + activations),
         "evaluation_samples": n * (row + activations + 2 * 8 * 64),  # 64 projections
         "data.modes": 8 * modes * (n + dimension),
         "data.rank": 3 * 8 * dimension * getattr(config.data, "rank", 0),

@@ -37,14 +37,12 @@ class Draws:
     def __init__(self, config: Config, rng: np.random.Generator) -> None:
         self._config = config
         self._rng = rng
-        unrolled = config.unroll.steps + 1 if config.unroll.fresh else 1
-        self._batches = max(unrolled, config.update.discriminator_steps)
-        self._noise = _noise(self._batches * config.batch * config.networks.noise, config.dtype)
+        self._noise = _noise(config.batches * config.batch * config.networks.noise, config.dtype)
 
     def next(self) -> Sequence[Batch]:
         """Draw the batches of one training step: see `TrainStep`."""
         config, size = self._config, self._config.batch
-        n = self._batches * size
+        n = config.batches * size
         real = config.data.sample(n, self._rng, config.dtype)
         noise = self._noise.draw(int(self._rng.integers(2**63))).reshape(n, -1)
         if n == size:

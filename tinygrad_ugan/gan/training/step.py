@@ -122,10 +122,9 @@ class TrainStep:
         if hasattr(batches, "_fields") or not isinstance(batches, Sequence):
             hint = "a single batch is given as [batch]"
             raise ArgumentTypeError("batches", f"a {kind_of(batches)}", "a list of batches", hint)
-        update, unrolled = self.config.update, self.config.unroll
-        needed = max(update.discriminator_steps, unrolled.steps + 1 if unrolled.fresh else 1)
-        if len(batches) < needed:
-            raise ArgumentError("batches", f"{len(batches)} of them", f"{needed} or more")
+        if len(batches) < self.config.batches:
+            expected = f"{self.config.batches} or more"
+            raise ArgumentError("batches", f"{len(batches)} of them", expected)
 
     def _move_generator(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
         f_K, gradient = unroll.value_and_grad(
