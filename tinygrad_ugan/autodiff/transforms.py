@@ -171,7 +171,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
 
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+) -> Callable[..., tuple[Any, Any]]:
     """Make a function that returns both ``f(...)`` and its gradient.
 
     Parameters
@@ -213,7 +213,7 @@ def _with_value(
     positions = [argnums] if isinstance(argnums, int) else list(argnums)
     names = [f"argument {i}" for i in positions]
 
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         of_chosen, chosen = restrict(f, positions, args, kwargs)
         value, pullback, aux = _vjp(of_chosen, chosen, names, has_aux)
         gradients = pullback(_unit(value, getattr(f, "__name__", "f")))

@@ -1,4 +1,4 @@
-"""What the discriminator climbs, and in which direction: the first part of a sweep, and no more."""
+"""The discriminator's objective and gradient: the first part of a sweep, and no more."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from numpy.typing import NDArray
-
 from tinygrad_ugan.kernels.network import Network
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
+from tinygrad_ugan.typing import Array
 
 
 class AscentProgram(SweepProgram):
@@ -28,11 +27,11 @@ class AscentProgram(SweepProgram):
 
     def ascent(
         self,
-        theta_g: Sequence[NDArray],
-        theta_d: Sequence[NDArray],
-        real: NDArray,
-        noise: NDArray,
-    ) -> tuple[Any, list[NDArray], bool]:
+        theta_g: Sequence[Array],
+        theta_d: Sequence[Array],
+        real: Array,
+        noise: Array,
+    ) -> tuple[Any, list[Array], bool]:
         """The inner objective, its gradient with respect to w and b of every layer, and soundness.
 
         The last says whether both, and the batch, are finite for sure.

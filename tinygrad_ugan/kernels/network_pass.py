@@ -22,7 +22,7 @@ from tinygrad_ugan.kernels.program import CHUNK, Matrix, Program
 
 @dataclass(frozen=True)
 class Pass:
-    """Where the quantities of a pass through a network are; entry l belongs to layer l.
+    """The arrays of a pass through a network; entry l belongs to layer l.
 
     Attributes
     ----------

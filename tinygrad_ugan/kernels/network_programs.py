@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels import network, parameters
@@ -38,6 +37,7 @@ from tinygrad_ugan.kernels.program import (
 )
 from tinygrad_ugan.kernels.tangents import TangentPass
 from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.typing import Array
 
 _CHUNKS = 4  # groups of rows, each with gradients of its own
 _BLOCK = 64  # rows that go through the network together
@@ -66,10 +66,10 @@ class ProgramRunner:
         self._dtype = writer.program.dtype
         self._flaws, self._chunks = writer.flaws, writer.chunks
         self._on_growth = on_growth
-        self._free: list[tuple[Executable, list[NDArray]]] = []
+        self._free: list[tuple[Executable, list[Array]]] = []
         self.nbytes = self._program.nbytes
 
-    def __call__(self, record: ForwardRecord, inputs: Sequence[NDArray]) -> list[NDArray] | None:
+    def __call__(self, record: ForwardRecord, inputs: Sequence[Array]) -> list[Array] | None:
         """Run the program; None if a number that comes out is not finite."""
         arrays = [self._converted(x) for x in inputs]
         executable, flaws = borrowed = self._borrow()
@@ -78,7 +78,7 @@ class ProgramRunner:
         self._free.append(borrowed)
         return None if found else results
 
-    def _converted(self, x: NDArray) -> NDArray:
+    def _converted(self, x: Array) -> Array:
         """The array in the program's dtype: a cotangent may come in another."""
         if x.dtype == self._dtype:
             return x
@@ -86,7 +86,7 @@ class ProgramRunner:
             raise ArgumentTypeError("cotangent", f"dtype {x.dtype}", f"one like {self._dtype}")
         return x.astype(self._dtype)
 
-    def _borrow(self) -> tuple[Executable, list[NDArray]]:
+    def _borrow(self) -> tuple[Executable, list[Array]]:
         try:
             return self._free.pop()
         except IndexError:
@@ -129,7 +129,7 @@ class NetworkPrograms:
         """Memory, without that of records in use."""
         return self._pool.nbytes + sum(runner.nbytes for runner in self._runners)
 
-    def forward(self, x: NDArray, theta: Sequence[NDArray]) -> tuple[NDArray, ForwardRecord] | None:
+    def forward(self, x: Array, theta: Sequence[Array]) -> tuple[Array, ForwardRecord] | None:
         """The output, and the record of how it came about; theta is w_1, b_1, w_2, ...
 
         Like the other two, None if a number that comes out is not finite.
@@ -138,19 +138,17 @@ class NetworkPrograms:
         found = self._forward(record, [*theta, x])
         return None if found is None else (found[0], record)
 
-    def backward(
-        self, record: ForwardRecord, y_bar: NDArray, needed: PassMask
-    ) -> list[NDArray] | None:
+    def backward(self, record: ForwardRecord, y_bar: Array, needed: PassMask) -> list[Array] | None:
         """The cotangents of x and theta, those that are needed."""
         return self._backward(needed)(record, [y_bar])
 
     def tangents(
         self,
         record: ForwardRecord,
-        inputs: Sequence[NDArray],
+        inputs: Sequence[Array],
         has_tangent: PassMask,
         needed: PassMask,
-    ) -> list[NDArray] | None:
+    ) -> list[Array] | None:
         """The tangents of y and of the cotangents of x and theta, those that are needed.
 
         `inputs` are Rtheta, y_bar if a cotangent is needed, Ry_bar and Rx, those that there are.
@@ -159,7 +157,7 @@ class NetworkPrograms:
 
 
 class _ProgramWriter:
-    """What the programs share: the layout of the record, and the ways in and out."""
+    """The common part of the programs: the layout of the record, and the ways in and out."""
 
     def __init__(self, problem: NetworkProblem) -> None:
         net, p = problem.network, Program(problem.target, problem.dtype)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels.network import Weights
 from tinygrad_ugan.kernels.program import Matrix
@@ -27,6 +27,7 @@ from tinygrad_ugan.kernels.sweep import Sweep
 from tinygrad_ugan.kernels.sweep_parameters import ParameterPhases
 from tinygrad_ugan.kernels.sweep_rows import RowPhases
 from tinygrad_ugan.kernels.target import Target
+from tinygrad_ugan.typing import Array
 
 _LAYOUT = 2**16  # bytes, about, that the description of the arrays takes
 
@@ -47,7 +48,7 @@ class SweepResult(NamedTuple):
     """
 
     value: Any
-    gradients: list[list[NDArray]]
+    gradients: list[list[Array]]
     is_finite: bool
 
 
@@ -148,11 +149,11 @@ class SweepProgram(RowPhases, ParameterPhases):
 
     def run(
         self,
-        theta_g: Sequence[NDArray],
-        theta_d: Sequence[NDArray],
-        reals: Sequence[NDArray],
-        noises: Sequence[NDArray],
-        scalars: NDArray,
+        theta_g: Sequence[Array],
+        theta_d: Sequence[Array],
+        reals: Sequence[Array],
+        noises: Sequence[Array],
+        scalars: Array,
     ) -> SweepResult:
         """Value and gradient.
 
@@ -175,24 +176,24 @@ class SweepProgram(RowPhases, ParameterPhases):
 
     # What else there is to see after a run
 
-    def inner_values(self) -> NDArray:
+    def inner_values(self) -> Array:
         """inner(theta_G, theta_k, b_k) for k = 0 ... K."""
         return self._sums(self.values, self.sweep.steps + 1)
 
-    def step_size_gradients(self) -> NDArray:
+    def step_size_gradients(self) -> Array:
         """<lambda_{k+1}, g_k> for k = 0 ... K - 1."""
         return self._sums(self.grad_lr, self.sweep.steps)
 
-    def adjoint_norms(self) -> NDArray:
+    def adjoint_norms(self) -> Array:
         """||lambda_k|| for k = 0 ... K."""
         return np.sqrt(self._sums(self.squares, self.sweep.steps + 1))
 
-    def _sums(self, array: Matrix, steps: int) -> NDArray:
+    def _sums(self, array: Matrix, steps: int) -> Array:
         view, chunks = self._executable.view, range(self.chunks)
         sums = [sum(view(array, k * self.chunks + c)[0, 0] for c in chunks) for k in range(steps)]
         return np.array(sums, float)
 
-    def parameters(self, weights: Weights, copy: int = 0) -> list[NDArray]:
+    def parameters(self, weights: Weights, copy: int = 0) -> list[Array]:
         """A copy of parameters in the program's memory, as w, b of every layer."""
         view, net = self._executable.view, self.sweep.discriminator
         arrays = []

@@ -180,7 +180,7 @@ class RowPhases(SweepMemory):
         return replace(p, h=_by_row([p.h[0], *(self._per_batch(a) for a in p.h[1:])]))
 
     def _sides(self, terms: tuple[Term | None, Term | None]) -> list[tuple[bool, Term, Blocks]]:
-        """What is to be done on real and on generated rows: ``(is_fake, term, blocks)``."""
+        """The work on real and on generated rows: ``(is_fake, term, blocks)``."""
         blocks = (self._real_blocks, self._fake_blocks)
         return [(bool(i), t, blocks[i]) for i, t in enumerate(terms) if t is not None]
 

@@ -20,7 +20,7 @@ from tinygrad_ugan.kernels.program import CHUNK, Matrix
 
 @dataclass(frozen=True)
 class TangentPass:
-    """Where the rates of a pass are; entry l belongs to layer l.
+    """The tangents of a pass; entry l belongs to layer l.
 
     Attributes
     ----------

@@ -214,7 +214,8 @@ def _backward_jvp(
     tangents: Args,
 ) -> tuple[Any, ...]:
     direction = _direction(args, dict(zip(traced, tangents, strict=True)))
-    return network_tangents(*args, *direction, **params)
+    rates: tuple[Any, ...] = network_tangents(*args, *direction, **params)
+    return rates
 
 
 def _backward_vjp(

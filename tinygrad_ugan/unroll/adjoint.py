@@ -96,7 +96,8 @@ def second_order(
 
     def gradients(theta: PyTree) -> tuple[PyTree, PyTree]:
         inner = autodiff.grad(problem.game.inner, argnums=(0, 1))
-        return inner(problem.theta_g, theta, problem.batches[k])
+        by_g, by_d = inner(problem.theta_g, theta, problem.batches[k])
+        return by_g, by_d
 
     (_, g), (mixed, curvature) = autodiff.jvp(gradients, (theta,), (v,))
     return g, mixed, curvature

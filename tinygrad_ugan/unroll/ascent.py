@@ -15,7 +15,7 @@ from tinygrad_ugan.unroll.validation import check_library
 
 
 def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple[Any, PyTree]:
-    """What the discriminator climbs, and the gradient g that it climbs along.
+    """Return the inner objective, which the discriminator ascends, and its gradient g.
 
     ``inner(theta_g, theta_d, batch)`` and its derivative with respect to theta_D: g_0 of
     `value_and_grad`, and by the same kernels where these apply.

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from tinygrad_ugan.typing import Array
 from tinygrad_ugan.unroll.game import Game
 
 
 class Solution(NamedTuple):
-    """What K steps of size eta lead to.
+    """The outcome of K steps of size eta.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class Solution(NamedTuple):
     """
 
     theta_d: Any
-    response: NDArray
+    response: Array
     value: Any
     direct: Any
     gradient: Any
@@ -147,7 +148,8 @@ def dirac_gan() -> ClosedForm:
         return -np.log(2.0) - np.logaddexp(0, x * y)
 
     def sigmoid(t: float) -> float:
-        return 1 / (1 + np.exp(-t))
+        share: float = 1 / (1 + np.exp(-t))
+        return share
 
     def solve(x: float, y: float, steps: int, lr: float) -> Solution:
         response = 0.0

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.tree import ravel
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem
 
@@ -60,7 +59,7 @@ def game_jacobian(
     *,
     steps: int = 0,
     lr: float | Sequence[float] = 0.0,
-) -> NDArray:
+) -> Array:
     """Jacobian of `field`, whose eigenvalues tell whether a stationary point attracts.
 
     Simultaneous gradient steps of a small size h converge to it if every eigenvalue has a negative
@@ -100,7 +99,8 @@ def game_jacobian(
     def flat_field(point: Any) -> Any:
         return ravel(_field(problem, *unravel(point)))[0]
 
-    return autodiff.jacobian(flat_field, mode="forward")(point)
+    matrix: Array = autodiff.jacobian(flat_field, mode="forward")(point)
+    return matrix
 
 
 def _field(problem: Problem, theta_g: PyTree, theta_d: PyTree) -> tuple[PyTree, PyTree]:

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import optree
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import check_choice
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem
 
@@ -38,7 +37,7 @@ def response_jacobian(
     lr: float | Sequence[float] | None = None,
     optimizer: Any = None,
     mode: str = "auto",
-) -> NDArray:
+) -> Array:
     """How the discriminator after K steps responds to the generator: d theta_K / d theta_G.
 
     Parameters

@@ -211,7 +211,7 @@ def _run(program: SweepProgram, problem: Problem) -> SweepResult:
 
 
 def _scalars(problem: Problem) -> Array:
-    """What the kernels of a rule read at every step; see `tinygrad_ugan.kernels.parameters`."""
+    """The numbers that the kernels read at every step; see `tinygrad_ugan.kernels.parameters`."""
     rule, steps = problem.rule, problem.steps
     if isinstance(rule, Ascent):
         return np.array(rule.etas, float).reshape(steps, 1)

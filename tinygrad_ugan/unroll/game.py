@@ -12,7 +12,7 @@ Objective = Callable[[PyTree, PyTree, Any], Any]
 
 
 class AnyGame(Protocol):
-    """What the methods of this room need of a game."""
+    """The methods that this room needs of a game."""
 
     @property
     def inner(self) -> Objective:
@@ -75,7 +75,7 @@ class SampleGame(Protocol):
 
 
 class SampleForm(NamedTuple):
-    """What a game states as `sample_form`: ``inner = inner_on(generate(theta_g, batch), ...)``.
+    """The factorisation that a game states, ``inner = inner_on(generate(theta_g, batch), ...)``.
 
     And likewise `outer`. If the same batch serves every step, the samples x do too, and by the
     chain rule d f_K/d theta_G = (dx/d theta_G)^T d f_K/dx: the generator runs once.
@@ -98,7 +98,7 @@ LogitTerms = tuple[Term | None, Term | None]
 
 
 class LogitForm(NamedTuple):
-    """What a game states as `logit_form`: weighted means of functions of the logits.
+    """The objectives that a game states as `logit_form`: weighted means of functions of the logits.
 
     ``inner = factor_r mean(phi_r(r)) + factor_s mean(phi_s(s))`` with the logits
     ``r = discriminator(theta_d, batch.real)`` and ``s = discriminator(theta_d, generator(theta_g,

@@ -12,18 +12,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.tree import add, ravel
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.adjoint import second_order
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.method import through_samples
 from tinygrad_ugan.unroll.problem import Problem, make_problem
 
-Operator = Callable[[NDArray], NDArray]
+Operator = Callable[[Array], Array]
 
 MOST_PRODUCTS = 1_000
 """Products with H that a solver takes at the most, unless told otherwise."""
@@ -34,7 +33,7 @@ class NotConvergedError(ArgumentError):
 
 
 class Implicit(NamedTuple):
-    """What `implicit_grad` returns.
+    """The result of `implicit_grad`.
 
     Attributes
     ----------
@@ -140,7 +139,7 @@ def _solve(
     b, unravel = ravel(lam)
     products = 0
 
-    def negative_hessian(v: NDArray) -> NDArray:
+    def negative_hessian(v: Array) -> Array:
         nonlocal products
         products += 1
         _, _, curvature = second_order(problem, problem.steps, theta, unravel(v.astype(b.dtype)))
@@ -164,15 +163,16 @@ def _solve(
     )
 
 
-def _conjugate_gradients(a: Operator, b: NDArray, tolerance: float, max_iterations: int) -> NDArray:
+def _conjugate_gradients(a: Operator, b: Array, tolerance: float, max_iterations: int) -> Array:
     from scipy.sparse.linalg import LinearOperator, cg
 
     operator = LinearOperator((b.size, b.size), matvec=a, dtype=b.dtype)
     with np.errstate(divide="ignore", invalid="ignore"):  # zero curvature: the residual tells
-        return cg(operator, b, rtol=tolerance, atol=0.0, maxiter=max_iterations)[0]
+        solution: Array = cg(operator, b, rtol=tolerance, atol=0.0, maxiter=max_iterations)[0]
+    return solution
 
 
-def _neumann(a: Operator, b: NDArray, tolerance: float, max_iterations: int) -> NDArray:
+def _neumann(a: Operator, b: Array, tolerance: float, max_iterations: int) -> Array:
     """``sum_j (I - alpha A)^j alpha b`` with alpha = 1 / ||A||."""
     alpha = 1 / _norm(a, b)
     u = np.zeros_like(b)
@@ -184,7 +184,7 @@ def _neumann(a: Operator, b: NDArray, tolerance: float, max_iterations: int) -> 
     return u
 
 
-def _norm(a: Operator, b: NDArray) -> float:
+def _norm(a: Operator, b: Array) -> float:
     """The largest eigenvalue in size, by 30 power iterations, and a tenth on top."""
     v, size = b, float(np.linalg.norm(b))
     for _ in range(30):
@@ -195,9 +195,10 @@ def _norm(a: Operator, b: NDArray) -> float:
     return 1.1 * size
 
 
-def _dense(a: Operator, b: NDArray, tolerance: float, max_iterations: int) -> NDArray:
+def _dense(a: Operator, b: Array, tolerance: float, max_iterations: int) -> Array:
     matrix = np.stack([a(unit) for unit in np.eye(b.size, dtype=b.dtype)], axis=1)
-    return np.linalg.lstsq(matrix, b)[0]  # if it is singular, the residual will say so
+    solution: Array = np.linalg.lstsq(matrix, b)[0]
+    return solution  # if the matrix is singular, the residual will say so
 
 
 _SOLVERS = {"cg": _conjugate_gradients, "neumann": _neumann, "dense": _dense}

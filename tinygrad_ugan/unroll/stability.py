@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.tree import axpy, ravel
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.decompose import decompose
 from tinygrad_ugan.unroll.dynamics import Ascent
 from tinygrad_ugan.unroll.game import AnyGame
@@ -19,7 +18,7 @@ from tinygrad_ugan.unroll.problem import Problem, make_problem
 
 
 class Diagnosis(NamedTuple):
-    """What `diagnose` found.
+    """The findings of `diagnose`.
 
     Attributes
     ----------
@@ -36,8 +35,8 @@ class Diagnosis(NamedTuple):
 
     verdict: str
     step: int | None
-    adjoint_norms: NDArray
-    singular_values: NDArray
+    adjoint_norms: Array
+    singular_values: Array
 
     def __str__(self) -> str:
         """Say it in a sentence."""
@@ -100,7 +99,7 @@ def diagnose(
     return Diagnosis(verdict, step, norms, _leading_singular_values(reduced, singular_values))
 
 
-def _judge(norms: NDArray, threshold: float) -> tuple[str, int | None]:
+def _judge(norms: Array, threshold: float) -> tuple[str, int | None]:
     large = np.flatnonzero(norms > threshold * norms[-1])
     small = np.flatnonzero(norms < norms[-1] / threshold)
     if len(large) and (len(small) == 0 or large[0] < small[0]):
@@ -110,14 +109,14 @@ def _judge(norms: NDArray, threshold: float) -> tuple[str, int | None]:
     return "stable", None
 
 
-def _leading_singular_values(problem: Problem, count: int) -> NDArray:
+def _leading_singular_values(problem: Problem, count: int) -> Array:
     """Singular values of ``prod_k (I + eta_k H_k)``, the latest factor on the left."""
     from scipy.sparse.linalg import LinearOperator, svds
 
     thetas = [state.theta for state in problem.states()][:-1]
     start, unravel = ravel(problem.state.theta)
 
-    def through(steps: Sequence[int], v: NDArray) -> NDArray:
+    def through(steps: Sequence[int], v: Array) -> Array:
         tangent = unravel(np.ravel(v).astype(start.dtype))
         for k in steps:
             tangent = _factor(problem, k, thetas[k], tangent)

@@ -1,4 +1,4 @@
-"""What game, networks and inner optimiser state of themselves, all of it together.
+"""The statements of game, networks and inner optimiser, all of them together.
 
 The kernels may run in the place of their methods only where each of them states what the kernels
 need: see `tinygrad_ugan.stated`.
