@@ -145,7 +145,7 @@ class Mode(Protocol):
         ...
 
 
-class Forward:
+class ForwardMode:
     """Pushes v forward: the rate of every output."""
 
     def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
@@ -170,7 +170,7 @@ class Forward:
         return np.repeat([np.max(part, initial=0) for part in parts], counts)
 
 
-class Reverse:
+class ReverseMode:
     """Pulls a random cotangent back, and multiplies the gradient by v."""
 
     def __init__(self, flat: FlatFunction, rng: np.random.Generator) -> None:
@@ -204,7 +204,7 @@ class Reverse:
 
 
 MODES: Mapping[str, Callable[[FlatFunction, np.random.Generator], Mode]] = MappingProxyType(
-    {"forward": Forward, "reverse": Reverse}
+    {"forward": ForwardMode, "reverse": ReverseMode}
 )
 
 
