@@ -33,7 +33,7 @@ from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 from tinygrad_ugan.stated import states
 from tinygrad_ugan.unroll.fused import warmup
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: Read when first used: importing SciPy takes longer than all the rest.
 _IN_PLACE_OF_SCIPY = ("integrate", "linalg", "special", "stats")
