@@ -10,20 +10,20 @@ from tinygrad_ugan.experiments.custom_game import training_states
 
 
 def test_the_games_of_settings_train_as_in_a_run():
-    *_, last = training_states(SMALL, SMALL.game())
+    *_, last = training_states(SMALL, SMALL.build_game())
     assert bits(last) == bits(gan.train(SMALL).checkpoint.state)
 
 
 def test_batches_of_ones_own(rng):
     real, noise = rng.standard_normal((5, 2), np.float32), rng.standard_normal((5, 4), np.float32)
     supply = itertools.repeat([gan.Batch(real, noise)])
-    first, second, *_ = training_states(SMALL, SMALL.game(), supply)
+    first, second, *_ = training_states(SMALL, SMALL.build_game(), supply)
     following, _ = gan.TrainStep(SMALL)(first, [gan.Batch(real, noise)])
     assert bits(second) == bits(following)
 
 
 def test_a_start_of_ones_own(rng):
-    game = SMALL.game()
+    game = SMALL.build_game()
     start = game.generator.init(rng), game.discriminator.init(rng)
     first, *_ = training_states(SMALL, game, start=start)
     assert bits(first) == bits(gan.TrainStep(SMALL).start(*start))

@@ -120,7 +120,7 @@ def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
             printable(label),
             str(run.config.seed),
             f"{last.step:,}",
-            f"{last.modes} of {len(run.config.data.centers())}",
+            f"{last.modes} of {len(run.setup.data.centers())}",
             f"{last.high_quality:.1%}",
             f"{last.reverse_kl:.3f}",
             f"{last.seconds:.1f}",

@@ -16,6 +16,7 @@ from tinygrad_ugan.gan import pictures
 from tinygrad_ugan.gan.runs.atomic_io import check_file_place, write_file
 from tinygrad_ugan.gan.training.config import SAMPLES, SEED
 from tinygrad_ugan.gan.training.memory_check import check_memory
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.typing import Array
 
 SUFFIXES = (".npy", ".csv", ".png")
@@ -41,7 +42,7 @@ class SampleCommand:
         check_choice("out's suffix", self.out.suffix, SUFFIXES)
         check_file_place("out", self.out)
         run = gan.load(self.folder)
-        check_memory({"n": _bytes(self.n, run.config)}, "sampling")
+        check_memory({"n": _bytes(self.n, run.setup)}, "sampling")
         samples = run.sample(self.n, np.random.default_rng(self.seed))
         write_file(self.out, self._content(run, samples))
         say(f"{self.n:,} samples in {self.out}")
@@ -58,8 +59,8 @@ class SampleCommand:
         return file.getvalue()
 
 
-def _bytes(n: int, config: gan.Config) -> int:
+def _bytes(n: int, setup: Setup) -> int:
     """Memory for sending so many samples through the generator."""
-    generator, _ = config.networks.build(config.data.dimension)
-    row: int = config.dtype.itemsize * sum(generator.sizes)
+    generator = getattr(setup.game, "generator", None)
+    row: int = setup.config.dtype.itemsize * sum(getattr(generator, "sizes", ()))
     return n * row

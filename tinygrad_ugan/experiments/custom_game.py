@@ -33,7 +33,7 @@ def training_states(
     Examples
     --------
     >>> config = Config(steps=2, batch=8)
-    >>> [state.step for state in training_states(config, config.game())]
+    >>> [state.step for state in training_states(config, config.build_game())]
     [0, 1, 2]
     """
     init_rng, batch_rng = streams(config)

@@ -35,7 +35,9 @@ def test_the_decision_surface_is_the_discriminators(run):
     [image] = axis.images
     shades, (left, right, bottom, top) = image.get_array(), image.get_extent()
     assert (left, right) == (bottom, top) == (-3, 3)
-    logit = run.config.game().discriminator(run.theta_d, np.array([[right, bottom]], np.float32))
+    logit = run.config.build_game().discriminator(
+        run.theta_d, np.array([[right, bottom]], np.float32)
+    )
     assert shades[0, -1] == pytest.approx(1 / (1 + np.exp(-logit.item())), rel=1e-5)
     assert [len(points.get_offsets()) for points in axis.collections[-2:]] == [500, 500]
 

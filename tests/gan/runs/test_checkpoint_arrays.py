@@ -8,15 +8,17 @@ from tests.gan.small import SMALL, bits
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.runs.checkpoint_arrays import contents, named
 from tinygrad_ugan.gan.training.loop import start
+from tinygrad_ugan.gan.training.setup import Setup
 
-STATE = start(SMALL).state
+SETUP = Setup.of(SMALL)
+STATE = start(SETUP).state
 PICTURES = {0: np.zeros((50, 2), np.float32)}
 ARRAYS = named(STATE, PICTURES)
 WEIGHTS = "state.theta_g[0]['w']"
 
 
 def read(arrays, step=0):
-    return contents(SMALL, step, safetensors.numpy.save(arrays))
+    return contents(SETUP, step, safetensors.numpy.save(arrays))
 
 
 def test_they_come_back():
@@ -53,4 +55,4 @@ def test_none_may_be_missing():
 
 def test_other_bytes():
     with pytest.raises(ArgumentError, match="header: expected arrays in the format"):
-        contents(SMALL, 0, b"other bytes")
+        contents(SETUP, 0, b"other bytes")

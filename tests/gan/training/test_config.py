@@ -12,7 +12,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 
 def test_defaults_are_the_papers():
     config = gan.Config()
-    game = config.game()
+    game = config.build_game()
     assert game.generator == nn.MLP((256, 128, 128, 2), "relu", 1.0, nn.Orthogonal(0.8))
     assert game.discriminator == nn.MLP((2, 128, 1), "relu", 0.25, nn.Orthogonal(0.8))
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):

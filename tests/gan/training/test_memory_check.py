@@ -8,6 +8,7 @@ from tests.gan.small import SMALL, varied
 from tinygrad_ugan import gan
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training import memory_check
+from tinygrad_ugan.gan.training.setup import Setup
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_resuming_on_a_smaller_machine(monkeypatch, tmp_path):
     gan.train(varied(steps=2), folder=tmp_path)
     place = tmp_path / "checkpoints/00000002"
     run = gan.load(tmp_path)
-    later = dataclasses.replace(run.checkpoint, config=varied(steps=4))
+    later = dataclasses.replace(run.checkpoint, setup=Setup.of(varied(steps=4)))
     gan.runs.checkpoint_files.write(place, later)
     monkeypatch.setattr(memory_check, "available", lambda: 1000)
     with pytest.raises(ArgumentError, match="this machine has 1 kB"):

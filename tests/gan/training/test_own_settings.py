@@ -58,8 +58,8 @@ OWN = {
     ("unroll", "dynamics"): lambda f: lambda self: {"steps": 1, "lr": 0.3},
     ("generator_optimizer", "build"): lambda f: lambda self: HalfAsFar(),
     ("discriminator_optimizer", "build"): lambda f: lambda self: optim.SGD(0.02),
-    ("", "game"): lambda f: (
-        lambda self: Squashed(*self.networks.build(self.data.dimension), self.loss)
+    ("", "build_game"): lambda f: (
+        lambda self, dimension=2: Squashed(*self.networks.build(dimension), self.loss)
     ),
 }
 WAYS = ("subclass", "object", "class")
@@ -103,7 +103,7 @@ def drawn(data):
 def plain(config):
     """Training as anyone would write it, with the settings' own methods."""
     init_rng, batch_rng = streams(config)
-    game, draws = config.game(), gan.Draws(config, batch_rng)
+    game, draws = config.build_game(), gan.Draws(config, batch_rng)
     theta_g, theta_d = (x.init(init_rng, np.float64) for x in (game.generator, game.discriminator))
     movers = config.generator_optimizer.build(), config.discriminator_optimizer.build()
     memory_g, memory_d = movers[0].init(theta_g), movers[1].init(theta_d)
@@ -137,9 +137,9 @@ def test_training_takes_the_own_methods(data):
         assert (batch.real.mean() > 2) == (("data", "sample") in names)
         samples = run.sample(20, np.random.default_rng(0))
         noise = np.random.default_rng(0).standard_normal((20, config.networks.noise))
-        expected = config.game().generate(run.theta_g, gan.Batch(None, noise))
+        expected = config.build_game().generate(run.theta_g, gan.Batch(None, noise))
         np.testing.assert_array_equal(samples, expected)
-        if ("", "game") in names:
+        if ("", "build_game") in names:
             assert np.abs(samples).max() <= 1
             assert np.abs(run.samples).max() <= 1
 

@@ -149,7 +149,7 @@ def _train(run: Run, rng: np.random.Generator) -> tuple[Encoder, Any]:
 
 
 def _generate(run: Run, z: Array) -> Any:
-    return run.config.game().generator(run.theta_g, z)
+    return run.config.build_game().generator(run.theta_g, z)
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Array:

@@ -166,7 +166,7 @@ def _train(config: Config, name: str) -> dict[str, Array]:
 def _game(config: Config, remedy: str) -> Any:
     """The game of the settings, with another discriminator or another loss."""
     if remedy == "plain":
-        return config.game()
+        return config.build_game()
     networks, (generator, _) = config.networks, config.networks.build(config.data.dimension)
     (width,), initializer = networks.discriminator, nn.Orthogonal(networks.gain)
     hidden = (

@@ -111,7 +111,7 @@ def _samples(runs: Mapping[str, Run]) -> list[Picture]:
     """One picture for each dataset, of all runs that share it."""
     groups: dict[Any, dict[str, Run]] = {}
     for label, run in runs.items():
-        groups.setdefault(run.config.data, {})[label] = run
+        groups.setdefault(run.setup.data, {})[label] = run
     return [
         _drawn(pictures.samples_over_time(group), ", ".join(group)) for group in groups.values()
     ]

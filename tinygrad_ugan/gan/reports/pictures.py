@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_ugan import viz
 from tinygrad_ugan.gan.runs.run import Run
-from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.typing import Array
 
 if TYPE_CHECKING:
@@ -42,16 +42,16 @@ def samples_over_time(runs: Mapping[str, Run], *, scatter: bool = False) -> Figu
     scatter : bool
         Draw a row of the samples themselves above each row of densities.
     """
-    config = next(iter(runs.values())).config
+    setup = next(iter(runs.values())).setup
     over_time = {label: (run.sample_steps, run.samples) for label, run in runs.items()}
-    target, extent = _target(config), _extent(config)
+    target, extent = _target(setup), _extent(setup)
     return viz.samples_over_time(over_time, target, extent=extent, scatter=scatter)
 
 
 def density(run: Run, samples: Array) -> Figure:
     """Draw the density of samples of a run, beside that of the data."""
     over_time = {"samples": ((run.checkpoint.step,), samples[None])}
-    return viz.samples_over_time(over_time, _target(run.config), extent=_extent(run.config))
+    return viz.samples_over_time(over_time, _target(run.setup), extent=_extent(run.setup))
 
 
 def curves(runs: Mapping[str, Run], panels: Mapping[str, str] = OBJECTIVES | QUALITY) -> Figure:
@@ -61,25 +61,25 @@ def curves(runs: Mapping[str, Run], panels: Mapping[str, str] = OBJECTIVES | QUA
 
 def decision_surface(run: Run) -> Figure:
     """Draw D(x) of the trained discriminator over the plane, with data and samples on top."""
-    rng, config = np.random.default_rng(0), run.config
-    discriminator = config.game().discriminator
+    rng, setup = np.random.default_rng(0), run.setup
     return viz.decision_surface(
-        lambda x: discriminator(run.theta_d, x),
-        config.data.sample(500, rng, config.dtype),
+        lambda x: setup.game.discriminator(run.theta_d, x),
+        setup.data.sample(500, rng, setup.config.dtype),
         run.sample(500, rng),
-        extent=_extent(config),
+        extent=_extent(setup),
     )
 
 
 def animation(run: Run) -> bytes:
     """Return an animated GIF of the samples over time."""
-    return viz.animation(run.sample_steps, run.samples, extent=_extent(run.config))
+    return viz.animation(run.sample_steps, run.samples, extent=_extent(run.setup))
 
 
-def _target(config: Config) -> Array:
-    return config.data.sample(2_500, np.random.default_rng(0))
+def _target(setup: Setup) -> Array:
+    target: Array = setup.data.sample(2_500, np.random.default_rng(0))
+    return target
 
 
-def _extent(config: Config) -> float:
+def _extent(setup: Setup) -> float:
     """Half the width of a picture: the modes, and a margin of half their distance."""
-    return max(1.5 * float(np.abs(config.data.centers()).max()), 10 * config.data.std)
+    return max(1.5 * float(np.abs(setup.data.centers()).max()), 10 * float(setup.data.std))

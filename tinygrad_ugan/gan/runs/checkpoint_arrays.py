@@ -15,6 +15,7 @@ import optree
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State, TrainStep
 from tinygrad_ugan.tree import is_finite
 from tinygrad_ugan.typing import Array, PyTree
@@ -43,7 +44,7 @@ def named(state: State, pictures: Mapping[int, Array]) -> Arrays:
     return dict(zip(_names("state", state), leaves, strict=True)) | kept
 
 
-def contents(config: Config, step: int, file: bytes) -> tuple[State, dict[int, Array]]:
+def contents(setup: Setup, step: int, file: bytes) -> tuple[State, dict[int, Array]]:
     """Read the bytes of a file of arrays: the state of training, and samples by step.
 
     Raises
@@ -54,16 +55,16 @@ def contents(config: Config, step: int, file: bytes) -> tuple[State, dict[int, A
     """
     arrays = dict(_read(file))
     pictures = {_step(name): x for name, x in arrays.items() if name.startswith(_PICTURES)}
-    size = _Kind(config.dtype, (config.evaluation_samples, config.data.dimension))
+    size = _Kind(setup.config.dtype, (setup.config.evaluation_samples, setup.data.dimension))
     for at, x in pictures.items():
         _check(f"{_PICTURES}{at}", x, size)
     rest = {name: x for name, x in arrays.items() if not name.startswith(_PICTURES)}
-    return _state(config, step, rest), dict(sorted(pictures.items()))
+    return _state(setup, step, rest), dict(sorted(pictures.items()))
 
 
-def _state(config: Config, step: int, arrays: Arrays) -> State:
-    train_step = TrainStep(config)
-    game = train_step.game
+def _state(setup: Setup, step: int, arrays: Arrays) -> State:
+    train_step = TrainStep(setup)
+    config, game = setup.config, setup.game
     players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
     thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
     like = train_step.start(*thetas)  # as large as the file, so it fits into memory

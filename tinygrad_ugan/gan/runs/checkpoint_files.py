@@ -28,6 +28,7 @@ from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.sampler import streams
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.typing import Array
 
 FORMAT = 2  # 1 was a run folder without checkpoints
@@ -87,15 +88,15 @@ def read(place: Path) -> Checkpoint:
     _check_format(place, rest.get("format"))
     with _inside(place / _REST):
         rest = _SHAPE("", rest)
-        config = _config(rest["config"])
-        draws = _draws(config)("draws", rest["draws"])
+        setup = Setup.of(_config(rest["config"]))
+        draws = _draws(setup.config)("draws", rest["draws"])
         rows = tuple(Row(**row) for row in rest["metrics"])
         _check_steps(rest["step"], [row.step for row in rows], place.name)
     with _inside(place / _ARRAYS):
-        state, pictures = contents(config, rest["step"], files[_ARRAYS])
+        state, pictures = contents(setup, rest["step"], files[_ARRAYS])
         _check_pictured(pictures, {row.step for row in rows})
     return Checkpoint(
-        config=config,
+        setup=setup,
         state=state,
         draws=draws,
         rows=rows,

@@ -32,7 +32,7 @@ def replay(folder: str | os.PathLike[str]) -> tuple[State, Objectives]:
         given = f"{folder}, {why if store.holds_run else 'which holds no run'}"
         raise ArgumentError("folder", given, "a run that left the finite numbers")
     last_good = checkpoint_files.read(store.last_good)
-    draws = Draws(last_good.config, streams(last_good.config)[1])
+    draws = Draws(last_good.setup, streams(last_good.config)[1])
     draws.state = last_good.draws
     with np.errstate(all="ignore"):  # the step checks its numbers itself
-        return TrainStep(last_good.config)(last_good.state, draws.next())
+        return TrainStep(last_good.setup)(last_good.state, draws.next())

@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
@@ -17,6 +19,7 @@ from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.loop import finish, start
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.typing import Array, PyTree
 
 
@@ -34,6 +37,11 @@ class Run:
 
     checkpoint: Checkpoint
     folder: Path | None = None
+
+    @property
+    def setup(self) -> Setup:
+        """The settings, and the game and the data that go with them."""
+        return self.checkpoint.setup
 
     @property
     def config(self) -> Config:
@@ -63,7 +71,7 @@ class Run:
     @property
     def samples(self) -> Array:
         """Generated samples over time, always from the same noise, shape (times, n, d)."""
-        n, d = self.config.evaluation_samples, self.config.data.dimension
+        n, d = self.config.evaluation_samples, self.setup.data.dimension
         samples = np.array([*self.checkpoint.pictures.values()])
         return samples.reshape(-1, n, d)
 
@@ -82,8 +90,8 @@ class Run:
         """Draw n samples from the trained generator, shape (n, d)."""
         config = self.config
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
-        real = config.data.sample(n, rng, config.dtype)
-        samples: Array = config.game().generate(self.theta_g, Batch(real, noise))
+        real = self.setup.data.sample(n, rng, config.dtype)
+        samples: Array = self.setup.game.generate(self.theta_g, Batch(real, noise))
         return samples
 
     def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:
@@ -97,7 +105,7 @@ class Run:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
-        self.config.to_dict()  # raises if they cannot be written
+        _check_written(self.setup)
         store = RunDir(Path(folder))
         with at_work(store.path):
             store.create(self.config)
@@ -108,11 +116,14 @@ class Run:
 
 def train(
     config: Config,
-    *,
     folder: str | os.PathLike[str] | None = None,
+    *,
+    game: Any = None,
+    data: Any = None,
+    init: Any = None,
     callbacks: Sequence[Callback] = (),
 ) -> Run:
-    """Train a GAN.
+    """Train a GAN: the one that the settings describe, or another game, on other data.
 
     Runs that differ in `config.unroll` alone share their initial weights and all batches.
 
@@ -122,6 +133,16 @@ def train(
         The settings.
     folder : path, optional
         The folder for checkpoints and metrics; nothing is written if not given.
+    game : Any, optional
+        The game to train: an object with ``inner(theta_g, theta_d, batch)`` and `outer`, or with
+        the players `generator` and `discriminator`, functions of (theta, x), which then play for
+        ``config.loss``.
+    data : Any, optional
+        The data: an object with ``sample(n, rng, dtype)``, which returns an array (n, d...), and
+        `dimension`.
+    init : tuple or callable, optional
+        theta_g and theta_d, or a function of a random generator that returns them; by default the
+        game's own ``init(rng, dtype)``, or that of its players.
     callbacks : sequence of Callback
         Called around the loop.
 
@@ -153,10 +174,11 @@ def train(
     >>> [row.step for row in run.metrics], run.samples.shape
     ([0, 1, 2], (3, 2500, 2))
     """
+    setup = Setup.of(config, game=game, data=data, init=init)
     if folder is None:
-        return _finish(start(config), None, callbacks)
-    config.to_dict()  # raises if they cannot be written, before anything is done
-    begun, store = start(config), RunDir(Path(folder))
+        return _finish(start(setup), None, callbacks)
+    _check_written(setup)
+    begun, store = start(setup), RunDir(Path(folder))
     with store.at_work():
         store.create(config)
         store.save(begun)
@@ -205,6 +227,15 @@ def load(folder: str | os.PathLike[str], *, step: int | None = None) -> Run:
         If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
     """
     return Run(RunDir(Path(folder)).load(step), Path(folder))
+
+
+def _check_written(setup: Setup) -> None:
+    """Raise if the run could not be read back from its folder, before anything is done."""
+    setup.config.to_dict()
+    if setup.handed_in:
+        given = f"one, and a {' and a '.join(setup.handed_in)} that was handed in"
+        hint = "without a folder, training takes them as they are"
+        raise ArgumentTypeError("folder", given, "none", hint)
 
 
 def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[Callback]) -> Run:

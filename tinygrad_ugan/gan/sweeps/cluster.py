@@ -23,6 +23,7 @@ from tinygrad_ugan.gan.training.environment import THREAD_LIMITS
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 from tinygrad_ugan.gan.training.sampler import Draws, streams
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import TrainStep
 
 if TYPE_CHECKING:
@@ -197,9 +198,9 @@ def take_first_steps(configs: Sequence[Config]) -> None:
     """Take the first training step of each, to compile the kernels."""
     for config in configs:
         init_rng, batch_rng = streams(config)
-        step = TrainStep(config)
+        step = TrainStep(setup := Setup.of(config))
         with suppress(ArgumentError), np.errstate(all="ignore"):  # the run itself will raise
-            step(step.init(init_rng), Draws(config, batch_rng).next())
+            step(step.init(init_rng), Draws(setup, batch_rng).next())
 
 
 def summary(table: pd.DataFrame, vary: Sequence[str]) -> Figure:

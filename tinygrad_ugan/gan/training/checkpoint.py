@@ -9,6 +9,7 @@ from typing import Any
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.environment import environment
 from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State
 from tinygrad_ugan.typing import Array
 
@@ -19,8 +20,8 @@ class Checkpoint:
 
     Attributes
     ----------
-    config : Config
-        The settings.
+    setup : Setup
+        The settings, and the game and the data that go with them.
     state : State
         Parameters, optimiser states, and the number of steps done.
     draws : dict
@@ -35,13 +36,18 @@ class Checkpoint:
         Versions, machine and commit that it was computed with, see `environment`.
     """
 
-    config: Config
+    setup: Setup
     state: State
     draws: dict[str, Any]
     rows: tuple[Row, ...]
     pictures: Mapping[int, Array]
     seconds: float
     environment: Mapping[str, str] = field(default_factory=environment)
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        return self.setup.config
 
     @property
     def step(self) -> int:

@@ -208,9 +208,13 @@ class Config(Settings):
             evaluate_every=100,
         )
 
-    def game(self) -> Game:
-        """Build the game that these settings describe."""
-        return Game(*self.networks.build(self.data.dimension), self.loss)
+    def build_game(self, dimension: int | None = None) -> Game:
+        """Return the game that these settings describe, for data of that many dimensions.
+
+        Of as many as those of `data`, if it is not given.
+        """
+        width = self.data.dimension if dimension is None else dimension
+        return Game(*self.networks.build(width), self.loss)
 
     @property
     def dtype(self) -> Any:

@@ -23,6 +23,7 @@ from tinygrad_ugan.gan.training.metrics import (
     sorted_projections,
 )
 from tinygrad_ugan.gan.training.sampler import evaluation_rng
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State
 from tinygrad_ugan.tree import norm
 from tinygrad_ugan.typing import Array
@@ -75,19 +76,20 @@ class Evaluation:
 
     Parameters
     ----------
-    config : Config
-        The settings.
+    config : Config or Setup
+        The settings, or the parts of a run.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config | Setup) -> None:
+        self._setup = Setup.of(config)
+        config, data = self._setup.config, self._setup.data
         rng = evaluation_rng(config)
         n, size = config.evaluation_samples, config.batch
-        self._config = config
         self._noise = rng.standard_normal((n, config.networks.noise), config.dtype)
-        self.real = config.data.sample(n, rng, config.dtype)
+        self.real = data.sample(n, rng, config.dtype)
         noise = rng.standard_normal((size, config.networks.noise), config.dtype)
-        self.batch = Batch(config.data.sample(size, rng, config.dtype), noise)
-        self._directions = random_directions(config.data.dimension, 64, rng)
+        self.batch = Batch(data.sample(size, rng, config.dtype), noise)
+        self._directions = random_directions(data.dimension, 64, rng)
         self._projected = sorted_projections(self.real, self._directions)
 
     def samples(self, game: Game, state: State) -> Array:
@@ -97,7 +99,7 @@ class Evaluation:
 
     def row(self, game: Game, state: State, samples: Array, seconds: float) -> Row:
         """Compute the row for a state and its samples."""
-        data = self._config.data
+        data = self._setup.data
         centers = data.centers()
         f_K, f, *anatomy = self._gradients(game, state)
         real, generated = (game.discriminator(state.theta_d, x) for x in (self.real, samples))
@@ -116,7 +118,7 @@ class Evaluation:
     def _gradients(self, game: Game, state: State) -> tuple[float, ...]:
         """f_K, f, the norms of the two terms of the gradient, and the cosine between them."""
         arguments = game, state.theta_g, state.theta_d, self.batch
-        dynamics = self._config.unroll.dynamics()
+        dynamics = self._setup.config.unroll.dynamics()
         try:
             f_K, direct = unroll.value_and_grad(*arguments, **dynamics, truncate=0)
             _, total = unroll.value_and_grad(*arguments, **dynamics)

@@ -17,6 +17,7 @@ from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Evaluation
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 from tinygrad_ugan.gan.training.sampler import Draws, streams
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State, TrainStep
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 
@@ -31,19 +32,20 @@ class Store(Protocol):
         """Save a step that left the finite numbers; return advice on how to repeat it."""
 
 
-def start(config: Config) -> Checkpoint:
+def start(config: Config | Setup) -> Checkpoint:
     """Return training before its first step."""
-    check_memory(training_needs(config))
-    init_rng, batch_rng = streams(config)
-    state = TrainStep(config).init(init_rng)
-    return Checkpoint(config, state, Draws(config, batch_rng).state, (), {}, 0.0)
+    setup = Setup.of(config)
+    check_memory(training_needs(setup))
+    init_rng, batch_rng = streams(setup.config)
+    state = TrainStep(setup).init(init_rng)
+    return Checkpoint(setup, state, Draws(setup, batch_rng).state, (), {}, 0.0)
 
 
 def finish(
     begun: Checkpoint, callbacks: Sequence[Callback] = (), store: Store | None = None
 ) -> Checkpoint:
     """Train from a checkpoint to the end, or until interrupted."""
-    check_memory(training_needs(begun.config))
+    check_memory(training_needs(begun.setup))
     return _Loop(begun, callbacks, store).run()
 
 
@@ -68,13 +70,14 @@ class _Loop:
     def __init__(
         self, begun: Checkpoint, callbacks: Sequence[Callback], store: Store | None
     ) -> None:
-        self._config = config = begun.config
+        self._setup = setup = begun.setup
+        self._config = config = setup.config
         self._callbacks = callbacks
         self._store = store
-        self._take_step = TrainStep(config)
-        self._draws = Draws(config, streams(config)[1])
+        self._take_step = TrainStep(setup)
+        self._draws = Draws(setup, streams(config)[1])
         self._draws.state = begun.draws
-        self._evaluation = Evaluation(config)
+        self._evaluation = Evaluation(setup)
         self._at = begun.state, begun.draws
         self._rows, self._pictures = list(begun.rows), dict(begun.pictures)
         self._saved = begun.step, len(begun.rows)
@@ -141,7 +144,7 @@ class _Loop:
 
     def _checkpoint(self) -> Checkpoint:
         rows, pictures = tuple(self._rows), dict(self._pictures)
-        return Checkpoint(self._config, *self._at, rows, pictures, self._seconds())
+        return Checkpoint(self._setup, *self._at, rows, pictures, self._seconds())
 
     def _save(self) -> None:
         there = self._at[0].step, len(self._rows)

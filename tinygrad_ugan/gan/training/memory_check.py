@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.setup import Setup
 
 _GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # the limit of a container
 
@@ -39,19 +40,21 @@ def check_memory(needs: Mapping[str, int], what: str = "training") -> None:
     raise ArgumentError(name, given, "a smaller one", f"this machine has {_size(there)}")
 
 
-def training_needs(config: Config) -> dict[str, int]:
+def training_needs(config: Config | Setup) -> dict[str, int]:
     """Return a lower bound on the bytes that training holds at once, by setting.
 
     Counted are parameters, gradients and optimiser states, batches and activations, the
     discriminators of the unrolled steps, samples, and tables of distances; custom networks, whose
     needs are unknown, count as nothing.
     """
-    networks = config.networks.build(config.data.dimension)
-    sizes_g, sizes_d = (getattr(network, "sizes", ()) for network in networks)
-    item, dimension = config.dtype.itemsize, config.data.dimension
+    setup = Setup.of(config)
+    config, data = setup.config, setup.data
+    players = (getattr(setup.game, name, None) for name in ("generator", "discriminator"))
+    sizes_g, sizes_d = (getattr(player, "sizes", ()) for player in players)
+    item, dimension = config.dtype.itemsize, data.dimension
     row = item * (config.networks.noise + dimension)  # of noise and of data
     activations = item * (sum(sizes_g) + sum(sizes_d))
-    n, modes = config.evaluation_samples, getattr(config.data, "modes", 0)
+    n, modes = config.evaluation_samples, getattr(data, "modes", 0)
     return {
         "networks.generator": 4 * item * parameters(sizes_g),
         "networks.discriminator": 4 * item * parameters(sizes_d),
@@ -59,7 +62,7 @@ def training_needs(config: Config) -> dict[str, int]:
         "batch": config.batch * (config.batches * row + activations),
         "evaluation_samples": n * (row + activations + 2 * 8 * 64),  # 64 projections
         "data.modes": 8 * modes * (n + dimension),
-        "data.rank": 3 * 8 * dimension * getattr(config.data, "rank", 0),
+        "data.rank": 3 * 8 * dimension * getattr(data, "rank", 0),
         "pictures": config.pictures * n * dimension * item,
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.setup import Setup
 
 if TYPE_CHECKING:
     from tinygrad_ugan.kernels.philox import NormalSampler
@@ -22,8 +23,8 @@ class Draws:
 
     Parameters
     ----------
-    config : Config
-        The settings.
+    config : Config or Setup
+        The settings, or the parts of a run.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -34,16 +35,18 @@ class Draws:
     [((8, 2), (8, 256))]
     """
 
-    def __init__(self, config: Config, rng: np.random.Generator) -> None:
-        self._config = config
+    def __init__(self, config: Config | Setup, rng: np.random.Generator) -> None:
+        self._setup = Setup.of(config)
         self._rng = rng
+        config = self._setup.config
         self._noise = _noise(config.batches * config.batch * config.networks.noise, config.dtype)
 
     def next(self) -> Sequence[Batch]:
         """Draw the batches of one training step: see `TrainStep`."""
-        config, size = self._config, self._config.batch
+        config = self._setup.config
+        size = config.batch
         n = config.batches * size
-        real = config.data.sample(n, self._rng, config.dtype)
+        real = self._setup.data.sample(n, self._rng, config.dtype)
         noise = self._noise.draw(int(self._rng.integers(2**63))).reshape(n, -1)
         if n == size:
             return [Batch(real, noise)]

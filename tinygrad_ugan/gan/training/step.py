@@ -18,6 +18,7 @@ from tinygrad_ugan import unroll
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.optim import descend
 from tinygrad_ugan.tree import is_finite, norm
 from tinygrad_ugan.typing import PyTree
@@ -47,11 +48,10 @@ class TrainStep:
 
     Parameters
     ----------
-    config : Config
-        The settings.
-    game : SampleGame, optional
-        A custom game, in place of the one that the settings describe. It has a ``generator`` and a
-        ``discriminator`` whose ``init`` draws parameters, such as a `Game` of custom networks.
+    config : Config or Setup
+        The settings, or the parts of a run.
+    game : Any, optional
+        A game in place of the one that the settings describe: see `train`.
 
     Examples
     --------
@@ -65,16 +65,16 @@ class TrainStep:
     (1, -1.4)
     """
 
-    def __init__(self, config: Config, game: Any = None) -> None:
-        self.config = config
-        self.game: Any = config.game() if game is None else game
-        self._optimizer_g = config.generator_optimizer.build()
-        self._optimizer_d = config.discriminator_optimizer.build()
+    def __init__(self, config: Config | Setup, game: Any = None) -> None:
+        self.setup = Setup.of(config, game=game)
+        self.config = self.setup.config
+        self.game = self.setup.game
+        self._optimizer_g = self.config.generator_optimizer.build()
+        self._optimizer_d = self.config.discriminator_optimizer.build()
 
     def init(self, rng: np.random.Generator) -> State:
         """Draw the parameters and initialise the optimisers."""
-        networks = self.game.generator, self.game.discriminator
-        return self.start(*(network.init(rng, self.config.dtype) for network in networks))
+        return self.start(*self.setup.init(rng))
 
     def start(self, theta_g: PyTree, theta_d: PyTree) -> State:
         """Initialise the optimisers at given parameters."""

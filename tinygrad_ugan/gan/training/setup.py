@@ -1,0 +1,147 @@
+"""The parts of a training run: the settings, and the game and the data that they name.
+
+Everything that trains, evaluates or stores a run takes its parts from one `Setup`, whether they are
+described by the settings or were handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optree
+
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
+from tinygrad_ugan.gan.games.game import Game
+from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.validation import is_floating
+
+Init = Callable[[np.random.Generator], tuple[PyTree, PyTree]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The parts of a training run; `Setup.of` makes it.
+
+    Attributes
+    ----------
+    config : Config
+        The settings.
+    game : Any
+        The game, with `inner` and `outer`.
+    data : Any
+        The data, with `sample` and `dimension`.
+    init : callable
+        ``init(rng)`` -> (theta_g, theta_d), the parameters to start from.
+    handed_in : tuple of str
+        Those of "game", "data" and "init" that are not the settings' own.
+    """
+
+    config: Config
+    game: Any
+    data: Any
+    init: Init
+    handed_in: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, config: Config | Setup, *, game: Any = None, data: Any = None, init: Any = None
+    ) -> Setup:
+        """Return the parts that the settings describe, or those that were handed in instead.
+
+        Parameters
+        ----------
+        config : Config or Setup
+            The settings; a setup is returned as it is.
+        game : Any, optional
+            An object with `inner` and `outer`, or with the players `generator` and
+            `discriminator` alone, which then play for ``config.loss``.
+        data : Any, optional
+            An object with ``sample(n, rng, dtype)`` and `dimension`.
+        init : tuple or callable, optional
+            theta_g and theta_d, or a function of a random generator that returns them; by default
+            the game's own ``init(rng, dtype)``, or that of its players.
+
+        Raises
+        ------
+        ArgumentTypeError
+            If a part lacks what training needs of it.
+
+        Examples
+        --------
+        >>> Setup.of(Config()).data
+        Ring(modes=8, radius=2.0, std=0.02)
+        """
+        if isinstance(config, Setup):
+            return config
+        given = {"game": game, "data": data, "init": init}
+        handed_in = tuple(name for name, part in given.items() if part is not None)
+        data = config.data if data is None else _checked_data(data)
+        game = config.build_game(data.dimension) if game is None else _playable(game, config.loss)
+        return cls(config, game, data, _initial(init, game, config), handed_in)
+
+
+def _checked_data(data: Any) -> Any:
+    if not callable(getattr(data, "sample", None)) or not hasattr(data, "dimension"):
+        expected = "an object with sample(n, rng, dtype) and dimension"
+        raise ArgumentTypeError("data", f"a {kind_of(data)}", expected)
+    return data
+
+
+def _playable(game: Any, loss: str) -> Any:
+    """The game itself, or the one that two players without objectives play."""
+    if all(callable(getattr(game, name, None)) for name in ("inner", "outer")):
+        return game
+    generator, discriminator = _players(game)
+    if not (callable(generator) and callable(discriminator)):
+        expected = "an object with inner and outer, or with a generator and a discriminator"
+        raise ArgumentTypeError("game", f"a {kind_of(game)}", expected)
+    return Game(generator, discriminator, loss)
+
+
+def _initial(init: Any, game: Any, config: Config) -> Init:
+    """The function that draws the initial parameters, or returns those that were given."""
+
+    def drawn(rng: np.random.Generator) -> tuple[PyTree, PyTree]:
+        if callable(init):
+            found = init(rng)
+        elif init is not None:
+            found = init
+        elif callable(own := getattr(game, "init", None)):
+            found = own(rng, config.dtype)
+        else:
+            found = tuple(player.init(rng, config.dtype) for player in _drawing(game))
+        return _checked_parameters(found, config)
+
+    return drawn
+
+
+def _players(game: Any) -> tuple[Any, Any]:
+    return getattr(game, "generator", None), getattr(game, "discriminator", None)
+
+
+def _drawing(game: Any) -> tuple[Any, Any]:
+    """The two players, each of which can draw its parameters."""
+    players = _players(game)
+    for name, player in zip(("generator", "discriminator"), players, strict=True):
+        if not callable(getattr(player, "init", None)):
+            given = f"a game whose {name} has no init"
+            hint = "or give the game an init(rng, dtype) that returns them"
+            raise ArgumentTypeError("init", given, "theta_g and theta_d", hint)
+    return players
+
+
+def _checked_parameters(found: Any, config: Config) -> tuple[PyTree, PyTree]:
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        expected = "theta_g and theta_d, or a function of a random generator that returns them"
+        raise ArgumentTypeError("init", f"a {kind_of(found)}", expected)
+    for name, theta in zip(("theta_g", "theta_d"), found, strict=True):
+        for leaf in optree.tree_leaves(theta):
+            if not is_floating(leaf) or np.asarray(leaf).dtype != config.dtype:
+                given = f"{getattr(leaf, 'dtype', kind_of(leaf))} in {name}"
+                expected = f"{config.dtype} in all of it, as the precision says"
+                raise ArgumentError("init", given, expected)
+    return found[0], found[1]
