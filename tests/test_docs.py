@@ -50,3 +50,10 @@ def test_every_make_target_that_is_named_exists():
     rules = set(re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE))
     assert named >= {"test", "demo", "peers"}
     assert named <= rules
+
+
+def test_the_examples_of_the_page_on_your_own_things_run(capsys):
+    page = (Path(__file__).parents[1] / "docs/your_own.md").read_text(encoding="utf-8")
+    for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(example, {"__name__": "example"})
+    assert capsys.readouterr().out.count("[") >= 5  # samples of the first

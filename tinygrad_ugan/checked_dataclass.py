@@ -232,6 +232,19 @@ def choice(default: str, choices: Iterable[str]) -> Any:
     return field(default=default, metadata={"check": check})
 
 
+def words(default: str | None) -> Any:
+    """Printable text; or None, if that is the default."""
+
+    def check(name: str, value: Any) -> str | None:
+        if value is None and default is None:
+            return None
+        if not isinstance(value, str) or not value.isprintable():
+            raise ArgumentError(name, shown(value), "printable text")
+        return str(value)
+
+    return field(default=default, metadata={"check": check})
+
+
 def switch(default: bool) -> Any:
     """True or false."""
 

@@ -70,13 +70,19 @@ def _main(arguments: list[str]) -> None:
     check_choice("command", name, COMMANDS)
     command = _find(name)
     if not hasattr(command, "starting_from"):
-        tyro.cli(command, prog=f"ugan {name}", args=rest).run()
+        _run(tyro.cli(command, prog=f"ugan {name}", args=rest))
         return
     default = command.starting_from(rest)
     config = (tyro.conf.AvoidSubcommands,)
     given = tyro.cli(command, prog=f"ugan {name}", args=rest, default=default, config=config)
     given.check_preset(default.preset, rest)
-    given.run()
+    _run(given)
+
+
+def _run(command: Any) -> None:
+    if hasattr(command, "import_plugins"):
+        command.import_plugins()
+    command.run()
 
 
 def _find(name: str) -> Any:

@@ -14,14 +14,34 @@ from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.experiments import PRESETS
 from tinygrad_ugan.gan import Config
 from tinygrad_ugan.gan.runs.atomic_io import read_text
+from tinygrad_ugan.gan.training.registry import import_plugin
 
 CONFIG_FLAG = "--config"
 
 Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plugged:
+    """Games and data of one's own, which modules register."""
+
+    plugin: tuple[str, ...] = ()
+    """Modules to import first, such as those that register a game; never imported unasked."""
+
+    def import_plugins(self) -> None:
+        """Import them.
+
+        Raises
+        ------
+        ArgumentError
+            If one cannot be imported.
+        """
+        for name in self.plugin:
+            import_plugin("plugin", name)
+
+
 @dataclass(frozen=True)
-class Configured:
+class Configured(Plugged):
     """Settings start from a preset; those in a file replace them; those given one by one win."""
 
     preset: tyro.conf.Positional[str] = "ring"

@@ -9,13 +9,14 @@ from typing import Annotated
 import tyro
 
 from tinygrad_ugan import gan
+from tinygrad_ugan.commands.arguments import Plugged
 from tinygrad_ugan.commands.output import say
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.runs.atomic_io import check_file_place, write_file
 
 
 @dataclass(frozen=True)
-class ReportCommand:
+class ReportCommand(Plugged):
     """Write one HTML file about runs, side by side: results, pictures, settings, environment."""
 
     folders: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="FOLDER")]

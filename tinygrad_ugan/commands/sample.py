@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_ugan import gan
-from tinygrad_ugan.commands.arguments import Folder, check_whole
+from tinygrad_ugan.commands.arguments import Folder, Plugged, check_whole
 from tinygrad_ugan.commands.output import say
 from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.gan import pictures
@@ -23,7 +23,7 @@ SUFFIXES = (".npy", ".csv", ".png")
 
 
 @dataclass(frozen=True)
-class SampleCommand:
+class SampleCommand(Plugged):
     """Draw samples from a trained generator into a file: .npy, .csv or .png (a picture)."""
 
     folder: Folder

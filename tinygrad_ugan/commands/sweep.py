@@ -60,6 +60,7 @@ class SweepCommand(Configured):
                 workers=self.workers,
                 scheduler=self.scheduler,
                 on_result=on_result,
+                plugins=self.plugin,
             )
         self._show(table, list(vary))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinygrad_ugan import gan
-from tinygrad_ugan.commands.arguments import Configured, Folder
+from tinygrad_ugan.commands.arguments import Configured, Folder, Plugged
 from tinygrad_ugan.commands.output import (
     INTERRUPTED,
     ProgressLine,
@@ -46,7 +46,7 @@ class TrainCommand(Configured):
 
 
 @dataclass(frozen=True)
-class ResumeCommand:
+class ResumeCommand(Plugged):
     """Resume an interrupted run, to the same bits as if it had never stopped."""
 
     folder: Folder
@@ -65,7 +65,7 @@ class ResumeCommand:
 
 
 @dataclass(frozen=True)
-class ReplayCommand:
+class ReplayCommand(Plugged):
     """Replay the step whose numbers were no longer finite, which ended a run."""
 
     folder: Folder

@@ -32,6 +32,7 @@ from tinygrad_ugan.gan.training.metrics import (
     mode_divergences,
     sliced_wasserstein,
 )
+from tinygrad_ugan.gan.training.registry import RegisteredData, register
 from tinygrad_ugan.gan.training.sampler import Draws
 from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
 
@@ -58,6 +59,7 @@ __all__ = [
     "Networks",
     "Objectives",
     "Optimizer",
+    "RegisteredData",
     "Ring",
     "Row",
     "Run",
@@ -77,6 +79,7 @@ __all__ = [
     "mode_divergences",
     "obtain",
     "pictures",
+    "register",
     "replay",
     "report",
     "resume",

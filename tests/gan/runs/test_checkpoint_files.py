@@ -82,8 +82,20 @@ def test_another_format_is_refused_with_the_reason(version, hint, saved, tmp_pat
     files = atomic_io.read_folder(place, ("state.json", "state.safetensors"))
     files["state.json"] = json.dumps(json.loads(files["state.json"]) | {"format": version}).encode()
     atomic_io.write_folder(tmp_path / "checkpoints/00000004", files)
-    with pytest.raises(ArgumentError, match=f"expected format 2, got format {version}; {hint}"):
+    words = f"expected format {checkpoint_files.FORMAT}, got format {version}; {hint}"
+    with pytest.raises(ArgumentError, match=words):
         gan.load(tmp_path)
+
+
+def test_the_format_before_is_read_as_it_was(saved, tmp_path):
+    """It had nothing handed in, and no setting that came later."""
+    place = "checkpoints/00000004"
+    files = atomic_io.read_folder(saved / place, ("state.json", "state.safetensors"))
+    rest = json.loads(files["state.json"]) | {"format": 2}
+    del rest["handed_in"], rest["config"]["game"]
+    files["state.json"] = json.dumps(rest).encode()
+    atomic_io.write_folder(tmp_path / place, files)
+    assert outcome(gan.load(tmp_path)) == outcome(gan.load(saved))
 
 
 def test_a_folder_of_the_first_format_is_refused_with_the_reason(tmp_path):

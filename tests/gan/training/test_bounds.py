@@ -13,14 +13,14 @@ from tinygrad_ugan.errors import ArgumentError
 
 GROUPS = [
     gan.Config, gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded, gan.Networks, gan.Optimizer,
-    gan.Unroll, gan.Update, GameFile, GameFile().generator.__class__,
+    gan.Unroll, gan.Update, gan.RegisteredData, GameFile, GameFile().generator.__class__,
 ]  # fmt: skip
 WORDS = str | bool
 NUMBERS = [
     (group, field)
     for group in GROUPS
     for field in dataclasses.fields(group)
-    if not isinstance(getattr(group(), field.name), str | bool | Settings)
+    if not isinstance(getattr(group(), field.name), str | bool | Settings) and field.name != "game"
 ]
 
 

@@ -28,7 +28,7 @@ EVERYTHING_CHANGED = gan.Config(
     update=gan.Update("simultaneous", 2, "last"),
     generator_optimizer=gan.Optimizer("sgd", 0.1, 0.2, 0.3, 0.4, 1e-6),
     discriminator_optimizer=gan.Optimizer("momentum", 0.2),
-    loss="hinge", decay=True, clip=1.0, precision="float64", seed=1, threads=1,
+    loss="hinge", game="mine", decay=True, clip=1.0, precision="float64", seed=1, threads=1,
     batch=2, steps=3, seconds=4.5, evaluate_every=5, evaluation_samples=6, pictures=7,
     checkpoint_every=8, checkpoints=9,
 )  # fmt: skip

@@ -31,7 +31,7 @@ def test_the_settings_describe_all():
     setup = Setup.of(SMALL)
     assert setup.data is SMALL.data
     assert setup.game == SMALL.build_game()
-    assert setup.handed_in == ()
+    assert setup.handed_in == {}
 
 
 def test_a_setup_is_taken_as_it_is():

@@ -16,7 +16,7 @@ from tinygrad_ugan.typing import Array
 WIDTHS = (2, 8)  # of the generator's noise
 HIDDEN, BATCH, LEARNING_RATE, HELD_OUT = (128, 128), 256, 2e-3, 2_500
 GAN_STEPS, ENCODER_STEPS = 3_000, 1_500
-STD = Config().data.std
+STD = Config().build_data().std
 
 PAGE = """
 A GAN makes x of z and knows no way back. The first paper on GANs proposed to train a network for
@@ -116,7 +116,8 @@ def _judged(run: Run) -> dict[str, Array]:
     """Train an encoder, and judge it on data and pairs that it has not seen."""
     config, rng = run.config, np.random.default_rng([run.config.seed, 1])
     encoder, theta = _train(run, rng)
-    data, centers = config.data, config.data.centers()
+    data = config.build_data()
+    centers = data.centers()
     held_out, samples = data.sample(HELD_OUT, rng), run.sample(HELD_OUT, rng)
     mean, _ = encoder(theta, held_out)
     drawn = _generate(run, encoder.sample(theta, held_out, rng))
@@ -137,7 +138,7 @@ def _judged(run: Run) -> dict[str, Array]:
 def _train(run: Run, rng: np.random.Generator) -> tuple[Encoder, Any]:
     """Maximise the likelihood of the noise on pairs that the generator makes."""
     width = run.config.networks.noise
-    encoder = Encoder(nn.MLP((run.config.data.dimension, *HIDDEN, 2 * width), "tanh", 0.25))
+    encoder = Encoder(nn.MLP((run.setup.data.dimension, *HIDDEN, 2 * width), "tanh", 0.25))
     theta, optimizer = encoder.init(rng), optim.Adam(LEARNING_RATE)
     memory = optimizer.init(theta)
     descent = autodiff.grad(lambda theta, z, x: -np.mean(encoder.log_density(theta, z, x)))
@@ -169,7 +170,7 @@ def _figure(run: Run, found: Mapping[str, Array]) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
-    colors = _mode(found["held_out"], run.config.data.centers())
+    colors = _mode(found["held_out"], run.setup.data.centers())
     panels = {
         "held-out data": found["held_out"],
         "mean of q(z | x)": found["mean"],
@@ -177,7 +178,7 @@ def _figure(run: Run, found: Mapping[str, Array]) -> Any:
     }
     axes = figure.subplots(1, 3)
     z = _normal(np.random.default_rng(0), (4_000, 2))
-    axes[1].scatter(*z.T, c=_mode(_generate(run, z), run.config.data.centers()), **_DOTS, alpha=0.3)
+    axes[1].scatter(*z.T, c=_mode(_generate(run, z), run.setup.data.centers()), **_DOTS, alpha=0.3)
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
         axis.scatter(*points.T, c=colors, **_DOTS)
         axis.set(title=title, xlim=(-3, 3), ylim=(-3, 3), aspect="equal")

@@ -93,7 +93,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
 
 
 def _row(name: str, found: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
-    centers = Config().data.centers()
+    centers = Config().build_data().centers()
     coverage = [mode_coverage(each["samples"], centers, 0.02) for each in found]
     accuracy = [100 * code_accuracy(each["samples"], each["codes"], centers) for each in found]
     return {
@@ -153,7 +153,7 @@ def _train(config: Config, weight: float) -> dict[str, Array]:
 
 
 def _game(config: Config, weight: float) -> InfoGame:
-    generator, discriminator = config.networks.build(config.data.dimension)
+    generator, discriminator = config.networks.build(config.build_data().dimension)
     reader = nn.MLP(
         (*discriminator.sizes[:-1], CODES),
         discriminator.activation,
@@ -167,7 +167,7 @@ def _batches(config: Config) -> Iterator[Sequence[Batch]]:
     rng = np.random.default_rng([config.seed, 1])
     while True:
         noise = code_noise(config.batch, CODES, config.networks.noise - CODES, rng)
-        yield [Batch(config.data.sample(config.batch, rng), noise)]
+        yield [Batch(config.build_data().sample(config.batch, rng), noise)]
 
 
 def _figure(pictured: Mapping[str, Mapping[str, Array]]) -> Any:
@@ -177,7 +177,7 @@ def _figure(pictured: Mapping[str, Mapping[str, Array]]) -> Any:
     axes = figure.subplots(1, len(pictured), squeeze=False)[0]
     for axis, (name, found) in zip(axes, pictured.items(), strict=True):
         axis.scatter(*found["samples"].T, c=found["codes"], cmap="tab10", s=3, vmax=9)
-        axis.plot(*Config().data.centers().T, "k+", markersize=9)
+        axis.plot(*Config().build_data().centers().T, "k+", markersize=9)
         axis.set(title=name, xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal")
     return figure
 

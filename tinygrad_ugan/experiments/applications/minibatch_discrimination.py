@@ -78,7 +78,7 @@ def run(session: Session) -> Outcome:
     pictured = {name: found[name, session.seeds[0]]["samples"] for name in chosen}
     figure = viz.samples_over_time(
         {name.replace(" and ", ",and "): (_looks(config), x) for name, x in pictured.items()},
-        config.data.sample(2_500, np.random.default_rng(0)),
+        config.build_data().sample(2_500, np.random.default_rng(0)),
         extent=3.0,
     )
     settings = {
@@ -121,9 +121,9 @@ def _sharpest(rows: Sequence[Mapping[str, Any]]) -> Claim:
 
 
 def _row(config: Config, name: str, found: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
-    centers = config.data.centers()
+    centers = config.build_data().centers()
     last = [each["samples"][-1] for each in found]
-    coverage = [mode_coverage(x, centers, config.data.std) for x in last]
+    coverage = [mode_coverage(x, centers, config.build_data().std) for x in last]
     return {
         "remedy": name,
         "K": SETTINGS[name][1],
@@ -167,10 +167,12 @@ def _game(config: Config, remedy: str) -> Any:
     """The game of the settings, with another discriminator or another loss."""
     if remedy == "plain":
         return config.build_game()
-    networks, (generator, _) = config.networks, config.networks.build(config.data.dimension)
+    networks, (generator, _) = config.networks, config.networks.build(config.build_data().dimension)
     (width,), initializer = networks.discriminator, nn.Orthogonal(networks.gain)
     hidden = (
-        nn.MLP((config.data.dimension, width), "identity", networks.input_scale, initializer),
+        nn.MLP(
+            (config.build_data().dimension, width), "identity", networks.input_scale, initializer
+        ),
         nn.ACTIVATIONS[networks.activation],
     )
     if remedy == "features":
@@ -185,7 +187,7 @@ def _game(config: Config, remedy: str) -> Any:
 def _error_of_gradient() -> float:
     """How far the gradient of the two new games is from that of the tape, relative, in float64."""
     config, rng = Config.miniature().updated({"batch": 16}), np.random.default_rng(0)
-    batch = Batch(config.data.sample(16, rng, float), rng.standard_normal((16, 32)))
+    batch = Batch(config.build_data().sample(16, rng, float), rng.standard_normal((16, 32)))
     return max(
         _relative_error(_game(config, name), rng, batch) for name in ("minibatch", "features")
     )

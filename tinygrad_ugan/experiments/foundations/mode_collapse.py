@@ -175,7 +175,7 @@ def _shares(session: Session, ring: gan.Config, K: int, seed: int) -> NDArray[np
     """The share of the samples that each mode is nearest to, shape (times, modes)."""
     config = dataclasses.replace(ring, unroll=gan.Unroll(K), seed=seed)
     run = session.train(f"K={K},seed={seed}", config)
-    centers = config.data.centers()
+    centers = config.build_data().centers()
     nearest = np.linalg.norm(run.samples[:, :, None] - centers, axis=3).argmin(axis=2)
     counts = [np.bincount(each, minlength=len(centers)) for each in nearest]
     shares: NDArray[np.float64] = np.array(counts) / nearest.shape[1]

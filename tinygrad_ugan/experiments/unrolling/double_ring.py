@@ -67,7 +67,7 @@ def run(session: Session) -> Outcome:
     claims = [
         claim
         for name, each in found.items()
-        for claim in _claims(name, each, len(systems[name].data.centers()))
+        for claim in _claims(name, each, len(systems[name].build_data().centers()))
     ]
     return Outcome(claims, comparison.table(every), pictured, CONFIG.to_dict())
 

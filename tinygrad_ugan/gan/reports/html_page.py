@@ -111,10 +111,15 @@ def _samples(runs: Mapping[str, Run]) -> list[Picture]:
     """One picture for each dataset, of all runs that share it."""
     groups: dict[Any, dict[str, Run]] = {}
     for label, run in runs.items():
-        groups.setdefault(run.setup.data, {})[label] = run
+        groups.setdefault(_data_of(run), {})[label] = run
     return [
         _drawn(pictures.samples_over_time(group), ", ".join(group)) for group in groups.values()
     ]
+
+
+def _data_of(run: Run) -> tuple[Any, str]:
+    """The settings of the data, and the class of those that were handed in."""
+    return run.config.data, run.setup.handed_in.get("data", "")
 
 
 def _curves(runs: Mapping[str, Run], panels: Mapping[str, str]) -> Picture:

@@ -15,6 +15,7 @@ import optree
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.sampler import streams
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State, TrainStep
 from tinygrad_ugan.tree import is_finite
@@ -28,6 +29,10 @@ _DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
     "I64": np.dtype("<i8"),
 }
+
+
+class StructureError(ArgumentError):
+    """The parameters that a game starts from differ in structure from those that were saved."""
 
 
 class _Kind(NamedTuple):
@@ -63,11 +68,15 @@ def contents(setup: Setup, step: int, file: bytes) -> tuple[State, dict[int, Arr
 
 
 def _state(setup: Setup, step: int, arrays: Arrays) -> State:
-    train_step = TrainStep(setup)
-    config, game = setup.config, setup.game
-    players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
-    thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
-    like = train_step.start(*thetas)  # as large as the file, so it fits into memory
+    train_step, config = TrainStep(setup), setup.config
+    if config.game is None and not setup.handed_in:
+        game = setup.game
+        players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
+        thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
+        like = train_step.start(*thetas)  # as large as the file, so it fits into memory
+    else:
+        like = train_step.init(streams(config)[0])  # a fresh start has the structure
+        _check_structure(like, arrays)
     names = _names("state", like)
     for name in arrays.keys() - set(names):
         raise ArgumentError(name, "an array", "none of that name")
@@ -80,6 +89,19 @@ def _state(setup: Setup, step: int, arrays: Arrays) -> State:
         raise ArgumentError("state.step", state.step, f"{step}, as in the other file")
     _check_optimizers(config, state)
     return state
+
+
+def _check_structure(fresh: State, arrays: Arrays) -> None:
+    """Refuse a game or an init of which the saved parameters cannot be."""
+    leaves = dict(zip(_names("state", fresh), optree.tree_leaves(fresh), strict=True))
+    for name in sorted(leaves.keys() ^ arrays.keys()):
+        there, not_there = ("one", "none") if name in arrays else ("none", "one")
+        expected = f"parameters with {there} of the name {name}, as those that were saved"
+        raise StructureError("init", not_there, expected)
+    for name, leaf in leaves.items():
+        if np.shape(leaf) != arrays[name].shape:
+            expected = f"{name} of shape {arrays[name].shape}, as it was saved"
+            raise StructureError("init", f"shape {np.shape(leaf)}", expected)
 
 
 def _layers(
@@ -97,9 +119,9 @@ def _layers(
 
 
 def _leaf(name: str, like: Any, arrays: Arrays) -> Any:
-    """The array of that name; an integer is converted to Python's."""
-    if isinstance(like, int):
-        return int(_found(name, _Kind(np.dtype("<i8"), ()), arrays))
+    """The array of that name; a number of Python stays one."""
+    if isinstance(like, int | float):
+        return type(like)(_found(name, _Kind(np.asarray(like).dtype, ()), arrays))
     return _found(name, _Kind(like.dtype, like.shape), arrays)
 
 
@@ -119,7 +141,7 @@ def _check(name: str, x: Array, kind: _Kind) -> Array:
 def _check_optimizers(config: Config, state: State) -> None:
     """No training leaves a NaN, and infinities only in Adam's mean squares."""
     for name, x in zip(_names("state", state), optree.tree_leaves(state), strict=True):
-        if ".square" in name:
+        if name.startswith("state.optimizer") and ".square" in name:
             if not np.all(x >= 0):
                 raise ArgumentError(name, "a NaN or a negative number", "squares")
         elif not is_finite(x):

@@ -12,6 +12,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from tinygrad_ugan.errors import ArgumentError, shown
@@ -23,15 +24,16 @@ from tinygrad_ugan.gan.runs.atomic_io import (
     remove_folder,
     write_folder,
 )
-from tinygrad_ugan.gan.runs.checkpoint_arrays import contents, named
+from tinygrad_ugan.gan.runs.checkpoint_arrays import StructureError, contents, named
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.sampler import streams
-from tinygrad_ugan.gan.training.setup import Setup
+from tinygrad_ugan.gan.training.setup import recorded
 from tinygrad_ugan.typing import Array
 
-FORMAT = 2  # 1 was a run folder without checkpoints
+FORMAT = 3  # 2 had no parts handed in, and fewer settings; 1 no checkpoints
+_READ = (2, FORMAT)
 _ARRAYS, _REST = "state.safetensors", "state.json"
 
 
@@ -64,6 +66,7 @@ def write(place: Path, checkpoint: Checkpoint) -> None:
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
         "config": checkpoint.config.to_dict(),
+        "handed_in": dict(checkpoint.setup.handed_in),
         "draws": checkpoint.draws,
         "metrics": [_to_json(row) for row in checkpoint.rows],
         "environment": dict(checkpoint.environment),
@@ -72,26 +75,35 @@ def write(place: Path, checkpoint: Checkpoint) -> None:
     write_folder(place, {_ARRAYS: safetensors.numpy.save(arrays), _REST: text.encode()})
 
 
-def read(place: Path) -> Checkpoint:
+def read(place: Path, parts: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
     """Read one checkpoint.
+
+    Parameters
+    ----------
+    place : Path
+        Its folder.
+    parts : mapping of str to Any
+        The game, the data and the init that were handed in for training, as of `train`.
 
     Raises
     ------
     CorruptError
         If a file is missing or was changed, or its content cannot stem from training.
     ArgumentError
-        If it is of a format that this version does not read; the message says why.
+        If it is of a format that this version does not read, or the parts are not those that it
+        was trained with; the message says why.
     """
     files = read_folder(place, (_ARRAYS, _REST))
     with _inside(place / _REST):
         rest = json_schema.table("", json_schema.parse("text", files[_REST]))
     _check_format(place, rest.get("format"))
     with _inside(place / _REST):
-        rest = _SHAPE("", rest)
-        setup = Setup.of(_config(rest["config"]))
-        draws = _draws(setup.config)("draws", rest["draws"])
+        rest = _SHAPE("", _upgraded(rest))
+        config = _config(rest["config"])
+        draws = _draws(config)("draws", rest["draws"])
         rows = tuple(Row(**row) for row in rest["metrics"])
         _check_steps(rest["step"], [row.step for row in rows], place.name)
+    setup = recorded(config, rest["handed_in"], parts, str(place))
     with _inside(place / _ARRAYS):
         state, pictures = contents(setup, rest["step"], files[_ARRAYS])
         _check_pictured(pictures, {row.step for row in rows})
@@ -112,6 +124,7 @@ _SHAPE = json_schema.record(
     step=json_schema.whole(),
     seconds=json_schema.seconds,
     config=json_schema.table,
+    handed_in=json_schema.table_of(json_schema.text),
     draws=json_schema.table,
     metrics=json_schema.list_of(
         json_schema.record(**{name: _CELLS[kind] for name, kind in get_type_hints(Row).items()})
@@ -132,6 +145,14 @@ def _draws(config: Config) -> json_schema.Shape:
         has_uint32=json_schema.whole(most=1),
         uinteger=json_schema.whole(most=2**32 - 1),
     )
+
+
+def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill in what format 2 left out: nothing was handed in; later settings have defaults."""
+    if rest["format"] == FORMAT:
+        return rest
+    config = Config().updated(json_schema.table("config", rest.get("config"))).to_dict()
+    return {**rest, "format": FORMAT, "handed_in": {}, "config": config}
 
 
 def _config(settings: Mapping[str, Any]) -> Config:
@@ -162,6 +183,8 @@ def _inside(file: Path) -> Iterator[None]:
     """Turn errors about the content into `CorruptError` that names the file."""
     try:
         yield
+    except StructureError:
+        raise
     except ArgumentError as error:
         raise error.within(f"{file}: ").becoming(CorruptError) from None
 
@@ -169,7 +192,7 @@ def _inside(file: Path) -> Iterator[None]:
 def _check_format(place: Path, given: Any) -> None:
     if type(given) is not int:
         raise CorruptError(f"{place / _REST}: format", shown(given), "a whole number")
-    if given != FORMAT:
+    if given not in _READ:
         hint = "upgrade tinygrad_ugan" if given > FORMAT else "train again"
         raise ArgumentError(str(place), f"format {given}", f"format {FORMAT}", hint)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from tinygrad_ugan.gan.training.sampler import Draws, streams
 from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
 
 
-def replay(folder: str | os.PathLike[str]) -> tuple[State, Objectives]:
-    """Repeat the step that ended a run.
+def replay(
+    folder: str | os.PathLike[str], *, game: Any = None, data: Any = None, init: Any = None
+) -> tuple[State, Objectives]:
+    """Repeat the step that ended a run; `game`, `data` and `init` as of `resume`.
 
     Raises
     ------
@@ -31,7 +34,7 @@ def replay(folder: str | os.PathLike[str]) -> tuple[State, Objectives]:
         why = "where no step has failed: there is nothing to take again"
         given = f"{folder}, {why if store.holds_run else 'which holds no run'}"
         raise ArgumentError("folder", given, "a run that left the finite numbers")
-    last_good = checkpoint_files.read(store.last_good)
+    last_good = checkpoint_files.read(store.last_good, {"game": game, "data": data, "init": init})
     draws = Draws(last_good.setup, streams(last_good.config)[1])
     draws.state = last_good.draws
     with np.errstate(all="ignore"):  # the step checks its numbers itself

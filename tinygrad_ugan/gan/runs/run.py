@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
@@ -105,7 +104,7 @@ class Run:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
-        _check_written(self.setup)
+        self.config.to_dict()  # raises if they cannot be written
         store = RunDir(Path(folder))
         with at_work(store.path):
             store.create(self.config)
@@ -177,16 +176,22 @@ def train(
     setup = Setup.of(config, game=game, data=data, init=init)
     if folder is None:
         return _finish(start(setup), None, callbacks)
-    _check_written(setup)
+    setup.config.to_dict()  # raises if they cannot be written, before anything is done
     begun, store = start(setup), RunDir(Path(folder))
     with store.at_work():
-        store.create(config)
+        store.create(setup.config)
         store.save(begun)
         return _finish(begun, store, callbacks)
 
 
 def resume(
-    folder: str | os.PathLike[str], *, step: int | None = None, callbacks: Sequence[Callback] = ()
+    folder: str | os.PathLike[str],
+    *,
+    step: int | None = None,
+    game: Any = None,
+    data: Any = None,
+    init: Any = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
 
@@ -196,6 +201,9 @@ def resume(
         The run's folder.
     step : int, optional
         Resume from the checkpoint of this step instead of the last one.
+    game, data, init : Any, optional
+        What was handed in to `train`, again, if it has no registered name: only classes are kept.
+        Of `init` no more than the structure is used.
     callbacks : sequence of Callback
         Called around the loop.
 
@@ -206,36 +214,40 @@ def resume(
     Raises
     ------
     ArgumentError
-        If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
+        If `folder` holds no run, or the checkpoint is missing, damaged or of another format; or if
+        the game or the data are not there, or not those that it was trained with.
     BusyError, NonFiniteError, OSError
         As `train`.
     """
     store = RunDir(Path(folder))
-    found = store.load(step)
+    parts = {"game": game, "data": data, "init": init}
+    found = store.load(step, parts)
     if found.finished:  # nothing will be written: no lock
         return Run(found, store.path)
     with store.at_work():
-        return _finish(store.load(step), store, callbacks)
+        return _finish(store.load(step, parts), store, callbacks)
 
 
-def load(folder: str | os.PathLike[str], *, step: int | None = None) -> Run:
+def load(
+    folder: str | os.PathLike[str],
+    *,
+    step: int | None = None,
+    game: Any = None,
+    data: Any = None,
+    init: Any = None,
+) -> Run:
     """Load a run from its folder, at its last checkpoint or that of a given step.
+
+    `game`, `data` and `init` are as of `resume`. Loading imports no module that the folder names:
+    register what it needs, or import it, before.
 
     Raises
     ------
     ArgumentError
         If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
     """
-    return Run(RunDir(Path(folder)).load(step), Path(folder))
-
-
-def _check_written(setup: Setup) -> None:
-    """Raise if the run could not be read back from its folder, before anything is done."""
-    setup.config.to_dict()
-    if setup.handed_in:
-        given = f"one, and a {' and a '.join(setup.handed_in)} that was handed in"
-        hint = "without a folder, training takes them as they are"
-        raise ArgumentTypeError("folder", given, "none", hint)
+    parts = {"game": game, "data": data, "init": init}
+    return Run(RunDir(Path(folder)).load(step, parts), Path(folder))
 
 
 def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[Callback]) -> Run:

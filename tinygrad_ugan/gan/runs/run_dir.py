@@ -11,10 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -99,8 +101,10 @@ class RunDir:
         write_folder(self.last_good.with_name("batches"), content)
         return f"take that step again by `ugan replay {shlex.quote(str(self.path))}`"
 
-    def load(self, step: int | None = None) -> Checkpoint:
-        """Read the last checkpoint, or that of a given step.
+    def load(
+        self, step: int | None = None, parts: Mapping[str, Any] = MappingProxyType({})
+    ) -> Checkpoint:
+        """Read the last checkpoint, or that of a given step; `parts` as `checkpoint_files.read`.
 
         Raises
         ------
@@ -117,11 +121,11 @@ class RunDir:
             expected = f"one of {sorted(there)}, where there are checkpoints"
             raise ArgumentError("step", wanted, expected)
         try:
-            return checkpoint_files.read(there[wanted])
+            return checkpoint_files.read(there[wanted], parts)
         except CorruptError as error:
             left = self._steps().keys()
             if wanted not in left:  # another process has removed it as too old
-                return self.load(step)
+                return self.load(step, parts)
             others = ", ".join(map(str, sorted(left - {wanted}))) or "none"
             raise error.advising(f"checkpoints of other steps, for --step: {others}") from None
 

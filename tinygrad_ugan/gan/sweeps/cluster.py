@@ -22,6 +22,7 @@ from tinygrad_ugan.gan.training.config import THREADS, Config
 from tinygrad_ugan.gan.training.environment import THREAD_LIMITS
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
+from tinygrad_ugan.gan.training.registry import import_plugin
 from tinygrad_ugan.gan.training.sampler import Draws, streams
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import TrainStep
@@ -49,6 +50,7 @@ def sweep(
     workers: int | None = None,
     scheduler: str | None = None,
     on_result: Callable[[Variation, str], None] | None = None,
+    plugins: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Train every combination of some settings with every seed: needs the extra "sweep".
 
@@ -71,6 +73,8 @@ def sweep(
         Address of a dask cluster to use instead.
     on_result : callable, optional
         Called with each variation when it ends, and "done" or "failed".
+    plugins : sequence of str
+        Modules that each worker imports first, such as those that register a game.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def sweep(
         check_memory(training_needs(each.config))
     with at_work(place):
         with _cluster(workers, scheduler) as client:
-            _warm_up(client, [each.config for each in every])
+            _warm_up(client, [each.config for each in every], plugins)
             results = _train_all(client, every, place, on_result)
         table = tidy([results[each.folder] for each in every])
         write_file(place / f"{TABLE}.parquet", table.to_parquet())
@@ -187,15 +191,17 @@ def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
         yield client
 
 
-def _warm_up(client: Client, configs: Sequence[Config]) -> None:
+def _warm_up(client: Client, configs: Sequence[Config], plugins: Sequence[str]) -> None:
     """Let every worker, including later ones, take a step first, which compiles the kernels."""
     different = dict.fromkeys(config.updated({"seed": 0}) for config in configs)
     register: Any = client.register_worker_callbacks  # which carries no types
-    register(partial(take_first_steps, tuple(different)))
+    register(partial(take_first_steps, tuple(different), tuple(plugins)))
 
 
-def take_first_steps(configs: Sequence[Config]) -> None:
-    """Take the first training step of each, to compile the kernels."""
+def take_first_steps(configs: Sequence[Config], plugins: Sequence[str] = ()) -> None:
+    """Import the plugins, and take the first training step of each, to compile the kernels."""
+    for name in plugins:
+        import_plugin("plugin", name)
     for config in configs:
         init_rng, batch_rng = streams(config)
         step = TrainStep(setup := Setup.of(config))

@@ -14,6 +14,7 @@ from tinygrad_ugan.gan.runs.run import Run, load, resume, train
 from tinygrad_ugan.gan.runs.run_dir import RunDir
 from tinygrad_ugan.gan.training.callbacks import Callback
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.setup import Setup
 
 _SYMBOLS = {"unroll.steps": "K"}
 
@@ -100,6 +101,7 @@ def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> 
     ArgumentTypeError
         If the settings cannot be written to a file.
     """
+    Setup.of(config)  # imports what the settings name, before anything is read
     if not RunDir(folder).holds_run:
         return train(config, folder=folder, callbacks=callbacks)
     if (run := load(folder)).config.to_dict() != config.to_dict():

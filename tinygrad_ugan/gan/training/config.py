@@ -24,12 +24,14 @@ from tinygrad_ugan.checked_dataclass import (
     switch,
     whole,
     widths,
+    words,
 )
 from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.games.objectives import LOSSES
 from tinygrad_ugan.gan.json_schema import parse
+from tinygrad_ugan.gan.training.registry import RegisteredData, find
 from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
 from tinygrad_ugan.unroll import METHODS
 
@@ -151,7 +153,9 @@ class Update(Settings):
 class Config(Settings):
     """A training run; the defaults are the ring experiment of Metz et al. (2016), appendix A."""
 
-    data: Ring | Grid | DoubleRing | Embedded = group(Ring, Grid, DoubleRing, Embedded)
+    data: Ring | Grid | DoubleRing | Embedded | RegisteredData = group(
+        Ring, Grid, DoubleRing, Embedded, RegisteredData
+    )
     networks: Networks = group(Networks)
     unroll: Unroll = group(Unroll)
     update: Update = group(Update)
@@ -159,6 +163,9 @@ class Config(Settings):
     discriminator_optimizer: Optimizer = group(Optimizer)
     loss: str = choice("minimax", LOSSES)
     """minimax, nonsaturating, max_likelihood, wasserstein, least_squares or hinge."""
+    game: str | None = words(None)
+    """A registered game, or module:attribute, which imports the module: instead of the one that
+    networks and loss describe."""
     decay: bool = switch(False)
     """Decay both learning rates linearly to zero at the last step."""
     clip: float | None = positive(None, most=1e300)
@@ -208,12 +215,18 @@ class Config(Settings):
             evaluate_every=100,
         )
 
-    def build_game(self, dimension: int | None = None) -> Game:
-        """Return the game that these settings describe, for data of that many dimensions.
+    def build_data(self) -> Any:
+        """Return the data that these settings describe, or name."""
+        return self.data.find(self) if isinstance(self.data, RegisteredData) else self.data
 
-        Of as many as those of `data`, if it is not given.
+    def build_game(self, dimension: int | None = None) -> Any:
+        """Return the game that these settings describe, or name.
+
+        Its networks are for data of that many dimensions; of those of `data` if not given.
         """
-        width = self.data.dimension if dimension is None else dimension
+        if self.game is not None:
+            return find("game", self.game, self)
+        width = self.build_data().dimension if dimension is None else dimension
         return Game(*self.networks.build(width), self.loss)
 
     @property

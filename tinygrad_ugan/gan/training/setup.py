@@ -6,16 +6,20 @@ described by the settings or were handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optree
 
+from tinygrad_ugan.checked_dataclass import Settings
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.registry import RegisteredData, check_imported, name_of
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
@@ -36,19 +40,25 @@ class Setup:
         The data, with `sample` and `dimension`.
     init : callable
         ``init(rng)`` -> (theta_g, theta_d), the parameters to start from.
-    handed_in : tuple of str
-        Those of "game", "data" and "init" that are not the settings' own.
+    handed_in : mapping of str to str
+        Those of "game", "data" and "init" that the settings do not name, and their classes.
     """
 
     config: Config
     game: Any
     data: Any
     init: Init
-    handed_in: tuple[str, ...] = ()
+    handed_in: Mapping[str, str]
 
     @classmethod
     def of(
-        cls, config: Config | Setup, *, game: Any = None, data: Any = None, init: Any = None
+        cls,
+        config: Config | Setup,
+        *,
+        game: Any = None,
+        data: Any = None,
+        init: Any = None,
+        importing: bool = True,
     ) -> Setup:
         """Return the parts that the settings describe, or those that were handed in instead.
 
@@ -64,9 +74,14 @@ class Setup:
         init : tuple or callable, optional
             theta_g and theta_d, or a function of a random generator that returns them; by default
             the game's own ``init(rng, dtype)``, or that of its players.
+        importing : bool
+            Whether a module that the settings name may be imported: not if they come from a run's
+            folder.
 
         Raises
         ------
+        ArgumentError
+            If the settings name a game or data that are not there.
         ArgumentTypeError
             If a part lacks what training needs of it.
 
@@ -77,18 +92,79 @@ class Setup:
         """
         if isinstance(config, Setup):
             return config
+        config, game, data = _named(config, game, data)
         given = {"game": game, "data": data, "init": init}
-        handed_in = tuple(name for name, part in given.items() if part is not None)
-        data = config.data if data is None else _checked_data(data)
-        game = config.build_game(data.dimension) if game is None else _playable(game, config.loss)
+        handed_in = {name: kind_of(part) for name, part in given.items() if part is not None}
+        if not importing:
+            _check_imported(config)
+        data = config.build_data() if data is None else data
+        _check_data(data)
+        game = config.build_game(data.dimension) if game is None else game
+        game = _playable(game, config.loss)
         return cls(config, game, data, _initial(init, game, config), handed_in)
 
 
-def _checked_data(data: Any) -> Any:
+def recorded(
+    config: Config, handed_in: Mapping[str, str], parts: Mapping[str, Any], where: str
+) -> Setup:
+    """Return the setup of a run that was written down, with the parts that have to be handed in.
+
+    Parameters
+    ----------
+    config : Config
+        The settings, as read.
+    handed_in : mapping of str to str
+        The parts that were handed in for training, and their classes.
+    parts : mapping of str to Any
+        The parts that are handed in now.
+    where : str
+        The folder, for messages.
+
+    Raises
+    ------
+    ArgumentError
+        If a part is missing, of another class, or not one that was handed in.
+    """
+    for name, kind in handed_in.items():
+        given = parts.get(name)
+        if given is None and name != "init":  # whether init is needed, the game knows
+            hint = f"hand it in: resume(folder, {name}=...); or register it before training"
+            raise ArgumentError(name, f"none, in {where}", f"the {kind} it was trained with", hint)
+        if given is not None and name != "init" and kind_of(given) != kind:
+            expected = f"a {kind}, as the run was trained with"
+            raise ArgumentError(name, f"a {kind_of(given)}", expected)
+    for name, given in parts.items():
+        if given is not None and name not in handed_in:
+            expected = "none, as the settings of the run name it"
+            raise ArgumentError(name, f"a {kind_of(given)}", expected)
+    setup = Setup.of(config, **parts, importing=False)
+    return dataclasses.replace(setup, config=config, handed_in=handed_in)
+
+
+def _named(config: Config, game: Any, data: Any) -> tuple[Config, Any, Any]:
+    """The settings, naming the game and the data that have a name; None for these."""
+    if game is not None and (name := name_of(game)) is not None:
+        config, game = config.updated({"game": name}), None
+    if data is not None and (name := name_of(data)) is not None:
+        config, data = config.updated({"data": RegisteredData(name).to_dict()}), None
+    if isinstance(data, Settings):
+        with suppress(ArgumentError, ArgumentTypeError):  # of a class that settings do not hold
+            config, data = config.updated({"data": data.to_dict()}), None
+    return config, game, data
+
+
+def _check_imported(config: Config) -> None:
+    """Refuse to import what the settings name: only the user may ask for that."""
+    if config.game is not None:
+        check_imported("game", config.game)
+    if isinstance(config.data, RegisteredData):
+        check_imported("data.name", config.data.name)
+
+
+def _check_data(data: Any) -> None:
     if not callable(getattr(data, "sample", None)) or not hasattr(data, "dimension"):
         expected = "an object with sample(n, rng, dtype) and dimension"
         raise ArgumentTypeError("data", f"a {kind_of(data)}", expected)
-    return data
 
 
 def _playable(game: Any, loss: str) -> Any:

@@ -69,7 +69,7 @@ def measure(run: Run) -> Measures:
 
 def _steps_to_all(run: Run) -> float:
     """The first look from which on none misses a mode."""
-    everything, first = len(run.config.data.centers()), float(run.config.steps)
+    everything, first = len(run.setup.data.centers()), float(run.config.steps)
     for row in reversed(run.metrics):
         if row.modes < everything:
             break
