@@ -1,5 +1,7 @@
 """The training step against the same step written out by hand."""
 
+import itertools
+
 import numpy as np
 import optree
 import pytest
@@ -7,7 +9,7 @@ import pytest
 import tinygrad_ugan as ug
 from tests.gan.small import SMALL, bits, varied
 from tests.oracles import relative_error
-from tinygrad_ugan import gan, optim, tree
+from tinygrad_ugan import gan, nn, optim, tree
 from tinygrad_ugan.errors import NonFiniteError
 from tinygrad_ugan.gan.training.sampler import streams
 
@@ -143,3 +145,31 @@ def test_leaving_the_finite_numbers_names_the_tensor(wild, words):
     step, state, batches = prepared(varied(**{wild: gan.Optimizer("sgd", lr=1e300)}))
     with pytest.raises(NonFiniteError, match=words):
         step(state, batches)
+
+
+def test_the_states_are_those_of_a_run():
+    *_, last = gan.TrainStep(SMALL).states()
+    assert bits(last) == bits(gan.train(SMALL).checkpoint.state)
+
+
+def test_states_of_batches_of_ones_own(rng):
+    real, noise = rng.standard_normal((5, 2), np.float32), rng.standard_normal((5, 4), np.float32)
+    supply = itertools.repeat([gan.Batch(real, noise)])
+    first, second, *_ = gan.TrainStep(SMALL).states(supply)
+    following, _ = gan.TrainStep(SMALL)(first, [gan.Batch(real, noise)])
+    assert bits(second) == bits(following)
+
+
+def test_states_from_a_start_of_ones_own(rng):
+    step = gan.TrainStep(SMALL)
+    start = step.game.generator.init(rng), step.game.discriminator.init(rng)
+    first, *_ = step.states(start=start)
+    assert bits(first) == bits(step.start(*start))
+    assert bits(first[:2]) == bits(start)
+
+
+def test_players_of_ones_own():
+    judge = nn.Sequential(nn.MLP((2, 8)), np.tanh, nn.MLP((8, 1)))
+    *_, last = gan.TrainStep(SMALL, gan.Game(nn.MLP((4, 8, 2)), judge)).states()
+    assert last.step == SMALL.steps
+    assert judge(last.theta_d, np.ones((3, 2), np.float32)).shape == (3, 1)

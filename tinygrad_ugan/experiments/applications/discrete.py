@@ -10,7 +10,6 @@ import optree
 from numpy.typing import NDArray
 
 from tinygrad_ugan import autodiff, gan, nn, viz
-from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.nn.activations import log_sigmoid
@@ -221,7 +220,7 @@ def _train(way: Way, seed: int, steps: int) -> ShareHistory:
         decay=True,
     )
     start = _start(rng)
-    passed = training_states(config, way.game, _batches(way, rng), start)
+    passed = gan.TrainStep(config, way.game).states(_batches(way, rng), start)
     z = np.random.default_rng(1).standard_normal((20_000, LATENT), np.float32)
     looks, kl = [], []
     for state in passed:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan import nn
-from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import (
@@ -16,6 +15,7 @@ from tinygrad_ugan.gan import (
     Config,
     InfoGame,
     Judges,
+    TrainStep,
     code_noise,
     information_bound,
     mode_coverage,
@@ -140,7 +140,7 @@ def _obtain(session: Session, name: str, config: Config) -> dict[str, Array]:
 def _train(config: Config, weight: float) -> dict[str, Array]:
     """Samples of the trained generator, their codes, and what Q makes of them."""
     game = _game(config, weight)
-    *_, state = training_states(config, game, _batches(config))
+    *_, state = TrainStep(config, game).states(_batches(config))
     rng = np.random.default_rng([config.seed, 2])
     noise = code_noise(SAMPLES, CODES, config.networks.noise - CODES, rng)
     samples = game.generator(state.theta_g, noise)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan import nn, unroll, viz
-from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan import (
@@ -17,6 +16,7 @@ from tinygrad_ugan.gan import (
     Config,
     FeatureMatching,
     Game,
+    TrainStep,
     mode_coverage,
     mode_divergences,
 )
@@ -156,7 +156,7 @@ def _train(config: Config, name: str) -> dict[str, Array]:
     begun = time.process_time()
     samples = [
         game.generator(state.theta_g, noise)
-        for state in training_states(config, game)
+        for state in TrainStep(config, game).states()
         if state.step in looks
     ]
     milliseconds = 1000 * (time.process_time() - begun) / config.steps

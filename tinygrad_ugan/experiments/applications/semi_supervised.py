@@ -11,10 +11,16 @@ import numpy as np
 
 from tinygrad_ugan import autodiff, data, nn, optim, viz
 from tinygrad_ugan.autodiff import log_softmax
-from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
-from tinygrad_ugan.gan import Config, LabelledBatch, Optimizer, SemiSupervised, Unroll
+from tinygrad_ugan.gan import (
+    Config,
+    LabelledBatch,
+    Optimizer,
+    SemiSupervised,
+    TrainStep,
+    Unroll,
+)
 from tinygrad_ugan.typing import Array
 
 FOLDER_VARIABLE = "TINYGRAD_UGAN_MNIST"
@@ -241,11 +247,10 @@ def _generator() -> nn.Sequential:
 
 def _train_game(problem: LabelledDigits, config: Config, matching: bool) -> list[float]:
     game = SemiSupervised(_generator(), _discriminator(), matching)
+    batches = _batches(problem, game.discriminator, config.seed)
     return [
         _accuracy(game.discriminator, state.theta_d, problem)
-        for state in training_states(
-            config, game, _batches(problem, game.discriminator, config.seed)
-        )
+        for state in TrainStep(config, game).states(batches)
         if state.step % EVERY == 0
     ]
 

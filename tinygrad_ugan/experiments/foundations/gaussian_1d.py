@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_ugan import data, gan, nn
-from tinygrad_ugan.experiments.custom_game import training_states
 from tinygrad_ugan.experiments.experiment import Claim, Experiment, Outcome
 from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.typing import Array
@@ -107,7 +106,7 @@ def _train(setting: Setting, seed: int) -> SampleHistory:
             yield [gan.Batch(((x - origin) / unit).astype(np.float32), z)]
 
     config, z, taken = _config(setting, unit), _quantiles(2_001), []
-    for state in training_states(config, game, batches(), start):
+    for state in gan.TrainStep(config, game).states(batches(), start):
         if state.step % (config.steps // MOMENTS) == 0 or state.step == config.steps:
             samples = origin + unit * game.generator(state.theta_g, z)[:, 0]
             taken.append((state.step, samples))

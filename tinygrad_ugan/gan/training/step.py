@@ -8,7 +8,7 @@ theta_D^1, never to theta_D^K (unless ``update.keep = "last"`` asks for that mis
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from tinygrad_ugan import unroll
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.sampler import Draws, streams
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.optim import descend
 from tinygrad_ugan.tree import is_finite, norm
@@ -55,7 +56,6 @@ class TrainStep:
 
     Examples
     --------
-    >>> from tinygrad_ugan.gan.training.sampler import Draws, streams
     >>> config = Config(batch=8)
     >>> init_rng, batch_rng = streams(config)
     >>> step = TrainStep(config)
@@ -114,6 +114,35 @@ class TrainStep:
         if not math.isfinite(f):
             raise NonFiniteError("f", f"{f}", "finite objectives")
         return following, Objectives(float(f_K), float(f))
+
+    def states(
+        self,
+        batches: Iterable[Sequence[Any]] | None = None,
+        start: tuple[PyTree, PyTree] | None = None,
+    ) -> Iterator[State]:
+        """Train, and yield the state before the first step and after each: nothing else is done.
+
+        Parameters
+        ----------
+        batches : iterable of sequences, optional
+            The batches of each step, of any kind that the game takes; those of a run if not given.
+        start : tuple of pytrees, optional
+            theta_G and theta_D to start at; those of a run if not given.
+
+        Examples
+        --------
+        >>> [state.step for state in TrainStep(Config(steps=2, batch=8)).states()]
+        [0, 1, 2]
+        """
+        init_rng, batch_rng = streams(self.config)
+        state = self.init(init_rng) if start is None else self.start(*start)
+        yield state
+        draws = Draws(self.setup, batch_rng)
+        supply = iter(draws.next, None) if batches is None else iter(batches)
+        for _ in range(self.config.steps):
+            with np.errstate(all="ignore"):  # the step itself finds and names what is not finite
+                state, _ = self(state, next(supply))
+            yield state
 
     def _check(self, state: Any, batches: Any) -> None:
         if not isinstance(state, State):
