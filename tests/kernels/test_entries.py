@@ -187,7 +187,7 @@ def test_machine_code_comes_from_a_few_places():
 def test_the_addresses_of_arrays_are_taken_in_one_place():
     users = uses("addressof", "ctypes", "address_of", "data_as", "__array_interface__")
     assert {f for f in users if not f.startswith("kernels.addresses:")} == {
-        "bench.contenders:_give_back",  # a call of the C library
+        "bench.worker:_give_back",  # a call of the C library
         "bench.limit:_compiled",
         "autodiff.defensive_copies:_shared_copy",  # by which an array is known again, and no more
         "autodiff.defensive_copies:_PooledMemory.__init__",
