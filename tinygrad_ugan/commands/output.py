@@ -78,7 +78,9 @@ class ProgressLine(Callback):
 
     def on_row(self, row: Row) -> None:
         """Show the latest metrics."""
-        quality = f"{row.modes} modes, {row.high_quality:.0%} high quality"
+        quality = ""
+        if row.modes is not None and row.high_quality is not None:
+            quality = f"{row.modes} modes, {row.high_quality:.0%} high quality"
         self._progress.update(self._task, quality=quality)
 
     def on_end(self) -> None:
@@ -88,11 +90,13 @@ class ProgressLine(Callback):
 
 def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:
     """Draw runs that share their data: samples.png, losses.png and gradients.png."""
+    panels = pictures.OBJECTIVES | pictures.QUALITY | pictures.own_panels(runs)
     figures = {
-        "samples": pictures.samples_over_time(runs),
-        "losses": pictures.curves(runs),
+        "losses": pictures.curves(runs, panels),
         "gradients": pictures.curves(runs, pictures.ANATOMY),
     }
+    if all(run.sample_steps for run in runs.values()):
+        figures["samples"] = pictures.samples_over_time(runs)
     for name, figure in figures.items():
         save(figure, folder / f"{name}{suffix}.png")
 
@@ -100,8 +104,10 @@ def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:
 def draw_one(run: Run, folder: Path) -> None:
     """Draw a run by itself: as `draw`, and surface.png and samples.gif."""
     draw({run_label(run): run}, folder)
-    save(pictures.decision_surface(run), folder / "surface.png")
-    write_file(folder / "samples.gif", pictures.animation(run))
+    if pictures.has_surface(run):
+        save(pictures.decision_surface(run), folder / "surface.png")
+    if run.sample_steps:
+        write_file(folder / "samples.gif", pictures.animation(run))
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -120,9 +126,9 @@ def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
             printable(label),
             str(run.config.seed),
             f"{last.step:,}",
-            f"{last.modes} of {len(run.setup.data.centers())}",
-            f"{last.high_quality:.1%}",
-            f"{last.reverse_kl:.3f}",
+            "" if last.modes is None else f"{last.modes} of {len(run.setup.data.centers())}",
+            "" if last.high_quality is None else f"{last.high_quality:.1%}",
+            "" if last.reverse_kl is None else f"{last.reverse_kl:.3f}",
             f"{last.seconds:.1f}",
         )
     return table

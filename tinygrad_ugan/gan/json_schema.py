@@ -61,6 +61,11 @@ def number(place: str, value: Any) -> float:
     raise ArgumentError(place, shown(value), "a number")
 
 
+def optional(shape: Shape) -> Shape:
+    """A value of that shape, or null."""
+    return lambda place, value: None if value is None else shape(place, value)
+
+
 def seconds(place: str, value: Any) -> float:
     """A finite number that is not negative."""
     found = number(place, value)

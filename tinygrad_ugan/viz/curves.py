@@ -32,7 +32,8 @@ def curves(tables: Mapping[str, Mapping[str, Array]], panels: Mapping[str, str])
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (name, title) in zip(axes, panels.items(), strict=True):
         for label, table in tables.items():
-            axis.plot(table["step"], table[name], label=plain(label), linewidth=1.2)
+            if name in table:
+                axis.plot(table["step"], table[name], label=plain(label), linewidth=1.2)
         axis.set(title=title, xlabel="training step")
         axis.grid(alpha=0.3)
     axes[0].legend(frameon=False)

@@ -65,7 +65,7 @@ def final_metrics(runs: Runs) -> FinalMetrics:
 def _columns(rows: Sequence[Row]) -> dict[str, Array]:
     return {
         "modes": np.array([row.modes for row in rows]),
-        "quality": np.array([100 * row.high_quality for row in rows]),
+        "quality": np.array([100 * row.columns()["high_quality"] for row in rows]),
         "reverse_kl": np.array([row.reverse_kl for row in rows]),
         "seconds": np.array([row.seconds for row in rows]),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinygrad_ugan.errors import ArgumentError, printable
 from tinygrad_ugan.gan.reports import pictures
 from tinygrad_ugan.gan.runs.run import Run
-from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.evaluation import Row, column_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,27 +84,40 @@ def _shown(value: Any) -> Any:
 
 def _results(runs: Mapping[str, Run]) -> Table:
     """The last row of each run's metrics."""
-    return Table(Row._fields, [(label, _cells(run.metrics[-1])) for label, run in runs.items()])
+    last = {label: run.metrics[-1] for label, run in runs.items()}
+    names = column_names(last.values())
+    return Table(names, [(label, _cells(row, names)) for label, row in last.items()])
 
 
 def _metrics(run: Run) -> Table:
-    return Table(Row._fields, [_cells(row) for row in run.metrics])
+    names = column_names(run.metrics)
+    return Table(names, [_cells(row, names) for row in run.metrics])
 
 
-def _cells(row: Row) -> list[str]:
-    return [f"{value:,}" if isinstance(value, int) else f"{value:.4g}" for value in row]
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    values = row.columns()
+    return [_cell(values[name]) if name in values else "" for name in names]
+
+
+def _cell(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
-    surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in runs.items()]
-    return [
-        ("Samples over time", _samples(runs)),
+    seen = {label: run for label, run in runs.items() if run.sample_steps}
+    judged = {label: run for label, run in runs.items() if pictures.has_surface(run)}
+    surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in judged.items()]
+    own = pictures.own_panels(runs)
+    sections = [
+        ("Samples over time", _samples(seen)),
         ("Objectives", [_curves(runs, pictures.OBJECTIVES)]),
-        ("Quality of the samples", [_curves(runs, pictures.QUALITY)]),
+        ("Quality of the samples", [_curves(seen, pictures.QUALITY)] if seen else []),
+        ("Metrics of one's own", [_curves(runs, own)] if own else []),
         ("The gradient's two terms", [_curves(runs, pictures.ANATOMY)]),
         ("The discriminator at the end", surfaces),
-        ("In motion", [_animated(run, label) for label, run in runs.items() if run.sample_steps]),
+        ("In motion", [_animated(run, label) for label, run in seen.items()]),
     ]
+    return [(heading, drawn) for heading, drawn in sections if drawn]
 
 
 def _samples(runs: Mapping[str, Run]) -> list[Picture]:

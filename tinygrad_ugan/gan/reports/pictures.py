@@ -55,8 +55,20 @@ def density(run: Run, samples: Array) -> Figure:
 
 
 def curves(runs: Mapping[str, Run], panels: Mapping[str, str] = OBJECTIVES | QUALITY) -> Figure:
-    """Draw columns of the metrics tables over time, one panel each."""
-    return viz.curves({label: run.columns() for label, run in runs.items()}, panels)
+    """Draw columns of the metrics tables over time, one panel each; those that no run has, not."""
+    tables = {label: run.columns() for label, run in runs.items()}
+    there = {name: panels[name] for name in panels if any(name in t for t in tables.values())}
+    return viz.curves(tables, there)
+
+
+def own_panels(runs: Mapping[str, Run]) -> dict[str, str]:
+    """Return panels of the columns of one's own."""
+    return {name: name for run in runs.values() for row in run.metrics for name in row.own}
+
+
+def has_surface(run: Run) -> bool:
+    """Whether there is a D(x) over the plane to draw."""
+    return run.setup.data.dimension == 2 and bool(run.metrics) and "accuracy_d" in run.columns()
 
 
 def decision_surface(run: Run) -> Figure:
@@ -81,5 +93,10 @@ def _target(setup: Setup) -> Array:
 
 
 def _extent(setup: Setup) -> float:
-    """Half the width of a picture: the modes, and a margin of half their distance."""
+    """Half the width of a picture: the modes, and a margin of half their distance.
+
+    Without modes, the data and a margin.
+    """
+    if not hasattr(setup.data, "centers"):
+        return 1.2 * float(np.abs(_target(setup)).max())
     return max(1.5 * float(np.abs(setup.data.centers()).max()), 10 * float(setup.data.std))

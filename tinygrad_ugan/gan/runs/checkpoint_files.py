@@ -118,7 +118,13 @@ def read(place: Path, parts: Mapping[str, Any] = MappingProxyType({})) -> Checkp
     )
 
 
-_CELLS = {int: json_schema.whole(), float: json_schema.number}
+_CELLS = {
+    int: json_schema.whole(),
+    float: json_schema.number,
+    int | None: json_schema.optional(json_schema.whole()),
+    float | None: json_schema.optional(json_schema.number),
+    Mapping[str, float]: json_schema.table_of(json_schema.number),
+}
 _SHAPE = json_schema.record(
     format=json_schema.exactly(FORMAT),
     step=json_schema.whole(),
@@ -151,8 +157,15 @@ def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
     """Fill in what format 2 left out: nothing was handed in; later settings have defaults."""
     if rest["format"] == FORMAT:
         return rest
+    rows = json_schema.list_of(json_schema.table)("metrics", rest.get("metrics"))
     config = Config().updated(json_schema.table("config", rest.get("config"))).to_dict()
-    return {**rest, "format": FORMAT, "handed_in": {}, "config": config}
+    return {
+        **rest,
+        "format": FORMAT,
+        "handed_in": {},
+        "config": config,
+        "metrics": [{**row, "own": {}} for row in rows],
+    }
 
 
 def _config(settings: Mapping[str, Any]) -> Config:
@@ -199,6 +212,9 @@ def _check_format(place: Path, given: Any) -> None:
 
 def _to_json(row: Row) -> dict[str, Any]:
     """The row with NaN and infinities, which JSON lacks, as "nan", "inf" and "-inf"."""
-    return {
-        name: value if math.isfinite(value) else str(value) for name, value in row._asdict().items()
-    }
+    columns = {name: _number(value) for name, value in row._asdict().items() if name != "own"}
+    return {**columns, "own": {name: _number(value) for name, value in row.own.items()}}
+
+
+def _number(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)

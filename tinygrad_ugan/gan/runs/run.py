@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.errors import ArgumentTypeError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
 from tinygrad_ugan.gan.training.callbacks import Callback
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
-from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.evaluation import Row, column_names
 from tinygrad_ugan.gan.training.loop import finish, start
-from tinygrad_ugan.gan.training.setup import Setup
+from tinygrad_ugan.gan.training.setup import Metric, Setup
 from tinygrad_ugan.typing import Array, PyTree
 
 
@@ -81,14 +82,16 @@ class Run:
 
     def columns(self) -> dict[str, Array]:
         """Return the metrics table as an array for every column."""
-        return {
-            name: np.array([getattr(row, name) for row in self.metrics]) for name in Row._fields
-        }
+        names = column_names(self.metrics)
+        return {name: np.array([row.columns()[name] for row in self.metrics]) for name in names}
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n samples from the trained generator, shape (n, d)."""
         config = self.config
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
+        if not hasattr(self.setup.game, "generate"):
+            given = f"a {kind_of(self.setup.game)}, which has none"
+            raise ArgumentTypeError("game", given, "a game with generate(theta_g, batch)")
         real = self.setup.data.sample(n, rng, config.dtype)
         samples: Array = self.setup.game.generate(self.theta_g, Batch(real, noise))
         return samples
@@ -120,6 +123,7 @@ def train(
     game: Any = None,
     data: Any = None,
     init: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Train a GAN: the one that the settings describe, or another game, on other data.
@@ -142,6 +146,10 @@ def train(
     init : tuple or callable, optional
         theta_g and theta_d, or a function of a random generator that returns them; by default the
         game's own ``init(rng, dtype)``, or that of its players.
+    metrics : mapping of str to callable, optional
+        Columns of one's own in the metrics table, by name: ``metric(state, samples)`` returns a
+        number; `samples` is None if the game has no `generate`. A game may have a mapping
+        `metrics` itself.
     callbacks : sequence of Callback
         Called around the loop.
 
@@ -173,7 +181,7 @@ def train(
     >>> [row.step for row in run.metrics], run.samples.shape
     ([0, 1, 2], (3, 2500, 2))
     """
-    setup = Setup.of(config, game=game, data=data, init=init)
+    setup = Setup.of(config, game=game, data=data, init=init, metrics=metrics)
     if folder is None:
         return _finish(start(setup), None, callbacks)
     setup.config.to_dict()  # raises if they cannot be written, before anything is done
@@ -191,6 +199,7 @@ def resume(
     game: Any = None,
     data: Any = None,
     init: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
@@ -201,7 +210,7 @@ def resume(
         The run's folder.
     step : int, optional
         Resume from the checkpoint of this step instead of the last one.
-    game, data, init : Any, optional
+    game, data, init, metrics : Any, optional
         What was handed in to `train`, again, if it has no registered name: only classes are kept.
         Of `init` no more than the structure is used.
     callbacks : sequence of Callback
@@ -220,7 +229,7 @@ def resume(
         As `train`.
     """
     store = RunDir(Path(folder))
-    parts = {"game": game, "data": data, "init": init}
+    parts = {"game": game, "data": data, "init": init, "metrics": metrics}
     found = store.load(step, parts)
     if found.finished:  # nothing will be written: no lock
         return Run(found, store.path)
@@ -235,18 +244,19 @@ def load(
     game: Any = None,
     data: Any = None,
     init: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Run:
     """Load a run from its folder, at its last checkpoint or that of a given step.
 
-    `game`, `data` and `init` are as of `resume`. Loading imports no module that the folder names:
-    register what it needs, or import it, before.
+    `game`, `data`, `init` and `metrics` are as of `resume`. Loading imports no module that the
+    folder names: register what it needs, or import it, before.
 
     Raises
     ------
     ArgumentError
         If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
     """
-    parts = {"game": game, "data": data, "init": init}
+    parts = {"game": game, "data": data, "init": init, "metrics": metrics}
     return Run(RunDir(Path(folder)).load(step, parts), Path(folder))
 
 

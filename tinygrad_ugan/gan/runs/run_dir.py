@@ -28,7 +28,7 @@ from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.training.callbacks import Callback
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
-from tinygrad_ugan.gan.training.evaluation import Row
+from tinygrad_ugan.gan.training.evaluation import Row, column_names
 
 _FORMAT_1 = "parameters.safetensors"
 
@@ -190,6 +190,7 @@ class MetricsFile(Callback):
     def _write(self) -> None:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow(Row._fields)
-        writer.writerows(self._rows)
+        names = column_names(self._rows)
+        writer.writerow(names)
+        writer.writerows([row.columns()[name] for name in names] for row in self._rows)
         write_file(self._path, text.getvalue())

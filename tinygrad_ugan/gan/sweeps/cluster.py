@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from distributed import Client
     from matplotlib.figure import Figure
 
+_COLUMNS = [name for name in Row._fields if name != "own"]
 TABLE, ERROR = "table", "error.txt"
 SHOWN = {
     "modes": "modes covered",
@@ -119,7 +120,7 @@ def sweep(
 def tidy(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return the results of runs as one table; failed runs have no metrics."""
     pd = import_extra("pandas", "sweep")
-    names = dict.fromkeys([*(name for row in results for name in row), *Row._fields])
+    names = dict.fromkeys([*(name for row in results for name in row), *_COLUMNS])
     return pd.DataFrame(results, columns=list(names)).convert_dtypes()
 
 
@@ -133,7 +134,7 @@ def train_one(each: Variation, folder: Path) -> dict[str, Any]:
             write_file(folder / each.folder / ERROR, traceback.format_exc())
         return _failed(each, error)
     (folder / each.folder / ERROR).unlink(missing_ok=True)  # of an earlier attempt
-    return {**_identity(each), "status": "done", "error": "", **last._asdict()}
+    return {**_identity(each), "status": "done", "error": "", **last.columns()}
 
 
 def _identity(each: Variation) -> dict[str, Any]:
@@ -224,5 +225,6 @@ def summary(table: pd.DataFrame, vary: Sequence[str]) -> Figure:
     groups = {
         name: {label: x.to_numpy(float) for label, x in done.groupby(settings, sort=False)[name]}
         for name in SHOWN
+        if done[name].notna().any()
     }
-    return viz.intervals(groups, SHOWN, xlabel=", ".join(vary))
+    return viz.intervals(groups, {name: SHOWN[name] for name in groups}, xlabel=", ".join(vary))

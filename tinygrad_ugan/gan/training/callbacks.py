@@ -58,7 +58,7 @@ class TensorBoard(Callback):
 
     def on_row(self, row: Row) -> None:
         """Add one scalar for every column of the row."""
-        for name, value in row._asdict().items():
+        for name, value in row.columns().items():
             if name != "step":
                 self._writer.add_scalar(name, value, row.step)
 

@@ -6,14 +6,16 @@ generator of their own, so that evaluating does not change training.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import optree
 
 from tinygrad_ugan import unroll
-from tinygrad_ugan.errors import NonFiniteError
-from tinygrad_ugan.gan.games.game import Batch, Game
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
+from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.metrics import (
     mode_coverage,
@@ -30,7 +32,10 @@ from tinygrad_ugan.typing import Array
 
 
 class Row(NamedTuple):
-    """One row of the metrics table.
+    """One row of the metrics table; what a game or its data cannot tell is None.
+
+    That is the quality of samples, if the game has no `generate`; the modes, if the data have no
+    centres; and the accuracy, if the game has no `discriminator` of one logit.
 
     Attributes
     ----------
@@ -54,21 +59,35 @@ class Row(NamedTuple):
         Norms of the two terms of the exact gradient, whichever gradient is used in training.
     cosine : float
         Cosine of the angle between them; NaN if either is zero.
+    own : mapping of str to float
+        The columns of one's own: `metrics` of `train`.
     """
 
     step: int
     seconds: float
     objective_g: float
     objective_d: float
-    modes: int
-    high_quality: float
-    reverse_kl: float
-    js: float
-    sliced_wasserstein: float
-    accuracy_d: float
+    modes: int | None
+    high_quality: float | None
+    reverse_kl: float | None
+    js: float | None
+    sliced_wasserstein: float | None
+    accuracy_d: float | None
     direct: float
     indirect: float
     cosine: float
+    own: Mapping[str, float] = MappingProxyType({})
+
+    def columns(self) -> dict[str, float]:
+        """Return the row by its columns, one's own last, without those that are None."""
+        values = self._asdict()
+        del values["own"]
+        return {name: x for name, x in values.items() if x is not None} | dict(self.own)
+
+
+def column_names(rows: Iterable[Row]) -> list[str]:
+    """Return the names of the columns that any of the rows has."""
+    return list(dict.fromkeys(name for row in rows for name in row.columns()))
 
 
 class Evaluation:
@@ -83,6 +102,8 @@ class Evaluation:
     def __init__(self, config: Config | Setup) -> None:
         self._setup = Setup.of(config)
         config, data = self._setup.config, self._setup.data
+        for name in self._setup.metrics.keys() & Row._fields:
+            raise ArgumentError("metrics", repr(name), "names of no column that there is already")
         rng = evaluation_rng(config)
         n, size = config.evaluation_samples, config.batch
         self._noise = rng.standard_normal((n, config.networks.noise), config.dtype)
@@ -92,30 +113,62 @@ class Evaluation:
         self._directions = random_directions(data.dimension, 64, rng)
         self._projected = sorted_projections(self.real, self._directions)
 
-    def samples(self, game: Game, state: State) -> Array:
-        """Return generated samples, always from the same noise, shape (n, d)."""
+    def samples(self, game: Any, state: State) -> Array | None:
+        """Return generated samples, always from the same noise, shape (n, d).
+
+        None if the game does not generate any.
+        """
+        if not hasattr(game, "generate"):
+            return None
         samples: Array = game.generate(state.theta_g, Batch(self.real, self._noise))
         return samples
 
-    def row(self, game: Game, state: State, samples: Array, seconds: float) -> Row:
+    def row(self, game: Any, state: State, samples: Array | None, seconds: float) -> Row:
         """Compute the row for a state and its samples."""
-        data = self._setup.data
-        centers = data.centers()
-        f_K, f, *anatomy = self._gradients(game, state)
-        real, generated = (game.discriminator(state.theta_d, x) for x in (self.real, samples))
+        f_K, f, direct, indirect, cosine = self._gradients(game, state)
         return Row(
             state.step,
             seconds,
             f_K,
             f,
-            *mode_coverage(samples, centers, data.std),
-            *mode_divergences(samples, centers),
-            rms(sorted_projections(samples, self._directions) - self._projected),
-            float(np.mean(real > 0) + np.mean(generated <= 0)) / 2,
-            *anatomy,
+            *self._of_modes(samples),
+            self._distance(samples),
+            self._accuracy(game, state, samples),
+            direct,
+            indirect,
+            cosine,
+            self._own(state, samples),
         )
 
-    def _gradients(self, game: Game, state: State) -> tuple[float, ...]:
+    def _of_modes(self, samples: Array | None) -> tuple[Any, Any, Any, Any]:
+        data = self._setup.data
+        if samples is None or not hasattr(data, "centers"):
+            return None, None, None, None
+        centers = data.centers()
+        return *mode_coverage(samples, centers, data.std), *mode_divergences(samples, centers)
+
+    def _distance(self, samples: Array | None) -> float | None:
+        if samples is None:
+            return None
+        return rms(sorted_projections(samples, self._directions) - self._projected)
+
+    def _accuracy(self, game: Any, state: State, samples: Array | None) -> float | None:
+        if samples is None or not hasattr(game, "discriminator"):
+            return None
+        real, generated = (game.discriminator(state.theta_d, x) for x in (self.real, samples))
+        if np.size(real) != len(self.real):  # classes, say, not one logit
+            return None
+        return float(np.mean(real > 0) + np.mean(generated <= 0)) / 2
+
+    def _own(self, state: State, samples: Array | None) -> dict[str, float]:
+        """The columns of one's own."""
+        values = {name: metric(state, samples) for name, metric in self._setup.metrics.items()}
+        for name, value in values.items():
+            if np.shape(value) or np.asarray(value).dtype.kind not in "biuf":
+                raise ArgumentTypeError(f"metrics[{name!r}]", f"a {kind_of(value)}", "a number")
+        return {name: float(value) for name, value in values.items()}
+
+    def _gradients(self, game: Any, state: State) -> tuple[float, float, float, float, float]:
         """f_K, f, the norms of the two terms of the gradient, and the cosine between them."""
         arguments = game, state.theta_g, state.theta_d, self.batch
         dynamics = self._setup.config.unroll.dynamics()
@@ -123,7 +176,8 @@ class Evaluation:
             f_K, direct = unroll.value_and_grad(*arguments, **dynamics, truncate=0)
             _, total = unroll.value_and_grad(*arguments, **dynamics)
         except NonFiniteError:  # training does not use these numbers: no reason to stop
-            return (float("nan"),) * 5
+            nan = float("nan")
+            return nan, nan, nan, nan, nan
         indirect = optree.tree_map(np.subtract, total, direct)
         lengths = norm(direct), norm(indirect)
         product = sum(
@@ -132,4 +186,4 @@ class Evaluation:
         )
         size = lengths[0] * lengths[1]
         f = float(game.inner(*arguments[1:]))
-        return float(f_K), f, *lengths, product / size if size else float("nan")
+        return float(f_K), f, lengths[0], lengths[1], product / size if size else float("nan")

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.callbacks import Callback
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
@@ -46,7 +46,18 @@ def finish(
 ) -> Checkpoint:
     """Train from a checkpoint to the end, or until interrupted."""
     check_memory(training_needs(begun.setup))
+    _check_columns(begun)
     return _Loop(begun, callbacks, store).run()
+
+
+def _check_columns(begun: Checkpoint) -> None:
+    """Refuse to add rows of other columns to a table."""
+    for row in begun.rows[-1:]:
+        before, now = sorted(row.own), sorted(begun.setup.metrics)
+        if before != now:
+            expected = f"the columns of the run so far: {', '.join(before) or 'none'}"
+            hint = "hand them in: resume(folder, metrics=...)"
+            raise ArgumentError("metrics", ", ".join(now) or "none", expected, hint)
 
 
 @contextmanager
@@ -130,7 +141,7 @@ class _Loop:
             return
         samples = self._evaluation.samples(self._take_step.game, state)
         row = self._evaluation.row(self._take_step.game, state, samples, self._seconds())
-        if pictured:
+        if pictured and samples is not None:
             self._pictures[state.step] = samples
         self._rows.append(row)
         for callback in self._callbacks:

@@ -23,6 +23,7 @@ from tinygrad_ugan.gan.training.registry import RegisteredData, check_imported, 
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
+Metric = Callable[[Any, Any], Any]
 Init = Callable[[np.random.Generator], tuple[PyTree, PyTree]]
 
 
@@ -40,6 +41,8 @@ class Setup:
         The data, with `sample` and `dimension`.
     init : callable
         ``init(rng)`` -> (theta_g, theta_d), the parameters to start from.
+    metrics : mapping of str to callable
+        Columns of one's own in the metrics table: ``metric(state, samples)``, a number.
     handed_in : mapping of str to str
         Those of "game", "data" and "init" that the settings do not name, and their classes.
     """
@@ -48,6 +51,7 @@ class Setup:
     game: Any
     data: Any
     init: Init
+    metrics: Mapping[str, Metric]
     handed_in: Mapping[str, str]
 
     @classmethod
@@ -58,6 +62,7 @@ class Setup:
         game: Any = None,
         data: Any = None,
         init: Any = None,
+        metrics: Mapping[str, Metric] | None = None,
         importing: bool = True,
     ) -> Setup:
         """Return the parts that the settings describe, or those that were handed in instead.
@@ -74,6 +79,8 @@ class Setup:
         init : tuple or callable, optional
             theta_g and theta_d, or a function of a random generator that returns them; by default
             the game's own ``init(rng, dtype)``, or that of its players.
+        metrics : mapping of str to callable, optional
+            Columns of one's own, beside those of the game's own `metrics`.
         importing : bool
             Whether a module that the settings name may be imported: not if they come from a run's
             folder.
@@ -101,7 +108,19 @@ class Setup:
         _check_data(data)
         game = config.build_game(data.dimension) if game is None else game
         game = _playable(game, config.loss)
-        return cls(config, game, data, _initial(init, game, config), handed_in)
+        columns = _checked_metrics({**getattr(game, "metrics", {}), **(metrics or {})})
+        return cls(config, game, data, _initial(init, game, config), columns, handed_in)
+
+
+def _checked_metrics(metrics: Mapping[str, Any]) -> Mapping[str, Metric]:
+    """The columns, if they are functions under names that a table can have."""
+    for name, metric in metrics.items():
+        if not str(name).isprintable():
+            raise ArgumentError("metrics", repr(name), "names of columns")
+        if not callable(metric):
+            expected = "a function of a State and samples"
+            raise ArgumentTypeError(f"metrics[{name!r}]", f"a {kind_of(metric)}", expected)
+    return metrics
 
 
 def recorded(
@@ -113,6 +132,8 @@ def recorded(
     ----------
     config : Config
         The settings, as read.
+    metrics : mapping of str to callable
+        Columns of one's own in the metrics table: ``metric(state, samples)``, a number.
     handed_in : mapping of str to str
         The parts that were handed in for training, and their classes.
     parts : mapping of str to Any
@@ -134,7 +155,7 @@ def recorded(
             expected = f"a {kind}, as the run was trained with"
             raise ArgumentError(name, f"a {kind_of(given)}", expected)
     for name, given in parts.items():
-        if given is not None and name not in handed_in:
+        if given is not None and name not in (*handed_in, "metrics"):
             expected = "none, as the settings of the run name it"
             raise ArgumentError(name, f"a {kind_of(given)}", expected)
     setup = Setup.of(config, **parts, importing=False)

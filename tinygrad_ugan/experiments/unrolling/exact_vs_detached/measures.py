@@ -52,16 +52,16 @@ def measure(run: Run) -> Measures:
     >>> measure(train(Config(steps=2, batch=8))).steps_to_all
     2.0
     """
-    columns, last = run.columns(), run.metrics[-1]
+    columns, last = run.columns(), run.metrics[-1].columns()
     late = columns["step"] > run.config.steps / 2
     moving = columns["step"] > 0
     with np.errstate(divide="ignore", invalid="ignore"):  # a generator that no longer moves
         ratio = columns["indirect"][moving] / columns["direct"][moving]
     return Measures(
         modes=float(columns["modes"][late].mean()),
-        high_quality=100 * last.high_quality,
+        high_quality=100 * last["high_quality"],
         steps_to_all=_steps_to_all(run),
-        reverse_kl=last.reverse_kl,
+        reverse_kl=last["reverse_kl"],
         ratio=_median(ratio),
         cosine=_median(columns["cosine"][moving]),
     )
@@ -71,7 +71,7 @@ def _steps_to_all(run: Run) -> float:
     """The first look from which on none misses a mode."""
     everything, first = len(run.setup.data.centers()), float(run.config.steps)
     for row in reversed(run.metrics):
-        if row.modes < everything:
+        if row.columns()["modes"] < everything:
             break
         first = float(row.step)
     return first
