@@ -91,12 +91,10 @@ class ProgressLine(Callback):
 def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:
     """Draw runs that share their data: samples.png, losses.png and gradients.png."""
     panels = pictures.OBJECTIVES | pictures.QUALITY | pictures.own_panels(runs)
-    figures = {
-        "losses": pictures.curves(runs, panels),
-        "gradients": pictures.curves(runs, pictures.ANATOMY),
-    }
-    if all(run.sample_steps for run in runs.values()):
-        figures["samples"] = pictures.samples_over_time(runs)
+    sampled = all(run.sample_steps for run in runs.values())
+    figures = {"samples": pictures.samples_over_time(runs)} if sampled else {}
+    figures["losses"] = pictures.curves(runs, panels)
+    figures["gradients"] = pictures.curves(runs, pictures.ANATOMY)
     for name, figure in figures.items():
         save(figure, folder / f"{name}{suffix}.png")
 
