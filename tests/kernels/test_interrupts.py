@@ -21,6 +21,7 @@ import tinygrad_ugan as ug
 from tests.kernels.test_executor import soon
 from tinygrad_ugan import gan, nn, optim
 from tinygrad_ugan.kernels import pairwise_l1, threads
+from tinygrad_ugan.kernels.fork_safety import cached_property
 from tinygrad_ugan.kernels.program import Executable
 
 PACKAGE = str(Path(ug.__file__).parent)
@@ -190,6 +191,33 @@ def by_forks():
     print("done")
 
 
+def by_forks_within_a_cached_property():
+    """While another thread is in the midst of computing the same attribute of another object."""
+
+    class Slow:
+        def __init__(self, wait):
+            self.wait = wait
+
+        @cached_property
+        def value(self):
+            self.wait()
+            return 1
+
+    begun, forked = threading.Event(), threading.Event()
+    slow = Slow(lambda: (begun.set(), forked.wait(60)))
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        there = other.submit(lambda: slow.value)
+        begun.wait(60)
+        child = os.fork()
+        if not child:
+            faulthandler.dump_traceback_later(20, exit=True)
+            os._exit(Slow(lambda: None).value != 1)
+        status = os.waitpid(child, 0)[1]
+        forked.set()
+        assert (status, there.result(), slow.__dict__["value"]) == (0, 1, 1)
+    print("done")
+
+
 def compile_pairs():
     """What numba does at the first call."""
     points = np.ones((2, 1, 3))
@@ -233,10 +261,17 @@ def test_forks_under_load():
     run("by_forks()")
 
 
+@needs_fork
+def test_a_fork_while_a_cached_property_is_computed():
+    run("by_forks_within_a_cached_property()")
+
+
 def test_locks_and_threads_are_made_where_forks_are_thought_of():
     """No other lock can stay taken in a child, and no other thread be missed there."""
     made = {"Lock", "RLock", "Condition", "Semaphore", "Event", "Barrier", "Thread", "Timer",
             "ThreadPoolExecutor", "ProcessPoolExecutor", "local", "register_at_fork"}  # fmt: skip
+    assert not any("functools.cached_property" in p.read_text() for p in Path(PACKAGE).rglob("*.py")
+                   if p.name != "fork_safety.py")  # fmt: skip
     found = {
         f"{path.relative_to(PACKAGE).as_posix()}: {name}"
         for path in Path(PACKAGE).rglob("*.py")

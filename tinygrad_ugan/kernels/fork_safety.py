@@ -10,9 +10,27 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 Lock = AbstractContextManager[Any]
+Value = TypeVar("Value")
+
+
+class cached_property(Generic[Value]):  # noqa: N801
+    """An attribute computed at its first use, as `functools.cached_property`, without its lock.
+
+    Before Python 3.12 that one holds a lock of the whole class while it computes.
+    """
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> Value:
+        """Compute the value, and keep it on the instance, where it is found from then on."""
+        value = self._compute(instance)
+        instance.__dict__[self._compute.__name__] = value
+        return value
 
 
 def fork_safe_lock() -> Lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from tinygrad_ugan.autodiff.core import new_level
 from tinygrad_ugan.autodiff.defensive_copies import CopyingNode
 from tinygrad_ugan.autodiff.primitive import linear
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.kernels.fork_safety import cached_property
 from tinygrad_ugan.kernels.schedule import Advance, Outer, Reverse, Schedule, schedule
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.stated import stated
@@ -72,12 +72,12 @@ class Problem:
         """The order in which the steps are taken and differentiated."""
         return schedule(self.steps, self.snapshots, self.constant_steps)
 
-    @functools.cached_property
+    @cached_property
     def is_fresh(self) -> bool:
         """Whether not all steps see the same batch."""
         return len(set(map(id, self.batches))) > 1
 
-    @functools.cached_property
+    @cached_property
     def form(self) -> StatedForm | str:
         """The game as it and its parts state themselves; or, in words, what they do not state."""
         return stated_form(self.game, self.rule)
@@ -140,7 +140,7 @@ class Problem:
 
     # As functions of theta_G, for the engine to differentiate
 
-    @functools.cached_property
+    @cached_property
     def _first(self) -> InnerState:
         """The state before the first step that is differentiated."""
         return next(itertools.islice(self.states(), self.constant_steps, None))
