@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from tinygrad_ugan.extras import import_extra
 from tinygrad_ugan.gan.runs.atomic_io import write_file
 from tinygrad_ugan.gan.runs.locks import BusyError, at_work
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
+from tinygrad_ugan.gan.sweeps.process_pool import run_all
 from tinygrad_ugan.gan.training.config import THREADS, Config
 from tinygrad_ugan.gan.training.environment import THREAD_LIMITS
 from tinygrad_ugan.gan.training.evaluation import Row
@@ -29,9 +30,9 @@ from tinygrad_ugan.gan.training.step import TrainStep
 
 if TYPE_CHECKING:
     import pandas as pd
-    from distributed import Client
     from matplotlib.figure import Figure
 
+_Ended = Generator[tuple[Variation, dict[str, Any]], None, None]
 _COLUMNS = [name for name in Row._fields if name != "own"]
 TABLE, ERROR = "table", "error.txt"
 SHOWN = {
@@ -55,9 +56,12 @@ def sweep(
 ) -> pd.DataFrame:
     """Train every combination of some settings with every seed: needs the extra "sweep".
 
+    The runs are shared out among processes on this machine, or the workers of a dask cluster.
+
     Each run has a folder of its own. Finished runs are not trained again; unfinished ones are
     resumed from their last checkpoints. A run that fails is recorded with its traceback and does
-    not stop the others; a worker that dies is replaced, and its run resumed by another.
+    not stop the others; a worker that dies is replaced, and its run resumed by another. Ctrl-C lets
+    the processes save checkpoints first, from which the same call continues.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def sweep(
     workers : int, optional
         Processes on this machine; one a core if not given.
     scheduler : str, optional
-        Address of a dask cluster to use instead.
+        Address of a dask cluster to use instead; needs the extra "cluster".
     on_result : callable, optional
         Called with each variation when it ends, and "done" or "failed".
     plugins : sequence of str
@@ -99,7 +103,7 @@ def sweep(
         table = sweep(Config(), {"unroll.steps": [0, 5, 10]}, seeds=range(5), folder="runs/steps")
         table.groupby("unroll.steps")["high_quality"].mean()
     """
-    for module in ("distributed", "pandas", "pyarrow"):  # now, not after the last run
+    for module in ("pandas", "pyarrow"):  # now, not after the last run
         import_extra(module, "sweep")
     if workers is not None and not 1 <= workers <= THREADS:
         raise ArgumentError("workers", workers, f"a whole number >= 1 and <= {THREADS:,}")
@@ -108,9 +112,17 @@ def sweep(
     for each in every if scheduler is None else ():  # elsewhere there may be more memory
         check_memory(training_needs(each.config))
     with at_work(place):
-        with _cluster(workers, scheduler) as client:
-            _warm_up(client, [each.config for each in every], plugins)
-            results = _train_all(client, every, place, on_result)
+        first_steps = _first_steps(every, plugins)
+        if scheduler is None:
+            ended = _on_this_machine(every, place, workers, first_steps)
+        else:
+            ended = _on_cluster(every, place, scheduler, first_steps)
+        results = {}
+        with closing(ended):  # an interrupt stops the workers
+            for each, row in ended:
+                results[each.folder] = row
+                if on_result is not None:
+                    on_result(each, row["status"])
         table = tidy([results[each.folder] for each in every])
         write_file(place / f"{TABLE}.parquet", table.to_parquet())
         write_file(place / f"{TABLE}.csv", table.to_csv(index=False))
@@ -147,56 +159,49 @@ def _failed(each: Variation, error: BaseException) -> dict[str, Any]:
     return {**_identity(each), "status": "failed", "error": f"{type(error).__name__}: {error}"}
 
 
-def _train_all(
-    client: Client,
-    every: Sequence[Variation],
-    folder: Path,
-    on_result: Callable[[Variation, str], None] | None,
-) -> dict[str, dict[str, Any]]:
-    as_completed = import_extra("distributed", "sweep").as_completed
-    # pure=False: the result depends on the folder, and must not be cached
-    futures = client.map(train_one, every, folder=folder, pure=False)
-    named = dict(zip(futures, every, strict=True))
-    results = {}
-    for future in as_completed(futures):
-        each, died = named[future], future.status != "finished"
-        # an exception here means that workers died; those of training come back as results
-        results[each.folder] = _failed(each, future.exception()) if died else future.result()
-        if on_result is not None:
-            on_result(each, results[each.folder]["status"])
-    return results
-
-
-@contextmanager
-def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Client]:
-    """Connect to a cluster, or start one on this machine that divides the cores among processes."""
-    dask, distributed = import_extra("dask", "sweep"), import_extra("distributed", "sweep")
-    if scheduler is not None:
-        try:
-            client = distributed.Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise ArgumentError("scheduler", f"{scheduler}: {error}", "a dask cluster") from None
-        with client:
-            yield client
-        return
+def _on_this_machine(
+    every: Sequence[Variation], folder: Path, workers: int | None, first_steps: Callable[[], None]
+) -> _Ended:
+    """Train in processes that divide the cores among them."""
     cores = os.cpu_count() or 1
     processes = workers or cores
-    threads = str(max(1, cores // processes))
-    limits = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in THREAD_LIMITS}
-    options = {"threads_per_worker": 1, "dashboard_address": ":0"}
-    with (
-        dask.config.set(limits),
-        distributed.LocalCluster(processes, **options) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
+    limits = dict.fromkeys(THREAD_LIMITS, str(max(1, cores // processes)))
+    train = partial(train_one, folder=folder)
+    for each, result in run_all(train, every, processes, prepare=first_steps, limits=limits):
+        yield each, _row(each, result)
 
 
-def _warm_up(client: Client, configs: Sequence[Config], plugins: Sequence[str]) -> None:
-    """Let every worker, including later ones, take a step first, which compiles the kernels."""
-    different = dict.fromkeys(config.updated({"seed": 0}) for config in configs)
-    register: Any = client.register_worker_callbacks  # which carries no types
-    register(partial(take_first_steps, tuple(different), tuple(plugins)))
+def _on_cluster(
+    every: Sequence[Variation], folder: Path, scheduler: str, first_steps: Callable[[], None]
+) -> _Ended:
+    """Train on the workers of a dask cluster."""
+    distributed = import_extra("distributed", "cluster")
+    try:
+        client = distributed.Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ArgumentError("scheduler", f"{scheduler}: {error}", "a dask cluster") from None
+    with client:
+        client.register_worker_callbacks(first_steps)  # of later workers too
+        # pure=False: the result depends on the folder, and must not be cached
+        futures = client.map(train_one, every, folder=folder, pure=False)
+        named = dict(zip(futures, every, strict=True))
+        for future in distributed.as_completed(futures):
+            died, each = future.status != "finished", named[future]
+            yield each, _row(each, future.exception() if died else future.result())
+
+
+def _row(each: Variation, result: Any) -> dict[str, Any]:
+    """The row of a run; an exception means that its workers died: others come back as rows."""
+    row: dict[str, Any] = _failed(each, result) if isinstance(result, Exception) else result
+    return row
+
+
+def _first_steps(every: Sequence[Variation], plugins: Sequence[str]) -> Callable[[], None]:
+    """Return what a worker does first: a step of every kind, which compiles the kernels."""
+    for name in plugins:  # if one cannot be imported, say so here
+        import_plugin("plugin", name)
+    different = dict.fromkeys(each.config.updated({"seed": 0}) for each in every)
+    return partial(take_first_steps, tuple(different), tuple(plugins))
 
 
 def take_first_steps(configs: Sequence[Config], plugins: Sequence[str] = ()) -> None:
