@@ -10,7 +10,19 @@ import tinygrad_ugan as ug
 from tests.oracles import directional_derivative, dot, normal_like, relative_error
 from tinygrad_ugan.check.strategies import problems
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
-from tinygrad_ugan.optim import SGD, Adam, Momentum
+from tinygrad_ugan.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineSchedule,
+    Momentum,
+    Nesterov,
+    Optimistic,
+    RMSprop,
+    add_decayed_weights,
+    chain,
+    clip_by_norm,
+)
 
 EXACT = ("tape", "adjoint", "forward")
 FIRST = (*EXACT, "detached")
@@ -55,6 +67,34 @@ def test_exact_methods_agree_with_each_other_and_with_differences(problem):
     size = np.sqrt(dot(gradient, gradient) * dot(v, v))
     # rounding in f_K, of order 1e-15 |f_K|, is divided by steps of about 1e-2
     assert abs(dot(gradient, v) - numeric) <= 1e-8 * size + 1e-11 * (1 + abs(value))
+
+
+MORE_OPTIMIZERS = [
+    Nesterov(0.1, 0.5),
+    Optimistic(0.1),
+    RMSprop(0.05, 0.9, eps=1e-2),
+    AdamW(0.05, 0.5, 0.9, eps=1e-2, weight_decay=0.1),
+    Momentum(CosineSchedule(0.1, 4), 0.5),
+    Adam(CosineSchedule(0.1, 4), 0.5, 0.9, eps=1e-2),
+    chain(clip_by_norm(0.1), add_decayed_weights(0.1), SGD(CosineSchedule(0.5, 8))),
+]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5])
+@pytest.mark.parametrize("optimizer", MORE_OPTIMIZERS)
+def test_every_optimizer_is_unrolled_exactly(optimizer, steps, rng):
+    game = ug.gan.Game(ug.nn.MLP((2, 3, 2), "tanh"), ug.nn.MLP((2, 3, 1), "tanh"))
+    theta_g, theta_d = (
+        network.init(rng, float) for network in (game.generator, game.discriminator)
+    )
+    batch = ug.gan.Batch(rng.standard_normal((6, 2)), rng.standard_normal((6, 2)))
+    problem = (game, theta_g, theta_d, batch, {"steps": steps, "optimizer": optimizer})
+    _, gradient = compute(problem, "tape")
+    for method in ("auto", "adjoint", "forward"):
+        assert relative_error(compute(problem, method)[1], gradient) < 1e-11
+    v = normal_like(rng, theta_g)
+    numeric = directional_derivative(lambda g: unroll(problem, g)[0], theta_g, v)
+    assert dot(gradient, v) == pytest.approx(numeric, rel=1e-7, abs=1e-10)
 
 
 @given(problems())

@@ -203,8 +203,7 @@ class AdamOfPyTorch(Adam):
     def update(self, grads: PyTree, state: AdamState, params: PyTree) -> tuple[PyTree, AdamState]:
         """Return ``(updates, state)``."""
         _, after = super().update(grads, state, params)
-        step = -self.lr / (1 - self.beta1**after.steps)
-        scale = 1 / (1 - self.beta2**after.steps)
+        *_, step, scale = self.coefficients(after.steps)
         updates = optree.tree_map(
             lambda m, v: step * m / (np.sqrt(scale * v) + self.eps), after.mean, after.square
         )

@@ -1,5 +1,7 @@
 """All optimisers against textbook recurrences, and differentiated through."""
 
+import dataclasses
+
 import numpy as np
 import optree
 import pytest
@@ -10,24 +12,39 @@ from tinygrad_ugan import optim
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels import threads
 
-OPTIMIZERS = [optim.SGD(0.1), optim.Momentum(0.1, 0.7), optim.Adam(0.1, 0.5, 0.9, 1e-3)]
+OPTIMIZERS = [
+    optim.SGD(0.1),
+    optim.Momentum(0.1, 0.7),
+    optim.Nesterov(0.1, 0.7),
+    optim.Optimistic(0.1),
+    optim.RMSprop(0.1, 0.9, 1e-3),
+    optim.Adam(0.1, 0.5, 0.9, 1e-3),
+    optim.AdamW(0.1, 0.5, 0.9, 1e-3, 0.2),
+]
 each = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
 
 
 def textbook(optimizer, x, gradient, steps):
     """Scalar recurrences as the papers write them, but for epsilon inside Adam's root."""
-    v, m = 0.0, 0.0
+    v, m, before = 0.0, 0.0, gradient(x)
     for t in range(1, steps + 1):
         g = gradient(x)
         if isinstance(optimizer, optim.SGD):
             x = x - optimizer.lr * g
         elif isinstance(optimizer, optim.Momentum):
             v = optimizer.momentum * v + g
-            x = x - optimizer.lr * v
+            nesterov = isinstance(optimizer, optim.Nesterov)
+            x = x - optimizer.lr * (g + optimizer.momentum * v if nesterov else v)
+        elif isinstance(optimizer, optim.Optimistic):
+            x, before = x - optimizer.lr * (2 * g - before), g
+        elif isinstance(optimizer, optim.RMSprop):
+            v = optimizer.decay * v + (1 - optimizer.decay) * g**2
+            x = x - optimizer.lr * g / np.sqrt(v + optimizer.eps**2)
         else:
             m = optimizer.beta1 * m + (1 - optimizer.beta1) * g
             v = optimizer.beta2 * v + (1 - optimizer.beta2) * g**2
             m_hat, v_hat = m / (1 - optimizer.beta1**t), v / (1 - optimizer.beta2**t)
+            x = x - optimizer.lr * getattr(optimizer, "weight_decay", 0.0) * x
             x = x - optimizer.lr * m_hat / np.sqrt(v_hat + optimizer.eps**2)
     return x
 
@@ -80,6 +97,8 @@ def test_differentiable_at_a_zero_gradient(optimizer):
     ("call", "words"),
     [
         (lambda: optim.SGD(lr=0.0), "lr.*positive"),
+        (lambda: optim.RMSprop(eps=0.0), "eps.*positive"),
+        (lambda: optim.Nesterov(momentum=-1.0), r"momentum.*\[0, 1\)"),
         (lambda: optim.Momentum(momentum=1.0), r"momentum.*\[0, 1\)"),
         (lambda: optim.Adam(beta2=-0.1), r"beta2.*\[0, 1\).*-0.1"),
         (lambda: optim.Adam(lr=float("nan")), "lr.*positive"),
@@ -143,3 +162,19 @@ def test_a_whole_step_has_the_same_bits_on_any_number_of_threads(rng):
     finally:
         threads.set_num_threads(before)
     assert len(found) == 1
+
+
+@each
+def test_a_constant_schedule_is_a_number(optimizer):
+    def final(optimizer):
+        return run(optimizer, np.array([1.0, -2.0]), lambda x: 4 * x**3, 5)
+
+    scheduled = dataclasses.replace(optimizer, lr=optim.ConstantSchedule(0.1))
+    np.testing.assert_array_equal(final(scheduled), final(optimizer))
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Momentum])
+def test_a_schedule_counts_the_steps(kind):
+    taken = []
+    run(kind(lr=lambda step: taken.append(step) or 0.1), np.array([1.0]), lambda x: x, 3)
+    assert [step for step in taken if step is not None] == [0, 1, 2]

@@ -18,6 +18,7 @@ import optree
 
 from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.optim.schedules import Schedule, value_at
 from tinygrad_ugan.stated import stated, states
 from tinygrad_ugan.typing import PyTree
 
@@ -67,6 +68,8 @@ def apply_updates(params: PyTree, updates: PyTree, scale: float = 1.0) -> PyTree
 class SGD:
     """Gradient descent, ``theta <- theta - lr g``.
 
+    As with all optimisers here, `lr` may be a schedule, a function of the steps taken so far.
+
     Examples
     --------
     >>> sgd = SGD(lr=0.5)
@@ -75,7 +78,7 @@ class SGD:
     {'w': array([-1.])}
     """
 
-    lr: float = 0.01
+    lr: float | Schedule = 0.01
 
     def __post_init__(self) -> None:
         _check_positive(self, "lr")
@@ -85,33 +88,37 @@ class SGD:
         """The optimiser as a rule of the kernels."""
         return _kernel_form("ascent", lambda count, scale=1.0: (scale * self.lr,), self.lr)
 
-    def init(self, params: PyTree) -> tuple[()]:
-        """Return the state before the first step: none."""
-        return ()
+    def init(self, params: PyTree) -> tuple[int, ...]:
+        """Return the state before the first step: a count of steps for a schedule, else nothing."""
+        return (0,) if callable(self.lr) else ()
 
-    def update(self, grads: PyTree, state: tuple[()], params: PyTree) -> tuple[PyTree, tuple[()]]:
+    def update(
+        self, grads: PyTree, state: tuple[int, ...], params: PyTree
+    ) -> tuple[PyTree, tuple[int, ...]]:
         """Return ``(updates, state)``."""
-        return optree.tree_map(lambda g: -self.lr * g, grads), state
+        lr: Any = value_at(self.lr, *state) if state else self.lr
+        return optree.tree_map(lambda g: -lr * g, grads), tuple(steps + 1 for steps in state)
 
 
 class MomentumState(NamedTuple):
-    """The running sum of gradients."""
+    """The running sum of gradients, and for a schedule the number of steps taken."""
 
     velocity: PyTree
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
 class Momentum:
     """Heavy-ball momentum, ``v <- momentum v + g;  theta <- theta - lr v`` (Polyak 1964)."""
 
-    lr: float = 0.01
+    lr: float | Schedule = 0.01
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
         _check_positive(self, "lr")
         _check_fraction(self, "momentum")
 
-    @states("init", "update")
+    @states("init", "update", "_along")
     def kernel_form(self) -> KernelForm | None:
         """The optimiser as a rule of the kernels."""
         lr, momentum = self.lr, self.momentum
@@ -121,14 +128,121 @@ class Momentum:
 
     def init(self, params: PyTree) -> MomentumState:
         """Return the state before the first step."""
-        return MomentumState(optree.tree_map(np.zeros_like, params))
+        zeros = optree.tree_map(np.zeros_like, params)
+        return MomentumState(zeros, 0 if callable(self.lr) else None)
 
     def update(
         self, grads: PyTree, state: MomentumState, params: PyTree
     ) -> tuple[PyTree, MomentumState]:
         """Return ``(updates, state)``."""
         velocity = optree.tree_map(lambda v, g: self.momentum * v + g, state.velocity, grads)
-        return optree.tree_map(lambda v: -self.lr * v, velocity), MomentumState(velocity)
+        lr: Any = self.lr
+        steps = state.steps
+        if steps is not None:
+            lr, steps = value_at(lr, steps), steps + 1
+        updates = optree.tree_map(lambda v: -lr * v, self._along(velocity, grads))
+        return updates, MomentumState(velocity, steps)
+
+    def _along(self, velocity: PyTree, grads: PyTree) -> PyTree:
+        """The direction of the step."""
+        return velocity
+
+
+@dataclass(frozen=True)
+class Nesterov(Momentum):
+    """Nesterov's momentum, ``v <- momentum v + g;  theta <- theta - lr (g + momentum v)``.
+
+    In the form of Sutskever et al. (2013), "On the importance of initialization and momentum in
+    deep learning", as PyTorch and optax have it.
+    """
+
+    def _along(self, velocity: PyTree, grads: PyTree) -> PyTree:
+        return optree.tree_map(lambda v, g: g + self.momentum * v, velocity, grads)
+
+
+class PreviousGradient(NamedTuple):
+    """The gradient of the step before, and the number of steps taken."""
+
+    gradient: PyTree
+    steps: int
+
+
+@dataclass(frozen=True)
+class Optimistic:
+    """Optimistic descent, ``theta <- theta - lr (2 g - g of the step before)``.
+
+    It converges in bilinear games, where plain descent spirals out (Daskalakis et al. 2018, arXiv
+    1711.00141, equation 4). The first step is a plain one.
+
+    Examples
+    --------
+    >>> optimistic, x = Optimistic(lr=1.0), np.array([0.0])
+    >>> updates, state = optimistic.update(np.array([1.0]), optimistic.init(x), x)
+    >>> optimistic.update(np.array([3.0]), state, x)[0]
+    array([-5.])
+    """
+
+    lr: float | Schedule = 0.01
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "lr")
+
+    def init(self, params: PyTree) -> PreviousGradient:
+        """Return the state before the first step."""
+        return PreviousGradient(optree.tree_map(np.zeros_like, params), 0)
+
+    def update(
+        self, grads: PyTree, state: PreviousGradient, params: PyTree
+    ) -> tuple[PyTree, PreviousGradient]:
+        """Return ``(updates, state)``."""
+        lr, before = value_at(self.lr, state.steps), state.gradient if state.steps else grads
+        updates = optree.tree_map(lambda g, old: -lr * (2 * g - old), grads, before)
+        return updates, PreviousGradient(grads, state.steps + 1)
+
+
+class RMSpropState(NamedTuple):
+    """The running mean of g^2, and the number of steps taken."""
+
+    square: PyTree
+    steps: int
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop (Tieleman and Hinton 2012), ``v <- decay v + (1 - decay) g^2``.
+
+    ``theta <- theta - lr g / sqrt(v + eps^2)``, with epsilon inside the root as `Adam` has it.
+
+    Examples
+    --------
+    >>> rmsprop = RMSprop(lr=0.1, decay=0.75)
+    >>> rmsprop.update(np.array([3.0]), rmsprop.init(np.array([0.0])), None)[0]
+    array([-0.2])
+    """
+
+    lr: float | Schedule = 1e-2
+    decay: float = 0.99
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "lr")
+        _check_eps(self)
+        _check_fraction(self, "decay")
+
+    def init(self, params: PyTree) -> RMSpropState:
+        """Return the state before the first step."""
+        return RMSpropState(optree.tree_map(np.zeros_like, params), 0)
+
+    def update(
+        self, grads: PyTree, state: RMSpropState, params: PyTree
+    ) -> tuple[PyTree, RMSpropState]:
+        """Return ``(updates, state)``."""
+        square = optree.tree_map(
+            lambda v, g: self.decay * v + (1 - self.decay) * (g * g), state.square, grads
+        )
+        lr = value_at(self.lr, state.steps)
+        updates = optree.tree_map(lambda g, v: -lr * g / np.sqrt(v + self.eps**2), grads, square)
+        return updates, RMSpropState(square, state.steps + 1)
 
 
 class AdamState(NamedTuple):
@@ -160,15 +274,14 @@ class Adam:
     (array([-0.1]), 1)
     """
 
-    lr: float = 1e-3
+    lr: float | Schedule = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        _check_positive(self, "lr", "eps")
-        if not 0 < self.eps * self.eps < np.inf:
-            raise ArgumentError("eps", self.eps, "a positive number whose square is one too")
+        _check_positive(self, "lr")
+        _check_eps(self)
         _check_fraction(self, "beta1", "beta2")
 
     @states("init", "update", "coefficients")
@@ -205,8 +318,26 @@ class Adam:
         the power ``beta2^steps`` is a thousand in the last.
         """
         b1, b2 = self.beta1, self.beta2
-        step, correction = -scale * self.lr / (1 - b1**steps), 1 / (1 - b2**steps)
+        lr = value_at(self.lr, steps - 1)
+        step, correction = -scale * lr / (1 - b1**steps), 1 / (1 - b2**steps)
         return b1, 1 - b1, b2, 1 - b2, self.eps**2, step, correction
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101).
+
+    ``theta <- theta - lr weight_decay theta`` beside the step of `Adam`, as PyTorch and optax have
+    it.
+    """
+
+    weight_decay: float = 1e-2
+
+    def update(self, grads: PyTree, state: AdamState, params: PyTree) -> tuple[PyTree, AdamState]:
+        """Return ``(updates, state)``."""
+        rate = value_at(self.lr, state.steps) * self.weight_decay
+        updates, state = super().update(grads, state, params)
+        return optree.tree_map(lambda u, p: u - rate * p, updates, params), state
 
 
 def descend(
@@ -294,8 +425,14 @@ def _make_program(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]) -> 
 def _check_positive(settings: Any, *names: str) -> None:
     for name in names:
         value = _as_python(settings, name)
-        if not (np.isfinite(value) and value > 0):
+        if not callable(value) and not (np.isfinite(value) and value > 0):
             raise ArgumentError(name, value, "a positive number")
+
+
+def _check_eps(settings: Any) -> None:
+    _check_positive(settings, "eps")
+    if not 0 < settings.eps * settings.eps < np.inf:
+        raise ArgumentError("eps", settings.eps, "a positive number whose square is one too")
 
 
 def _check_fraction(settings: Any, *names: str) -> None:
