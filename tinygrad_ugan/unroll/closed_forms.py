@@ -1,7 +1,7 @@
-"""Games whose unrolled gradient is known in closed form: what every method is measured against.
+"""Games whose unrolled gradient is known in closed form, as a reference for every method.
 
-Each function returns a `ClosedForm`: the game, a point to look at, and the solution by pen and
-paper, which shares no code with the engine.
+Each function returns a `ClosedForm`: the game, a point at which to evaluate it, and the solution
+by pen and paper, which shares no code with the engine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tinygrad_ugan.unroll.game import Game
 
 
 class Solution(NamedTuple):
-    """The outcome of K steps of size eta.
+    """The state after K steps of size eta, and f_K with its derivatives.
 
     Attributes
     ----------
@@ -41,15 +41,15 @@ class Solution(NamedTuple):
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """A game that is solved.
+    """A game with its solution.
 
     Attributes
     ----------
     game : Game
     theta_g, theta_d : array
-        A point to look at.
+        A point at which to evaluate it.
     batch : Any
-        What the objectives take as their third argument.
+        The third argument of the objectives.
     solve : callable
         ``solve(theta_g, theta_d, steps, lr) -> Solution``.
     """
@@ -99,7 +99,7 @@ def quadratic(
 
     ``y_K = P^K y + A^{-1} (I - P^K) B^T x`` with ``P = I - eta A``. The outer objective is the
     inner one; with a `target` t it is ``|y - t|^2 / 2`` instead, which does not depend on x at all:
-    the gradient is then all indirect term.
+    the gradient is then the indirect term alone.
 
     Examples
     --------
@@ -134,8 +134,8 @@ def quadratic(
 def dirac_gan() -> ClosedForm:
     """The Dirac-GAN of Mescheder, Geiger and Nowozin (2018), arXiv 1801.04406, definition 2.1.
 
-    All data at 0, the generator a point at x, D(x) = sigmoid(y x); minimax:
-    ``V = log sigmoid(0) + log(1 - sigmoid(x y))``. The steps ``y' = y - eta x sigmoid(x y)`` and
+    All data lie at 0, the generator is a point at x, D(u) = sigmoid(y u), and the minimax objective
+    is ``V = log sigmoid(0) + log(1 - sigmoid(x y))``. The steps ``y' = y - eta x sigmoid(x y)`` and
     their response follow a scalar recurrence.
 
     Examples
@@ -170,8 +170,8 @@ def gaussian_mean(seed: int = 0, n: int = 16) -> ClosedForm:
 
     ``inner = -mean((y r - 1)^2)/2 - mean((y (x + z))^2)/2`` is quadratic in y, with curvature
     ``a = mean(r^2) + mean((x + z)^2)`` and maximum ``mean(r) / a``, and ``y_K = y* + (1 - eta a)^K
-    (y - y*)``; ``outer = mean((y (x + z) - 1)^2)/2``. There are `n` data r, normal with mean 1 and
-    standard deviation 1/2, and as many z, of mean 0.
+    (y - y*)``; ``outer = mean((y (x + z) - 1)^2)/2``. The `n` data r are normal with mean 1 and
+    standard deviation 1/2, and so are as many z, with mean 0.
 
     Examples
     --------

@@ -19,8 +19,9 @@ from tinygrad_ugan.unroll.problem import Problem
 
 def detached(problem: Problem) -> tuple[Any, PyTree]:
     """Value of f_K and its gradient without the indirect term."""
-    if why_not_auto(problem) is None:  # the same, in the kernels
-        return fused(replace(problem, constant_steps=problem.steps))
+    constant = replace(problem, constant_steps=problem.steps)
+    if why_not_auto(constant) is None:  # the same, in the kernels
+        return fused(constant)
     return _detached(problem)
 
 

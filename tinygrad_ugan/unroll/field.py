@@ -24,12 +24,12 @@ def field(
     steps: int = 0,
     lr: float | Sequence[float] = 0.0,
 ) -> tuple[PyTree, PyTree]:
-    """The direction in which both players move: ``(-d f_K/d theta_G, +d inner/d theta_D)``.
+    """Return the direction in which both players move, ``(-d f_K/d theta_G, +d inner/d theta_D)``.
 
     Parameters
     ----------
     game, theta_g, theta_d, batch, steps, lr
-        See `value_and_grad`; steps = 0 is the ordinary GAN.
+        See `value_and_grad`; steps = 0 gives the ordinary GAN.
 
     Returns
     -------
@@ -60,10 +60,10 @@ def game_jacobian(
     steps: int = 0,
     lr: float | Sequence[float] = 0.0,
 ) -> Array:
-    """Jacobian of `field`, whose eigenvalues tell whether a stationary point attracts.
+    """Return the Jacobian of `field`; its eigenvalues tell whether a stationary point attracts.
 
     Simultaneous gradient steps of a small size h converge to it if every eigenvalue has a negative
-    real part, and then for h < min -2 Re(e) / |e|^2: Mescheder, Nowozin and Geiger (2017), arXiv
+    real part, for every h < min -2 Re(e) / |e|^2: Mescheder, Nowozin and Geiger (2017), arXiv
     1705.10461. Purely imaginary ones mean rotation.
 
     Parameters

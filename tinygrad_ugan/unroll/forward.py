@@ -1,4 +1,4 @@
-"""Forward mode: carry the response of the discriminator along.
+"""Forward mode: the response of the discriminator is carried along with its steps.
 
 ``J_k = d theta_k / d theta_G`` starts at zero and follows ``J_{k+1} = (I + eta_k H_k) J_k + eta_k
 M_k``, with H_k = d2 inner / d theta_D^2 and M_k = d2 inner / d theta_D d theta_G. The engine's
@@ -38,7 +38,7 @@ def response_jacobian(
     optimizer: Any = None,
     mode: str = "auto",
 ) -> Array:
-    """How the discriminator after K steps responds to the generator: d theta_K / d theta_G.
+    """Return the Jacobian d theta_K / d theta_G: how the discriminator responds to the generator.
 
     Parameters
     ----------

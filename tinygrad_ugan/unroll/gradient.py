@@ -1,4 +1,4 @@
-"""The value and the gradient of f_K by a method of one's choice."""
+"""The value and gradient of f_K, by a choice of methods."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def value_and_grad(
     truncate: int | None = None,
     snapshots: int | None = None,
 ) -> tuple[Any, PyTree]:
-    """Value and gradient of the generator's objective after K unrolled discriminator steps.
+    """Return the generator's objective after K unrolled discriminator steps, and its gradient.
 
     f_K(theta_G) = outer(theta_G, theta_K, b_K), where theta_0 = theta_D and
     theta_{k+1} = theta_k + eta_k d inner(theta_G, theta_k, b_k) / d theta_D: equations 5 to 8 of
@@ -57,8 +57,8 @@ def value_and_grad(
     Parameters
     ----------
     game : gan.Game or unroll.Game
-        Anything with ``inner`` and ``outer``, functions of ``(theta_g, theta_d, batch)``; what a
-        subclass overrides is what is computed.
+        Anything with ``inner`` and ``outer``, functions of ``(theta_g, theta_d, batch)``; methods
+        that a subclass overrides are honoured.
     theta_g, theta_d : pytree of float arrays
         The players' parameters.
     batch : pytree, or list (or plain tuple) of ``steps + 1`` pytrees
@@ -69,20 +69,20 @@ def value_and_grad(
     lr : float or sequence of `steps` floats
         The inner step sizes eta_k.
     optimizer : optim.SGD, optim.Momentum, optim.Adam, or another with `init` and `update`
-        Takes the inner steps, in place of plain ascent by `lr`; it starts afresh each time, and is
-        differentiated through, with what it remembers.
+        Takes the inner steps, in place of plain ascent by `lr`. It starts from a fresh state each
+        time, and the gradient goes through its updates and its state.
     method : {"auto", "fused", "adjoint", "tape", "forward", "detached", "implicit"}
         "fused", "adjoint", "tape" and "forward" are exact and agree to rounding. "fused" is by far
         the fastest and takes games between `nn.MLP`, such as `gan.Game`; "auto" takes it where it
         can, else "adjoint" (`explain_method` says why). "forward" is for small generators: it
-        takes a sweep for every element of theta_G. "detached" treats theta_K as a constant: the
+        takes one sweep per element of theta_G. "detached" treats theta_K as a constant: the
         direct term alone. "implicit" treats theta_K as the discriminator's optimum: see
         `implicit_grad`.
     truncate : int, optional
-        Differentiate through the last `truncate` steps only; all by default, with 0 none.
+        Differentiate through the last `truncate` steps only; by default through all of them.
     snapshots : int, optional
-        Keep only so many of the states theta_0 ... theta_K, and compute the others again when they
-        are needed ("fused", "adjoint" and "tape"): the same bits, less memory, more time.
+        Keep only this many of the states theta_0 ... theta_K, and recompute the others when they
+        are needed ("fused", "adjoint" and "tape"): the same bits in less memory and more time.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def explain_method(
     lr: float | Sequence[float] | None = None,
     optimizer: Optimizer | None = None,
 ) -> str:
-    """Which method "auto" takes for these arguments of `value_and_grad`, and why.
+    """Return which method "auto" takes for these arguments of `value_and_grad`, and why.
 
     Raises
     ------

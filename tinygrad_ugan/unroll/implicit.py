@@ -25,7 +25,7 @@ from tinygrad_ugan.unroll.problem import Problem, make_problem
 Operator = Callable[[Array], Array]
 
 MOST_PRODUCTS = 1_000
-"""Products with H that a solver takes at the most, unless told otherwise."""
+"""Default limit on the number of products with H that a solver takes."""
 
 
 class NotConvergedError(ArgumentError):
@@ -67,7 +67,7 @@ def implicit_grad(
     tolerance: float | None = None,
     max_iterations: int = MOST_PRODUCTS,
 ) -> Implicit:
-    """Gradient of the generator's objective against a discriminator at its optimum.
+    """Return the gradient of the generator's objective against an optimal discriminator.
 
     ``d outer/d theta_G + M^T (damping I - H)^{-1} d outer/d theta_D``, which the K-step gradient
     tends to as K grows, if theta_D is a maximum of `inner`: Lorraine, Vicol and Duvenaud (2020),
@@ -76,17 +76,18 @@ def implicit_grad(
     Parameters
     ----------
     game, theta_g, theta_d, batch
-        See `value_and_grad`; theta_d is to be a stationary point, and batch a single one.
+        See `value_and_grad`; theta_d should be a stationary point of `inner`, and batch a single
+        batch.
     solver : {"cg", "neumann", "dense"}
-        Conjugate gradients and the Neumann series need products with H only; "dense" forms H, for
-        small discriminators. The first two need ``damping I - H`` positive definite.
+        Conjugate gradients and the Neumann series need only products with H; "dense" forms H, and
+        suits small discriminators. The first two need ``damping I - H`` positive definite.
     damping : float
         Added to the diagonal, for a flat or indefinite H; the gradient is then an approximation.
     tolerance : float, optional
-        The relative residual at which to stop; by default eps^(2/3) of the dtype: 4e-11 in
+        Relative residual at which to stop; by default eps^(2/3) of the dtype: 4e-11 in
         float64, 2e-5 in float32.
     max_iterations : int
-        Products with H at the most.
+        Largest number of products with H.
 
     Returns
     -------
@@ -119,7 +120,7 @@ def implicit_grad(
 
 @through_samples
 def implicit(problem: Problem) -> tuple[Any, PyTree]:
-    """Value of f_K and its gradient as if theta_K were the optimum, by conjugate gradients."""
+    """Value of f_K, and its gradient as if theta_K were the optimum, by conjugate gradients."""
     *_, final = problem.states()
     found = _solve(problem, final.theta, "cg", 0.0, None, MOST_PRODUCTS)
     return found.value, found.gradient
@@ -133,7 +134,7 @@ def _solve(
     tolerance: float | None,
     max_iterations: int,
 ) -> Implicit:
-    """Solve at theta_K = theta, against the batch of the outer objective."""
+    """Solve at theta, on the batch of the outer objective."""
     outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
     value, (direct, lam) = outer(problem.theta_g, theta)
     b, unravel = ravel(lam)
@@ -185,7 +186,7 @@ def _neumann(a: Operator, b: Array, tolerance: float, max_iterations: int) -> Ar
 
 
 def _norm(a: Operator, b: Array) -> float:
-    """The largest eigenvalue in size, by 30 power iterations, and a tenth on top."""
+    """The spectral radius by 30 power iterations, and a tenth on top."""
     v, size = b, float(np.linalg.norm(b))
     for _ in range(30):
         v = a(v / size)

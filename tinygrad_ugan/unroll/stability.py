@@ -1,4 +1,4 @@
-"""Whether unrolled gradients vanish, stay or explode on their way back through the K steps."""
+"""Diagnosis of gradients that vanish or explode on their way back through the K steps."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tinygrad_ugan.unroll.problem import Problem, make_problem
 
 
 class Diagnosis(NamedTuple):
-    """The findings of `diagnose`.
+    """The result of `diagnose`.
 
     Attributes
     ----------
     verdict : {"vanishing", "stable", "exploding"}
     step : int or None
-        The latest step at which ||lambda_k|| has left the range [1/threshold, threshold] times
-        ||lambda_K||; None if it is stable.
+        The last step k whose ||lambda_k|| / ||lambda_K|| is outside [1/threshold, threshold]; None
+        if the verdict is "stable".
     adjoint_norms : ndarray, shape (K + 1,)
         ||lambda_k||, k = 0 ... K.
     singular_values : ndarray
-        The largest of d theta_K / d theta_0 = prod_k (I + eta_k H_k), in descending order: by how
-        much the steps can stretch a difference between two discriminators.
+        Leading singular values of d theta_K / d theta_0 = prod_k (I + eta_k H_k), in descending
+        order: by how much the steps stretch a difference between two discriminators at most.
     """
 
     verdict: str
@@ -39,7 +39,7 @@ class Diagnosis(NamedTuple):
     singular_values: Array
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Return the diagnosis as one sentence."""
         growth = self.adjoint_norms[0] / self.adjoint_norms[-1]
         since = "" if self.step is None else f" from step {self.step} back"
         return (
@@ -59,7 +59,7 @@ def diagnose(
     threshold: float = 10.0,
     singular_values: int = 1,
 ) -> Diagnosis:
-    """Say how the adjoint lambda_k = d f_K / d theta_k grows from k = K back to k = 0.
+    """Measure how the adjoint lambda_k = d f_K / d theta_k grows from k = K back to k = 0.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def diagnose(
     threshold : float
         Growth or decay by this factor counts as exploding or vanishing.
     singular_values : int
-        How many of the leading singular values of d theta_K / d theta_0 to compute, without
-        forming the matrix (Lanczos, by `scipy.sparse.linalg.svds`).
+        Number of leading singular values of d theta_K / d theta_0 to compute, without forming the
+        matrix (Lanczos, by `scipy.sparse.linalg.svds`).
 
     Returns
     -------
@@ -110,7 +110,7 @@ def _judge(norms: Array, threshold: float) -> tuple[str, int | None]:
 
 
 def _leading_singular_values(problem: Problem, count: int) -> Array:
-    """Singular values of ``prod_k (I + eta_k H_k)``, the latest factor on the left."""
+    """Leading singular values of ``prod_k (I + eta_k H_k)``, the last factor on the left."""
     from scipy.sparse.linalg import LinearOperator, svds
 
     thetas = [state.theta for state in problem.states()][:-1]
