@@ -10,6 +10,7 @@ import optree
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import unary
+from tinygrad_ugan.autodiff.pytrees import is_traced
 from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes, unreduce
 from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
@@ -50,15 +51,11 @@ def array(object: Any, dtype: Any = None) -> Any:  # noqa: A002
         kinds = {getattr(x, "dtype", type(x)): untrace(x) for x in optree.tree_leaves(object)}
         dtype = np.result_type(*kinds.values()) if kinds else float
     dtype = np.dtype(dtype)
-    return _stacked(object, dtype) if _holds_tensor(object) else np.array(object, dtype)
-
-
-def _holds_tensor(x: Any) -> bool:
-    return any(isinstance(leaf, Tracer) for leaf in optree.tree_leaves(x))
+    return _stacked(object, dtype) if is_traced(object) else np.array(object, dtype)
 
 
 def _stacked(x: Any, dtype: np.dtype) -> Any:
-    if not _holds_tensor(x):
+    if not is_traced(x):
         return np.asarray(x, dtype)
     if isinstance(x, Tracer):
         return match_dtype(x, np.empty(0, dtype))

@@ -25,6 +25,11 @@ def is_traced_at(x: Any, level: int) -> bool:
     return isinstance(x, Tracer) and x.level == level
 
 
+def is_traced(tree: Any) -> bool:
+    """Whether a leaf of a tree is traced, at any level."""
+    return any(isinstance(leaf, Tracer) for leaf in optree.tree_leaves(tree))
+
+
 def value_below(x: Any, level: int) -> Any:
     """Return the value of an output below `level`; Python numbers become NumPy scalars.
 

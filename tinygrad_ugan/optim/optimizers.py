@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.operands import shape_of
+from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.optim.schedules import Schedule, value_at
 from tinygrad_ugan.stated import stated, states
@@ -426,20 +426,22 @@ def _check_positive(settings: Any, *names: str) -> None:
     for name in names:
         value = _as_python(settings, name)
         if not callable(value) and not (np.isfinite(value) and value > 0):
-            raise ArgumentError(name, value, "a positive number")
+            raise ArgumentError(name, untrace(value), "a positive number")
 
 
 def _check_eps(settings: Any) -> None:
     _check_positive(settings, "eps")
     if not 0 < settings.eps * settings.eps < np.inf:
-        raise ArgumentError("eps", settings.eps, "a positive number whose square is one too")
+        raise ArgumentError(
+            "eps", untrace(settings.eps), "a positive number whose square is one too"
+        )
 
 
 def _check_fraction(settings: Any, *names: str) -> None:
     for name in names:
         value = _as_python(settings, name)
         if not 0 <= value < 1:
-            raise ArgumentError(name, value, "a number in [0, 1)")
+            raise ArgumentError(name, untrace(value), "a number in [0, 1)")
 
 
 def _as_python(settings: Any, name: str) -> Any:
@@ -447,4 +449,7 @@ def _as_python(settings: Any, name: str) -> Any:
     value = getattr(settings, name)
     if isinstance(value, Real):
         object.__setattr__(settings, name, value := float(value))
+    elif shape_of(value):
+        hint = "for a step size of each leaf, chain the optimiser with ug.optim.scale"
+        raise ArgumentError(name, f"shape {shape_of(value)}", "one number", hint)
     return value

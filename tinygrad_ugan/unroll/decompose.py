@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan import autodiff
 from tinygrad_ugan.tree import vdot
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
@@ -82,6 +83,6 @@ def _by_adjoint(problem: Problem) -> Terms:
         trajectory=own_thetas(thetas),
         inner_values=inner_values(reduced, thetas),
         grad_theta_d=lams[0],
-        grad_lr=np.array([vdot(step.lam_next, step.g) for step in steps], float),
-        adjoint_norms=np.array([np.sqrt(vdot(lam, lam)) for lam in lams], float),
+        grad_lr=autodiff.array([vdot(step.lam_next, step.g) for step in steps], float),
+        adjoint_norms=autodiff.array([np.sqrt(vdot(lam, lam)) for lam in lams], float),
     )

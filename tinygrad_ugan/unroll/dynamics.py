@@ -15,8 +15,10 @@ import numpy as np
 import optree
 
 from tinygrad_ugan import autodiff
+from tinygrad_ugan.autodiff import Tensor
+from tinygrad_ugan.autodiff.operands import match_dtype
 from tinygrad_ugan.optim import Optimizer, apply_updates
-from tinygrad_ugan.tree import axpy
+from tinygrad_ugan.tree import add
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
@@ -32,7 +34,7 @@ class InnerState(NamedTuple):
 class Ascent:
     """Plain gradient ascent, ``theta_{k+1} = theta_k + eta_k g_k``."""
 
-    etas: Sequence[float]
+    etas: Sequence[Any]
 
     def start(self, theta: PyTree) -> InnerState:
         """Return the state before the first step: nothing is remembered."""
@@ -40,14 +42,20 @@ class Ascent:
 
     def advance(self, k: int, g: PyTree, state: InnerState) -> InnerState:
         """Return the state after step k."""
-        return InnerState(axpy(self.etas[k], g, state.theta), ())
+        return InnerState(add(self._scaled(k, g), state.theta), ())
 
     def pull_back(
         self, k: int, gradient: Callable[[], PyTree], state: InnerState, adjoint: InnerState
     ) -> tuple[PyTree, InnerState]:
         """The step is linear: eta_k lambda_{k+1} belongs to g_k, lambda_{k+1} to theta_k."""
+        return self._scaled(k, adjoint.theta), adjoint
+
+    def _scaled(self, k: int, tree: PyTree) -> PyTree:
+        """Multiply by eta_k, which does not widen float32, traced or not."""
         eta = self.etas[k]
-        return optree.tree_map(lambda lam: eta * lam, adjoint.theta), adjoint
+        if isinstance(eta, Tensor):
+            return optree.tree_map(lambda x: match_dtype(eta, x) * x, tree)
+        return optree.tree_map(lambda x: eta * x, tree)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,8 @@ class Optimized:
         """Return the state after step k."""
         descent = optree.tree_map(np.negative, g)
         updates, memory = self.optimizer.update(descent, state.memory, state.theta)
-        return InnerState(apply_updates(state.theta, updates), memory)
+        theta = apply_updates(state.theta, updates)
+        return InnerState(optree.tree_map(match_dtype, theta, state.theta), memory)
 
     def pull_back(
         self, k: int, gradient: Callable[[], PyTree], state: InnerState, adjoint: InnerState

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.autodiff.pytrees import is_traced
 from tinygrad_ugan.typing import Array
 from tinygrad_ugan.unroll.problem import Problem
-from tinygrad_ugan.unroll.stated_form import StatedForm
+from tinygrad_ugan.unroll.stated_form import TRACED, StatedForm
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -47,7 +48,11 @@ def _why_not_arrays(form: StatedForm, problem: Problem) -> str | None:
     arrays = _arrays_if_fit(problem.theta_g, form.generator.sizes)
     others = _arrays_if_fit(problem.state.theta, form.discriminator.sizes)
     if arrays is None or others is None:
-        name = "theta_g" if arrays is None else "theta_d"
+        name, theta = "theta_g", problem.theta_g
+        if arrays is not None:
+            name, theta = "theta_d", problem.state.theta
+        if is_traced(theta):
+            return f"{name} {TRACED}"
         return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
     arrays += others
     dtype = arrays[0].dtype
@@ -61,6 +66,8 @@ def _why_not_arrays(form: StatedForm, problem: Problem) -> str | None:
         except AttributeError:
             return "the batch has no real and noise, as ug.gan.Batch does"
         if not (_is_matrix(real, d) and _is_matrix(noise, z)):
+            if is_traced((real, noise)):
+                return f"the batch {TRACED}"
             return "the batch does not hold two matrices with the networks' numbers of columns"
         rows = rows or (len(real), len(noise))
         if (len(real), len(noise)) != rows:

@@ -54,6 +54,9 @@ def value_and_grad(
     Metz et al. (2016), arXiv 1611.02163. The gradient is the total derivative with respect to
     theta_G, through every step, unless `method` or `truncate` says otherwise.
 
+    Value and gradient can be differentiated in turn: with respect to `lr`, the settings of
+    `optimizer`, `theta_d`, `theta_g`, `batch` and whatever `game` uses, to any order.
+
     Parameters
     ----------
     game : gan.Game or unroll.Game
@@ -73,8 +76,9 @@ def value_and_grad(
         time, and the gradient goes through its updates and its state.
     method : {"auto", "fused", "adjoint", "tape", "forward", "detached", "implicit"}
         "fused", "adjoint", "tape" and "forward" are exact and agree to rounding. "fused" is by far
-        the fastest and takes games between `nn.MLP`, such as `gan.Game`; "auto" takes it where it
-        can, else "adjoint" (`explain_method` says why). "forward" is for small generators: it
+        the fastest and takes games between `nn.MLP`, such as `gan.Game`, where no argument is
+        traced for a further derivative; "auto" takes it where it can, else "adjoint"
+        (`explain_method` says why). "forward" is for small generators: it
         takes one sweep per element of theta_G. "detached" treats theta_K as a constant: the
         direct term alone. "implicit" treats theta_K as the discriminator's optimum: see
         `implicit_grad`.
@@ -113,6 +117,13 @@ def value_and_grad(
     ...     game, 2.0, 3.0, None, steps=1, lr=0.5, method="detached")
     >>> float(direct)
     4.0
+
+    Hyper-gradients: d f_1/d eta = x^2, and d f_1/dy = x.
+
+    >>> def after_a_step(lr, y):
+    ...     return ug.unroll.value_and_grad(game, 2.0, y, None, steps=1, lr=lr)[0]
+    >>> [float(slope) for slope in ug.grad(after_a_step, argnums=(0, 1))(0.5, 3.0)]
+    [4.0, 2.0]
     """
     problem = make_problem(
         game, theta_g, theta_d, batch,

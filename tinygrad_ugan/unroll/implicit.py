@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.errors import ArgumentError, check_choice
+from tinygrad_ugan.autodiff.pytrees import is_traced
+from tinygrad_ugan.errors import ArgumentError, NotDifferentiableError, check_choice
 from tinygrad_ugan.tree import add, ravel
 from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.adjoint import second_order
@@ -138,13 +139,16 @@ def _solve(
     outer = autodiff.value_and_grad(problem.outer, argnums=(0, 1))
     value, (direct, lam) = outer(problem.theta_g, theta)
     b, unravel = ravel(lam)
+    _check_untraced(b)
     products = 0
 
     def negative_hessian(v: Array) -> Array:
         nonlocal products
         products += 1
         _, _, curvature = second_order(problem, problem.steps, theta, unravel(v.astype(b.dtype)))
-        return damping * v - ravel(curvature)[0]
+        product: Array = damping * v - ravel(curvature)[0]
+        _check_untraced(product)
+        return product
 
     tolerance = np.finfo(b.dtype).eps ** (2 / 3) if tolerance is None else tolerance
     size = np.linalg.norm(b)
@@ -162,6 +166,15 @@ def _solve(
     return Implicit(
         value, add(direct, mixed), residual, iterations, float(np.linalg.norm(ravel(g)[0]))
     )
+
+
+def _check_untraced(x: Any) -> None:
+    if is_traced(x):
+        raise NotDifferentiableError(
+            "the implicit gradient has no derivative itself, as its solver keeps no tape: take "
+            "value_and_grad with steps and method 'adjoint' or 'tape', or cut the derivative with "
+            "stop_gradient"
+        )
 
 
 def _conjugate_gradients(a: Operator, b: Array, tolerance: float, max_iterations: int) -> Array:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tinygrad_ugan.autodiff import Tensor
 from tinygrad_ugan.nn.network_primitive import LayerForm
 from tinygrad_ugan.stated import stated, why_not
 from tinygrad_ugan.unroll.dynamics import Ascent, UpdateRule
 from tinygrad_ugan.unroll.game import LogitTerms
+
+TRACED = "is traced, and the kernels' results cannot be differentiated again"
 
 
 class StatedForm(NamedTuple):
@@ -37,13 +40,22 @@ def stated_form(game: Any, rule: UpdateRule) -> StatedForm | str:
     if discriminator is None:
         return _no_mlp("discriminator", logits.discriminator)
     name = "ascent"
-    if not isinstance(rule, Ascent):
+    if isinstance(rule, Ascent):
+        if not {*map(type, rule.etas)} <= {float}:
+            return f"lr {TRACED}"
+    else:
         update = stated(rule.optimizer, "kernel_form")
         if update is None:
             reason = why_not(rule.optimizer, "kernel_form")
-            return reason or "the optimizer is not SGD, Momentum or Adam of ug.optim, with numbers"
+            return reason or _no_rule(rule.optimizer)
         name = update.rule
     return StatedForm(generator, discriminator, logits.inner_terms, logits.outer_terms, name)
+
+
+def _no_rule(optimizer: Any) -> str:
+    if any(isinstance(setting, Tensor) for setting in getattr(optimizer, "__dict__", {}).values()):
+        return f"a setting of the optimizer {TRACED}"
+    return "the optimizer is not SGD, Momentum or Adam of ug.optim, with numbers"
 
 
 def _no_mlp(name: str, network: Any) -> str:

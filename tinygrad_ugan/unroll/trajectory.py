@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import optree
 
+from tinygrad_ugan import autodiff
 from tinygrad_ugan.autodiff.defensive_copies import writable_copy
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.typing import Array, PyTree
@@ -78,7 +78,7 @@ def own_thetas(thetas: Iterable[PyTree]) -> tuple[PyTree, ...]:
     return optree.tree_map(writable_copy, first), *rest
 
 
-def inner_values(problem: Problem, thetas: Iterable[PyTree]) -> Array:
+def inner_values(problem: Problem, thetas: Iterable[PyTree]) -> Any:
     """inner(theta_G, theta_k, b_k) for k = 0 ... K."""
     inner, pairs = problem.game.inner, zip(thetas, problem.batches, strict=True)
-    return np.array([inner(problem.theta_g, theta, batch) for theta, batch in pairs])
+    return autodiff.array([inner(problem.theta_g, theta, batch) for theta, batch in pairs])

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import optree
 
+from tinygrad_ugan import autodiff
+from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.pytrees import is_traced
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from tinygrad_ugan.nn.validation import check_array
 from tinygrad_ugan.tree import is_finite
@@ -25,21 +28,21 @@ def check_whole_number(
     return int(given)
 
 
-def check_step_sizes(lr: Any, steps: int) -> list[float]:
-    """Return the step sizes eta_0 ... eta_{K-1}."""
+def check_step_sizes(lr: Any, steps: int) -> list[Any]:
+    """Return the step sizes eta_0 ... eta_{K-1}: floats, or tensors where `lr` is traced."""
     if type(lr) is float and math.isfinite(lr):
         return [lr] * steps
     try:
-        etas = np.asarray(lr, float)
+        etas = autodiff.array(lr, float)
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError("lr", repr(lr), "a number or a sequence of numbers") from error
-    if etas.ndim == 0:
-        etas = np.full(steps, etas)
-    if etas.shape != (steps,):
+    if etas.shape not in ((), (steps,)):
         raise ArgumentError("lr", f"shape {etas.shape}", f"one number, or {steps} (one a step)")
     if not np.all(np.isfinite(etas)):
-        raise NonFiniteError("lr", repr(lr), "finite numbers")
-    return list(map(float, etas))
+        raise NonFiniteError("lr", repr(untrace(lr)), "finite numbers")
+    if not is_traced(etas):
+        etas = etas.tolist()
+    return list(etas) if np.shape(etas) else [etas] * steps
 
 
 def check_optimizer(optimizer: Any) -> None:
