@@ -11,6 +11,8 @@ from tinygrad_ugan.checked_dataclass import (
     choice,
     fraction,
     group,
+    names,
+    number,
     optional_whole,
     positive,
     switch,
@@ -41,10 +43,13 @@ class Drawing(Settings):
     color: str = choice("red", ("red", "green"))
     filled: bool = switch(False)
     dashes: tuple[int, ...] = widths((1, 2))
+    angle: float = number(0.0, least=-90, most=90)
+    layers: tuple[str, ...] = names()
+    closed: bool | None = switch(None)
 
 
 def test_what_is_written_down_comes_back():
-    drawing = Drawing(Disc(2.0), 3, 4, 0.25, "green", True, (5,))
+    drawing = Drawing(Disc(2.0), 3, 4, 0.25, "green", True, (5,), -45.0, ("a", "b"), False)
     assert Drawing().updated(drawing.to_dict()) == drawing
     assert Disc().updated(drawing.shape.to_dict()) == drawing.shape
 
@@ -67,6 +72,11 @@ def test_a_kind_replaces_the_class_and_the_rest_is_its_own():
         ({"alpha": 1}, r"alpha: expected a number in \[0, 1\), got 1"),
         ({"color": "blue"}, "color: expected one of 'red', 'green', got 'blue'"),
         ({"filled": 1}, "filled: expected true or false, got 1"),
+        ({"angle": -91}, "angle: expected a number from -90 to 90, got -91"),
+        ({"angle": True}, "angle: expected a number from -90 to 90, got True"),
+        ({"layers": "a"}, "layers: expected a list of names, got 'a'"),
+        ({"layers": ["a\n"]}, "layers: expected a list of names"),
+        ({"closed": 0}, "closed: expected true or false, got 0"),
         ({"dashes": [0]}, "dashes: expected whole numbers >= 1"),
         ({"shape.side": np.inf}, r"shape\.side: expected a positive number, got inf"),
         ({"copes": 1}, "setting: .*did you mean 'copies'"),

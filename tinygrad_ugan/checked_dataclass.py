@@ -181,6 +181,17 @@ def positive(default: float | None, *, most: float, least: float = 0.0) -> Any:
     return field(default=default, metadata={"check": check, "most": most})
 
 
+def number(default: float, *, least: float, most: float) -> Any:
+    """A number from `least` to `most`, of either sign if these are."""
+
+    def check(name: str, value: Any) -> float:
+        if not (_is_real(value) and least <= value <= most):
+            raise ArgumentError(name, shown(value), f"a number from {least:g} to {most:g}")
+        return float(value)
+
+    return field(default=default, metadata={"check": check, "most": most})
+
+
 def fraction(default: float) -> Any:
     """A number from 0 to 1, 1 excluded."""
 
@@ -245,11 +256,23 @@ def words(default: str | None) -> Any:
     return field(default=default, metadata={"check": check})
 
 
-def switch(default: bool) -> Any:
-    """True or false."""
+def names(default: tuple[str, ...] = ()) -> Any:
+    """Names, such as those of columns."""
 
-    def check(name: str, value: Any) -> bool:
-        if not isinstance(value, bool):
+    def check(name: str, value: Any) -> tuple[str, ...]:
+        several = isinstance(value, list | tuple)
+        if not several or not all(isinstance(x, str) and x.isprintable() for x in value):
+            raise ArgumentError(name, shown(value), "a list of names")
+        return tuple(map(str, value))
+
+    return field(default=default, metadata={"check": check})
+
+
+def switch(default: bool | None) -> Any:
+    """True or false; or None, if that is the default."""
+
+    def check(name: str, value: Any) -> bool | None:
+        if not isinstance(value, bool) and not (value is None and default is None):
             raise ArgumentError(name, shown(value), "true or false")
         return value
 

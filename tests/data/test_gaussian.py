@@ -19,3 +19,10 @@ def test_the_draws_do_not_depend_on_the_dtype():
     )
     assert single.dtype == np.float32
     assert (single == double.astype(np.float32)).all()
+
+
+def test_the_class_draws_what_the_function_draws():
+    whole = data.Gaussian1D(mean=-2.0, std=0.1)
+    samples = data.gaussian_1d(9, mean=-2.0, std=0.1, rng=np.random.default_rng(3))
+    np.testing.assert_array_equal(whole.sample(9, np.random.default_rng(3), float), samples)
+    np.testing.assert_array_equal(whole.centers(), [[-2.0]])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinygrad_ugan.checked_dataclass import Settings, positive, whole
 from tinygrad_ugan.typing import Array
 
 MODES = 100_000  # more, and a table of distances to them would not fit into memory
@@ -37,3 +39,39 @@ class Mixture:
         modes, d = self.centers.shape
         means = self.centers[rng.integers(modes, size=n)]
         return (means + self.std * rng.standard_normal((n, d))).astype(dtype)
+
+
+@dataclass(frozen=True)
+class GaussianMixture(Settings):
+    """The data: a uniform mixture of Gaussians whose centres are random.
+
+    The centres are drawn once, from N(0, spread^2 I), by a generator of their own: it is one
+    dataset, whichever generator samples it.
+
+    Examples
+    --------
+    >>> GaussianMixture(modes=3).centers().shape
+    (3, 2)
+    """
+
+    kind: ClassVar[str] = "gaussian-mixture"
+
+    modes: int = whole(8, least=1, most=MODES)
+    """Number of Gaussians."""
+    dimension: int = whole(2, least=1, most=10_000)
+    """Dimensions of the space."""
+    spread: float = positive(2.0, most=1e6)
+    """Standard deviation of the centres along each axis."""
+    std: float = positive(0.1, most=1e6)
+    """Standard deviation of each Gaussian along each axis."""
+    centers_seed: int = whole(0, least=0, most=2**63 - 1)
+    """Seed of the centres."""
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
+        """Draw n samples, shape (n, dimension)."""
+        return Mixture(self.centers(), self.std).sample(n, rng, dtype)
+
+    def centers(self) -> NDArray[np.float64]:
+        """Return the centres of the modes, shape (modes, dimension)."""
+        rng = np.random.default_rng(self.centers_seed)
+        return self.spread * rng.standard_normal((self.modes, self.dimension))
