@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import tyro
 
+from tinygrad_ugan.data import File
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.experiments import PRESETS
 from tinygrad_ugan.gan import Config
 from tinygrad_ugan.gan.runs.atomic_io import read_text
-from tinygrad_ugan.gan.training.registry import import_plugin
+from tinygrad_ugan.gan.training.config import DATA
+from tinygrad_ugan.gan.training.registry import OwnData, RegisteredData, import_plugin
 
-CONFIG_FLAG = "--config"
+CONFIG_FLAG, DATA_FLAG, PLUGIN_FLAG = "--config", "--data", "--plugin"
 
 Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
 
@@ -49,20 +53,27 @@ class Configured(Plugged):
     ring-best (sharpest in the least time), or grid."""
     config: Path | None = None
     """A file of settings, .toml or .json; those that it leaves out are the preset's."""
+    data: str | None = None
+    """The data: a file (.csv, .npy, .npz, .parquet), a folder of images, toys such as moons,
+    module:attribute, or a name that a plugin registers; the settings data.* are theirs then."""
     settings: Annotated[Config, tyro.conf.arg(name="")] = field(default_factory=Config)
 
     @classmethod
     def starting_from(cls, arguments: Sequence[str]) -> Self:
         """Return the command with the defaults that its preset and its file give it.
 
-        tyro needs the defaults before it reads the arguments, so these two are looked for first.
+        tyro needs the defaults before it reads the arguments, so these are looked for first, as is
+        what kind of data there is.
         """
         named = [a for a in arguments[:1] if not a.startswith("-")]
         preset = named[0] if named else cls.preset
         check_choice("preset", preset, PRESETS)
         settings = PRESETS[preset]
-        if (file := _file(arguments)) is not None:
-            settings = read_settings(file, settings)
+        if (file := _value(arguments, CONFIG_FLAG)) is not None:
+            settings = read_settings(Path(file), settings)
+        if (data := _value(arguments, DATA_FLAG)) is not None:
+            plugged = _value(arguments, PLUGIN_FLAG) is not None
+            settings = settings.updated({"data": named_data(data, plugged=plugged)})
         return dataclasses.replace(cls(), preset=preset, settings=settings)
 
     def check_preset(self, expected: str, arguments: Sequence[str]) -> None:
@@ -95,10 +106,36 @@ def read_settings(file: Path, base: Config) -> Config:
         raise error.within(f"{file}: ") from None
 
 
-def _file(arguments: Sequence[str]) -> Path | None:
+def named_data(name: str, *, plugged: bool = False) -> dict[str, Any]:
+    """Return the settings of data that the command line names.
+
+    Toys by their kind, files by their path; a name that is neither may be a plugin's.
+
+    Examples
+    --------
+    >>> named_data("moons"), named_data("a/file.csv")
+    ({'kind': 'moons'}, {'kind': 'file', 'path': 'a/file.csv'})
+    """
+    kinds = [kind.kind for kind in DATA if kind not in (File, RegisteredData, OwnData)]
+    if name in kinds:
+        return {"kind": name}
+    if ":" in name and not os.path.exists(name):
+        return {"kind": "registered", "name": name}
+    if os.path.exists(name) or Path(name).suffix or os.sep in name:
+        return {"kind": "file", "path": name}
+    if plugged:
+        return {"kind": "registered", "name": name}
+    near = difflib.get_close_matches(name, kinds, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else ""
+    expected = f"a file, a folder of images, module:attribute, or one of {', '.join(kinds)}"
+    raise ArgumentError("data", repr(name), expected, hint)
+
+
+def _value(arguments: Sequence[str], flag: str) -> str | None:
+    """The value of an argument, if it is given."""
     for i, argument in enumerate(arguments):
-        if argument == CONFIG_FLAG and i + 1 < len(arguments):
-            return Path(arguments[i + 1])
-        if argument.startswith(CONFIG_FLAG + "="):
-            return Path(argument.removeprefix(CONFIG_FLAG + "="))
+        if argument == flag and i + 1 < len(arguments):
+            return arguments[i + 1]
+        if argument.startswith(f"{flag}="):
+            return argument.removeprefix(f"{flag}=")
     return None

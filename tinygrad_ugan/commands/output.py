@@ -81,6 +81,8 @@ class ProgressLine(Callback):
         quality = ""
         if row.modes is not None and row.high_quality is not None:
             quality = f"{row.modes} modes, {row.high_quality:.0%} high quality"
+        elif row.precision is not None and row.recall is not None:
+            quality = f"precision {row.precision:.0%}, recall {row.recall:.0%}"
         self._progress.update(self._task, quality=quality)
 
     def on_end(self) -> None:
@@ -104,7 +106,7 @@ def draw_one(run: Run, folder: Path) -> None:
     draw({run_label(run): run}, folder)
     if pictures.has_surface(run):
         save(pictures.decision_surface(run), folder / "surface.png")
-    if run.sample_steps:
+    if run.sample_steps and pictures.has_plane(run):
         write_file(folder / "samples.gif", pictures.animation(run))
 
 
@@ -115,20 +117,40 @@ def save(figure: Figure, path: Path) -> None:
     write_file(path, file.getvalue())
 
 
+_SHOWN: dict[str, tuple[str, str]] = {
+    "modes": ("modes", "{}"),
+    "high_quality": ("high quality", "{:.1%}"),
+    "reverse_kl": ("reverse KL", "{:.3f}"),
+    "precision": ("precision", "{:.1%}"),
+    "recall": ("recall", "{:.1%}"),
+    "two_sample": ("two-sample accuracy", "{:.1%}"),
+}
+
+
+def quality_columns(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return headings and formats of those columns of a metrics table that results show."""
+    there = set(names)
+    return {name: shown for name, shown in _SHOWN.items() if name in there}
+
+
 def results_table(runs: Iterable[tuple[str, Run]]) -> Table:
-    """Return the last row of every run's metrics."""
-    table = Table("run", "seed", "steps", "modes", "high quality", "reverse KL", "seconds")
+    """Return the last row of every run's metrics, without the columns that none of them has."""
+    runs = list(runs)
+    shown = quality_columns(name for _, run in runs for name in run.metrics[-1].columns())
+    table = Table("run", "seed", "steps", *(heading for heading, _ in shown.values()), "seconds")
     for label, run in runs:
+        values = run.metrics[-1].columns()
+        cells = [
+            form.format(values[name]) if name in values else "" for name, (_, form) in shown.items()
+        ]
+        if "modes" in values:
+            cells[0] += f" of {len(run.setup.data.centers())}"
         last = run.metrics[-1]
-        table.add_row(
-            printable(label),
-            str(run.config.seed),
-            f"{last.step:,}",
-            "" if last.modes is None else f"{last.modes} of {len(run.setup.data.centers())}",
-            "" if last.high_quality is None else f"{last.high_quality:.1%}",
-            "" if last.reverse_kl is None else f"{last.reverse_kl:.3f}",
+        start, end = (
+            (printable(label), str(run.config.seed), f"{last.step:,}"),
             f"{last.seconds:.1f}",
         )
+        table.add_row(*start, *cells, end)
     return table
 
 

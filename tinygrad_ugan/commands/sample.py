@@ -43,20 +43,26 @@ class SampleCommand(Plugged):
         check_file_place("out", self.out)
         run = gan.load(self.folder)
         check_memory({"n": _bytes(self.n, run.setup)}, "sampling")
-        samples = run.sample(self.n, np.random.default_rng(self.seed))
+        samples = run.generate(self.n, np.random.default_rng(self.seed))
         write_file(self.out, self._content(run, samples))
         say(f"{self.n:,} samples in {self.out}")
 
     def _content(self, run: gan.Run, samples: Array) -> bytes:
-        file = io.BytesIO()
+        file, x = io.BytesIO(), run.in_own_units(samples)
         if self.out.suffix == ".npy":
-            np.save(file, samples)
+            np.save(file, x)
         elif self.out.suffix == ".csv":
-            names = ",".join(f"x{i}" for i in range(samples.shape[1]))
-            np.savetxt(file, samples, delimiter=",", header=names, comments="", fmt="%.9g")
+            names, digits = ",".join(_names(run, x)), 9 if x.dtype == np.float32 else 17
+            np.savetxt(file, x, delimiter=",", header=names, comments="", fmt=f"%.{digits}g")
         else:
             pictures.density(run, samples).savefig(file, format="png", dpi=120)
         return file.getvalue()
+
+
+def _names(run: gan.Run, x: Array) -> list[str]:
+    """The names of the columns: those of the data, if they were chosen by name."""
+    chosen = list(getattr(run.config.data, "columns", ()))
+    return chosen if len(chosen) == x.shape[1] else [f"x{i}" for i in range(x.shape[1])]
 
 
 def _bytes(n: int, setup: Setup) -> int:

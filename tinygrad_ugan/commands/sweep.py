@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinygrad_ugan.commands.arguments import Configured
-from tinygrad_ugan.commands.output import console, save, say
+from tinygrad_ugan.commands.output import console, quality_columns, save, say
 from tinygrad_ugan.errors import ArgumentError, printable
 from tinygrad_ugan.gan.sweeps import cluster
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, variations
@@ -69,11 +69,15 @@ class SweepCommand(Configured):
         console.print(f"{len(done)} of {len(table)} runs done")
         if len(done):
             save(cluster.summary(table, vary), self.out / "summary.png")
-            shown = Table(*map(printable, vary), "seeds", "modes", "high quality", "reverse KL")
+            columns = quality_columns(done.columns)
+            shown = Table(*map(printable, vary), "seeds", *(head for head, _ in columns.values()))
             groups = done.groupby(vary, sort=False) if vary else [((), done)]
             for values, rows in groups:
-                means = rows[["modes", "high_quality", "reverse_kl"]].astype(float).mean()
-                cells = f"{means.iloc[0]:.1f}", f"{means.iloc[1]:.1%}", f"{means.iloc[2]:.3f}"
+                means = rows[list(columns)].astype(float).mean()
+                cells = [
+                    (form if name != "modes" else "{:.1f}").format(means[name])
+                    for name, (_, form) in columns.items()
+                ]
                 shown.add_row(*(printable(str(value)) for value in values), str(len(rows)), *cells)
             console.print(shown)
         say(f"results in {self.out}/: table.parquet, table.csv, summary.png")

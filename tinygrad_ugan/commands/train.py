@@ -39,7 +39,8 @@ class TrainCommand(Configured):
     def run(self) -> None:
         """Train, draw, and show the result."""
         config = self.settings
-        name = f"{self.preset}-K{config.unroll.steps}-seed{config.seed}"
+        start = self.preset if self.data is None else Path(self.data).stem
+        name = f"{start}-K{config.unroll.steps}-seed{config.seed}"
         folder = self.out or new_folder(name)
         callbacks = _callbacks(name, config, folder, self.tensorboard)
         _show(gan.train(config, folder=folder, callbacks=callbacks), folder)

@@ -55,6 +55,10 @@ class File(Settings):
         ArgumentError
             If they cannot be read, or are others than those of `sha256`.
         """
+        if self.sha256 and not Path(self.path).exists():
+            hint = "put them back, or hand them in from elsewhere: data=ug.data.Samples(path)"
+            given = f"{self.path}, which is not there"
+            raise ArgumentError("data.path", given, "the data that the run was trained on", hint)
         options = {name: getattr(self, name) for name in _OPTIONS}
         found = Samples(self.path, **options)
         if self.sha256 not in ("", found.sha256):

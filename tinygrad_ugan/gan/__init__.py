@@ -28,9 +28,12 @@ from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.metrics import (
     Coverage,
     Divergences,
+    Fidelity,
     mode_coverage,
     mode_divergences,
+    precision_recall,
     sliced_wasserstein,
+    two_sample_accuracy,
 )
 from tinygrad_ugan.gan.training.registry import RegisteredData, register
 from tinygrad_ugan.gan.training.sampler import Draws
@@ -51,6 +54,7 @@ __all__ = [
     "Embedded",
     "Encoder",
     "FeatureMatching",
+    "Fidelity",
     "Game",
     "Grid",
     "InfoGame",
@@ -79,6 +83,7 @@ __all__ = [
     "mode_divergences",
     "obtain",
     "pictures",
+    "precision_recall",
     "register",
     "replay",
     "report",
@@ -86,5 +91,6 @@ __all__ = [
     "sliced_wasserstein",
     "sweep",
     "train",
+    "two_sample_accuracy",
     "variations",
 ]

@@ -4,6 +4,8 @@ from tinygrad_ugan.viz.animation import animation
 from tinygrad_ugan.viz.curves import curves
 from tinygrad_ugan.viz.decision_surface import decision_surface
 from tinygrad_ugan.viz.heat_maps import heat_maps
+from tinygrad_ugan.viz.histograms import histograms_over_time
+from tinygrad_ugan.viz.image_sheets import sheets_over_time
 from tinygrad_ugan.viz.intervals import confidence_interval, intervals
 from tinygrad_ugan.viz.samples import density, samples_over_time
 from tinygrad_ugan.viz.vector_field import vector_field
@@ -15,7 +17,9 @@ __all__ = [
     "decision_surface",
     "density",
     "heat_maps",
+    "histograms_over_time",
     "intervals",
     "samples_over_time",
+    "sheets_over_time",
     "vector_field",
 ]

@@ -21,6 +21,7 @@ def decision_surface(
     *,
     extent: float,
     cells: int = 120,
+    ticks: bool = True,
 ) -> Figure:
     """Draw D(x) = sigmoid(logit) as colours, with real and generated samples on top.
 
@@ -33,6 +34,8 @@ def decision_surface(
         Half the width of the picture, in the units of the samples.
     cells : int
         Points of the surface along each axis.
+    ticks : bool
+        Whether the axes have numbers.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def decision_surface(
     _scatter(axis, real, "white", "data")
     _scatter(axis, generated, "tab:green", "generated")
     axis.set(xlim=(-extent, extent), ylim=(-extent, extent))
+    if not ticks:
+        axis.set(xticks=[], yticks=[])
     axis.legend(loc="upper right", markerscale=3, fontsize=8)
     return figure
 

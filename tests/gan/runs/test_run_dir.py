@@ -21,7 +21,7 @@ def test_the_folder(tmp_path):
     with (tmp_path / "run/metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [0, 2, 4, 6]
-    assert list(rows[0]) == list(gan.Row._fields[:-1])
+    assert list(rows[0]) == list(run.columns())
     rest = json.loads((tmp_path / "run/checkpoints/00000006/state.json").read_text())
     assert rest["environment"]["numpy"] == np.__version__
 

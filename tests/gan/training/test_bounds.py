@@ -6,21 +6,25 @@ import re
 
 import pytest
 
-from tinygrad_ugan import gan, optim
+from tinygrad_ugan import data, gan, optim
 from tinygrad_ugan.check.audit.game_file import GameFile
 from tinygrad_ugan.checked_dataclass import Settings
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.training.registry import OwnData
 
 GROUPS = [
     gan.Config, gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded, gan.Networks, gan.Optimizer,
     gan.Unroll, gan.Update, gan.RegisteredData, GameFile, GameFile().generator.__class__,
+    data.Moons, data.Circles, data.SwissRoll, data.Spirals, data.Pinwheel, data.Checkerboard,
+    data.GaussianMixture, data.Gaussian1D, data.File, OwnData,
 ]  # fmt: skip
-WORDS = str | bool
+WORDS = ("game", "columns", "grey")  # that have no default of their type
 NUMBERS = [
     (group, field)
     for group in GROUPS
     for field in dataclasses.fields(group)
-    if not isinstance(getattr(group(), field.name), str | bool | Settings) and field.name != "game"
+    if not isinstance(getattr(group(), field.name), str | bool | Settings)
+    and field.name not in WORDS
 ]
 
 

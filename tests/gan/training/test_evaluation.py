@@ -6,9 +6,10 @@ import pytest
 
 import tinygrad_ugan as ug
 from tests.gan.small import bits, varied
-from tinygrad_ugan import gan, tree
+from tinygrad_ugan import data, gan, tree
 from tinygrad_ugan.gan.training.evaluation import Evaluation
 from tinygrad_ugan.gan.training.sampler import streams
+from tinygrad_ugan.gan.training.setup import Setup
 
 
 def evaluated(config):
@@ -65,3 +66,65 @@ def test_what_cannot_be_differentiated_is_left_blank():
         row = evaluation.row(game, wild, samples, 0.0)
     assert np.isnan([row.objective_g, row.direct, row.indirect, row.cosine]).all()
     assert row.sliced_wasserstein > 0
+
+
+def test_without_centres_neighbours_stand_in_for_the_modes():
+    config = varied(data=data.Moons(), evaluation_samples=300, batch=64)
+    _, _, evaluation, samples, row = evaluated(config)
+    assert row.modes is row.high_quality is row.reverse_kl is row.js is None
+    real = evaluation.real  # all differ
+    assert (row.precision, row.recall) == gan.precision_recall(real, samples)
+    assert row.two_sample == gan.two_sample_accuracy(real, samples)
+    names = list(row.columns())
+    assert names[4:8] == ["sliced_wasserstein", "precision", "recall", "two_sample"]
+
+
+def test_rows_of_data_with_centres_have_no_more_columns_than_before():
+    *_, row = evaluated(varied())
+    assert list(row.columns()) == [
+        "step", "seconds", "objective_g", "objective_d", "modes", "high_quality", "reverse_kl",
+        "js", "sliced_wasserstein", "accuracy_d", "direct", "indirect", "cosine",
+    ]  # fmt: skip
+
+
+def test_data_of_few_rows_are_not_their_own_neighbours(rng):
+    rows = rng.standard_normal((40, 2))
+    config = varied(evaluation_samples=2_000)
+    setup = Setup.of(config, data=data.Samples(rows, standardize=False))
+    evaluation = Evaluation(setup)
+    perfect = rng.standard_normal((2_000, 2))
+    state = gan.TrainStep(setup).init(streams(config)[0])
+    row = evaluation.row(setup.game, state, perfect, 0.0)
+    assert row.two_sample == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(40))
+
+
+def test_too_few_rows_have_no_neighbours():
+    setup = Setup.of(varied(), data=data.Samples([[1.0, 2.0], [3.0, 4.0]]))
+    state = gan.TrainStep(setup).init(streams(setup.config)[0])
+    row = Evaluation(setup).row(setup.game, state, np.zeros((50, 2), np.float32), 0.0)
+    assert np.isnan([row.precision, row.recall, row.two_sample]).all()
+
+
+def test_images_may_have_their_own_axes(rng):
+    class Images:
+        dimension = 6
+
+        def sample(self, n, rng, dtype):
+            return rng.random((n, 2, 3)).astype(dtype)
+
+    evaluation = Evaluation(Setup.of(varied(), data=Images(), game=Shift()))
+    samples = evaluation.real
+    row = evaluation.row(Shift(), gan.TrainStep(varied()).init(streams(varied())[0]), samples, 0.0)
+    assert row.sliced_wasserstein == 0
+
+
+class Shift:
+    """A game that knows no networks."""
+
+    def init(self, rng, dtype):
+        return np.zeros(1, dtype), np.zeros(1, dtype)
+
+    def inner(self, theta_g, theta_d, batch):
+        return np.float32(0) * sum(np.sum(x) for x in optree.tree_leaves((theta_g, theta_d)))
+
+    outer = inner

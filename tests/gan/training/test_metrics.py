@@ -6,6 +6,7 @@ import scipy.stats
 
 from tinygrad_ugan import data, gan
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.training import metrics
 
 CENTERS = data.ring_centers()
 
@@ -91,3 +92,91 @@ def test_sets_that_cannot_be_compared(x, y, projections, words, rng):
 def test_bad_input(samples, centers, std, words):
     with pytest.raises(ArgumentError, match=words):
         gan.mode_coverage(samples, centers, std)
+
+
+def covered(points, centers, k):
+    """The definition of Kynkäänniemi et al., word by word."""
+    count = 0
+    for point in points:
+        for i, center in enumerate(centers):
+            others = np.delete(centers, i, axis=0)
+            radius = np.sort(np.linalg.norm(others - center, axis=1))[k - 1]
+            if np.linalg.norm(point - center) <= radius:
+                count += 1
+                break
+    return count / len(points)
+
+
+@pytest.mark.parametrize("d", [1, 2, 7])
+@pytest.mark.parametrize("k", [1, 3])
+def test_precision_and_recall_by_their_definition(d, k, rng):
+    real, generated = rng.standard_normal((40, d)), 0.7 * rng.standard_normal((30, d)) + 0.5
+    found = metrics.precision_recall(real, generated, neighbours=k)
+    assert found == (covered(generated, real, k), covered(real, generated, k))
+
+
+def test_precision_and_recall_tell_noise_from_collapse(rng):
+    real = rng.standard_normal((500, 2))
+    spread = metrics.precision_recall(real, 5 * rng.standard_normal((500, 2)))
+    assert spread.precision < 0.3
+    assert spread.recall > 0.7
+    collapsed = metrics.precision_recall(real, np.zeros((500, 2)))
+    assert collapsed == (1.0, 0.0)
+
+
+def test_their_null_values_are_those_of_the_documentation(rng):
+    for d, expected in ((2, 0.98), (10, 0.86), (64, 0.62)):
+        found = metrics.precision_recall(*rng.standard_normal((2, 1_000, d)))
+        assert found == pytest.approx((expected, expected), abs=0.06)
+
+
+def test_the_two_sample_test_by_its_definition(rng):
+    real, generated = rng.standard_normal((30, 3)), rng.standard_normal((30, 3)) + 0.5
+    both = np.concatenate([real, generated])
+    right = 0
+    for i in range(60):
+        distance = np.linalg.norm(both - both[i], axis=1)
+        distance[i] = np.inf
+        right += (distance.argmin() < 30) == (i < 30)
+    assert metrics.two_sample_accuracy(real, generated) == right / 60
+
+
+def test_its_null_value_and_its_extremes(rng):
+    n = 1_000
+    found = [metrics.two_sample_accuracy(*rng.standard_normal((2, n, 2))) for _ in range(20)]
+    assert np.mean(found) == pytest.approx((n - 1) / (2 * n - 1), abs=4 * 0.5 / np.sqrt(20 * n))
+    assert np.std(found) == pytest.approx(0.5 / np.sqrt(n), rel=0.6)
+    real = rng.standard_normal((n, 2))
+    assert metrics.two_sample_accuracy(real, real + 99) == 1
+    assert metrics.two_sample_accuracy(real, real + 1e-9) == 0  # copies
+    assert metrics.two_sample_accuracy(real, np.zeros((n, 2))) > 0.99
+
+
+def test_what_is_not_finite_has_no_neighbours(rng):
+    real, wild = rng.standard_normal((9, 2)), np.full((9, 2), np.inf)
+    assert np.isnan(metrics.precision_recall(real, wild)).all()
+    assert np.isnan(metrics.two_sample_accuracy(real, wild))
+
+
+def test_samples_of_few_rows_are_told_apart_by_the_distinct_ones(rng):
+    rows = rng.standard_normal((50, 2))
+    drawn = rows[rng.integers(50, size=400)]
+    found = metrics.distinct(drawn, 30)
+    assert len(np.unique(found, axis=0)) == len(found) == 30
+    np.testing.assert_array_equal(found[0], drawn[0])
+    assert len(metrics.distinct(drawn, 1_000)) == len(np.unique(drawn, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: metrics.precision_recall(x, x[:, :1]), r"two sets of shape \(n, d\)"),
+        (lambda x: metrics.precision_recall(x, x[:3]), "neighbours: expected fewer than the sam"),
+        (lambda x: metrics.precision_recall(x, x, neighbours=0), "neighbours"),
+        (lambda x: metrics.two_sample_accuracy(x, x[:3]), "as many as real ones, 9"),
+        (lambda x: metrics.two_sample_accuracy(x, x[0]), r"two sets of shape \(n, d\)"),
+    ],
+)
+def test_sets_that_do_not_fit_are_refused(call, words, rng):
+    with pytest.raises(ArgumentError, match=words):
+        call(rng.standard_normal((9, 2)))

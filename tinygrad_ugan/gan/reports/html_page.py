@@ -107,6 +107,7 @@ def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
     seen = {label: run for label, run in runs.items() if run.sample_steps}
     judged = {label: run for label, run in runs.items() if pictures.has_surface(run)}
     surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in judged.items()]
+    moving = {label: run for label, run in seen.items() if pictures.has_plane(run)}
     own = pictures.own_panels(runs)
     sections = [
         ("Samples over time", _samples(seen)),
@@ -115,7 +116,7 @@ def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
         ("Metrics of one's own", [_curves(runs, own)] if own else []),
         ("The gradient's two terms", [_curves(runs, pictures.ANATOMY)]),
         ("The discriminator at the end", surfaces),
-        ("In motion", [_animated(run, label) for label, run in seen.items()]),
+        ("In motion", [_animated(run, label) for label, run in moving.items()]),
     ]
     return [(heading, drawn) for heading, drawn in sections if drawn]
 
@@ -136,7 +137,8 @@ def _data_of(run: Run) -> tuple[Any, str]:
 
 
 def _curves(runs: Mapping[str, Run], panels: Mapping[str, str]) -> Picture:
-    return _drawn(pictures.curves(runs, panels), "; ".join(panels.values()))
+    there = pictures.filled(runs, panels)
+    return _drawn(pictures.curves(runs, there), "; ".join(there.values()))
 
 
 def _drawn(figure: Figure, caption: str) -> Picture:

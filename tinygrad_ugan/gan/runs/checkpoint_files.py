@@ -153,18 +153,27 @@ def _draws(config: Config) -> json_schema.Shape:
     )
 
 
+_LATER_COLUMNS = ("precision", "recall", "two_sample")
+
+
 def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fill in what format 2 left out: nothing was handed in; later settings have defaults."""
-    if rest["format"] == FORMAT:
-        return rest
+    """Fill in what earlier versions left out.
+
+    In format 2 nothing was handed in, and later settings have their defaults.
+    """
     rows = json_schema.list_of(json_schema.table)("metrics", rest.get("metrics"))
-    config = Config().updated(json_schema.table("config", rest.get("config"))).to_dict()
+    config = json_schema.table("config", rest.get("config"))
+    if isinstance(data := config.get("data"), dict) and data.get("kind") == "registered":
+        config = {**config, "data": {"identity": "", **data}}
+    filled = [{**dict.fromkeys(_LATER_COLUMNS), **row} for row in rows]
+    if rest["format"] == FORMAT:
+        return {**rest, "config": config, "metrics": filled}
     return {
         **rest,
         "format": FORMAT,
         "handed_in": {},
-        "config": config,
-        "metrics": [{**row, "own": {}} for row in rows],
+        "config": Config().updated(config).to_dict(),
+        "metrics": [{**row, "own": {}} for row in filled],
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentTypeError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.runs.locks import at_work
@@ -70,10 +71,13 @@ class Run:
 
     @property
     def samples(self) -> Array:
-        """Generated samples over time, always from the same noise, shape (times, n, d)."""
+        """Generated samples over time, always from the same noise, shape (times, n, d).
+
+        They are in the data's own units, as those of `sample`.
+        """
         n, d = self.config.evaluation_samples, self.setup.data.dimension
-        samples = np.array([*self.checkpoint.pictures.values()])
-        return samples.reshape(-1, n, d)
+        samples = [self.in_own_units(x) for x in self.checkpoint.pictures.values()]
+        return np.array(samples).reshape(-1, n, d)
 
     @property
     def finished(self) -> bool:
@@ -81,18 +85,30 @@ class Run:
         return self.checkpoint.finished
 
     def columns(self) -> dict[str, Array]:
-        """Return the metrics table as an array for every column."""
-        names = column_names(self.metrics)
-        return {name: np.array([row.columns()[name] for row in self.metrics]) for name in names}
+        """Return the metrics table as an array for every column; NaN where a row lacks it.
+
+        A run that an earlier version began may have rows without the later columns.
+        """
+        names, rows = column_names(self.metrics), [row.columns() for row in self.metrics]
+        return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """Draw n samples from the trained generator, shape (n, d)."""
+        """Draw n samples from the trained generator, in the data's own units, shape (n, d)."""
+        return self.in_own_units(self.generate(n, rng))
+
+    def in_own_units(self, x: Array) -> Array:
+        """Return samples as the data were before they were standardised."""
+        inverse = getattr(self.setup.data, "inverse", None)
+        return x if inverse is None else inverse(x)
+
+    def generate(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw n samples in the units that the discriminator sees, shape (n, d)."""
         config = self.config
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
         if not hasattr(self.setup.game, "generate"):
             given = f"a {kind_of(self.setup.game)}, which has none"
             raise ArgumentTypeError("game", given, "a game with generate(theta_g, batch)")
-        real = self.setup.data.sample(n, rng, config.dtype)
+        real = draw(self.setup.data, n, rng, config.dtype)
         samples: Array = self.setup.game.generate(self.theta_g, Batch(real, noise))
         return samples
 
@@ -141,8 +157,8 @@ def train(
         the players `generator` and `discriminator`, functions of (theta, x), which then play for
         ``config.loss``.
     data : Any, optional
-        The data: an object with ``sample(n, rng, dtype)``, which returns an array (n, d...), and
-        `dimension`.
+        The data: a `tinygrad_ugan.data.Dataset`, such as ``Samples("file.csv")``, or any other
+        object with ``sample(n, rng, dtype)``, which returns an array (n, d...), and `dimension`.
     init : tuple or callable, optional
         theta_g and theta_d, or a function of a random generator that returns them; by default the
         game's own ``init(rng, dtype)``, or that of its players.

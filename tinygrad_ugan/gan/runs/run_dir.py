@@ -192,5 +192,5 @@ class MetricsFile(Callback):
         writer = csv.writer(text)
         names = column_names(self._rows)
         writer.writerow(names)
-        writer.writerows([row.columns()[name] for name in names] for row in self._rows)
+        writer.writerows([row.columns().get(name, "") for name in names] for row in self._rows)
         write_file(self._path, text.getvalue())

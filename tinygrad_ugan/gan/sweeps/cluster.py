@@ -39,6 +39,9 @@ SHOWN = {
     "modes": "modes covered",
     "high_quality": "high-quality fraction",
     "reverse_kl": "reverse KL over modes",
+    "precision": "precision",
+    "recall": "recall",
+    "two_sample": "accuracy of the two-sample test",
     "sliced_wasserstein": "sliced Wasserstein distance",
 }
 
@@ -130,9 +133,13 @@ def sweep(
 
 
 def tidy(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return the results of runs as one table; failed runs have no metrics."""
+    """Return the results of runs as one table; failed runs have no metrics.
+
+    Columns that no run has are left out, unless all runs failed.
+    """
     pd = import_extra("pandas", "sweep")
-    names = dict.fromkeys([*(name for row in results for name in row), *_COLUMNS])
+    names = dict.fromkeys(name for row in results for name in row)
+    names |= {} if "step" in names else dict.fromkeys(_COLUMNS)
     return pd.DataFrame(results, columns=list(names)).convert_dtypes()
 
 
@@ -230,6 +237,6 @@ def summary(table: pd.DataFrame, vary: Sequence[str]) -> Figure:
     groups = {
         name: {label: x.to_numpy(float) for label, x in done.groupby(settings, sort=False)[name]}
         for name in SHOWN
-        if done[name].notna().any()
+        if name in done and done[name].notna().any()
     }
     return viz.intervals(groups, {name: SHOWN[name] for name in groups}, xlabel=", ".join(vary))

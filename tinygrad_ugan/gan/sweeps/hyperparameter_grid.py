@@ -101,7 +101,7 @@ def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> 
     ArgumentTypeError
         If the settings cannot be written to a file.
     """
-    Setup.of(config)  # imports what the settings name, before anything is read
+    config = Setup.of(config).config  # imports and reads what the settings name, first
     if not RunDir(folder).holds_run:
         return train(config, folder=folder, callbacks=callbacks)
     if (run := load(folder)).config.to_dict() != config.to_dict():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -26,12 +26,26 @@ from tinygrad_ugan.checked_dataclass import (
     widths,
     words,
 )
-from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
+from tinygrad_ugan.data import (
+    Checkerboard,
+    Circles,
+    DoubleRing,
+    Embedded,
+    File,
+    Gaussian1D,
+    GaussianMixture,
+    Grid,
+    Moons,
+    Pinwheel,
+    Ring,
+    Spirals,
+    SwissRoll,
+)
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.games.objectives import LOSSES
 from tinygrad_ugan.gan.json_schema import parse
-from tinygrad_ugan.gan.training.registry import RegisteredData, find
+from tinygrad_ugan.gan.training.registry import OwnData, RegisteredData, find
 from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
 from tinygrad_ugan.unroll import METHODS
 
@@ -39,6 +53,25 @@ from tinygrad_ugan.unroll import METHODS
 # zeros and infinities. What is too large for this machine, `memory_check` knows.
 STEPS, UNROLLED, SAMPLES, THREADS = 10**10, 10_000, 10**8, 1_024
 SEED = 2**63 - 1
+
+AnyData = (
+    Ring
+    | Grid
+    | DoubleRing
+    | Embedded
+    | Moons
+    | Circles
+    | SwissRoll
+    | Spirals
+    | Pinwheel
+    | Checkerboard
+    | GaussianMixture
+    | Gaussian1D
+    | File
+    | RegisteredData
+    | OwnData
+)
+DATA: tuple[type[Settings], ...] = get_args(AnyData)
 
 OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "momentum": optim.Momentum, "adam": optim.Adam}
 
@@ -153,9 +186,7 @@ class Update(Settings):
 class Config(Settings):
     """A training run; the defaults are the ring experiment of Metz et al. (2016), appendix A."""
 
-    data: Ring | Grid | DoubleRing | Embedded | RegisteredData = group(
-        Ring, Grid, DoubleRing, Embedded, RegisteredData
-    )
+    data: AnyData = group(*DATA)
     networks: Networks = group(Networks)
     unroll: Unroll = group(Unroll)
     update: Update = group(Update)
@@ -216,8 +247,13 @@ class Config(Settings):
         )
 
     def build_data(self) -> Any:
-        """Return the data that these settings describe, or name."""
-        return self.data.find(self) if isinstance(self.data, RegisteredData) else self.data
+        """Return the data that these settings describe, or name; those of a file are read."""
+        if isinstance(self.data, RegisteredData):
+            return self.data.find(self)
+        if isinstance(self.data, OwnData):
+            hint = "hand them in: train(config, data=...)"
+            raise ArgumentError("data", "none", f"the {self.data.identity}", hint)
+        return self.data.load() if isinstance(self.data, File) else self.data
 
     def build_game(self, dimension: int | None = None) -> Any:
         """Return the game that these settings describe, or name.

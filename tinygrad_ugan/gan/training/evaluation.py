@@ -14,15 +14,19 @@ import numpy as np
 import optree
 
 from tinygrad_ugan import unroll
+from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.metrics import (
+    distinct,
     mode_coverage,
     mode_divergences,
+    precision_recall,
     random_directions,
     rms,
     sorted_projections,
+    two_sample_accuracy,
 )
 from tinygrad_ugan.gan.training.sampler import evaluation_rng
 from tinygrad_ugan.gan.training.setup import Setup
@@ -30,12 +34,16 @@ from tinygrad_ugan.gan.training.step import State
 from tinygrad_ugan.tree import norm
 from tinygrad_ugan.typing import Array
 
+NEIGHBOURS = 3  # of precision and recall
+_COMPARED = 1_000  # samples of which neighbours are looked for
+
 
 class Row(NamedTuple):
     """One row of the metrics table; what a game or its data cannot tell is None.
 
     That is the quality of samples, if the game has no `generate`; the modes, if the data have no
-    centres; and the accuracy, if the game has no `discriminator` of one logit.
+    centres, and what stands in for them, if they have; and the accuracy, if the game has no
+    `discriminator` of one logit.
 
     Attributes
     ----------
@@ -53,6 +61,11 @@ class Row(NamedTuple):
         See `mode_divergences`.
     sliced_wasserstein : float
         Distance to data, see `sliced_wasserstein`.
+    precision, recall : float
+        See `precision_recall`; of at most 1,000 generated samples, and as many real ones that
+        differ.
+    two_sample : float
+        See `two_sample_accuracy`, of the same samples: 1/2 for a perfect generator.
     accuracy_d : float
         Fraction of real and generated samples, equally many, that D classifies correctly.
     direct, indirect : float
@@ -72,6 +85,9 @@ class Row(NamedTuple):
     reverse_kl: float | None
     js: float | None
     sliced_wasserstein: float | None
+    precision: float | None
+    recall: float | None
+    two_sample: float | None
     accuracy_d: float | None
     direct: float
     indirect: float
@@ -107,11 +123,13 @@ class Evaluation:
         rng = evaluation_rng(config)
         n, size = config.evaluation_samples, config.batch
         self._noise = rng.standard_normal((n, config.networks.noise), config.dtype)
-        self.real = data.sample(n, rng, config.dtype)
+        self.real = draw(data, n, rng, config.dtype)
         noise = rng.standard_normal((size, config.networks.noise), config.dtype)
-        self.batch = Batch(data.sample(size, rng, config.dtype), noise)
+        self.batch = Batch(draw(data, size, rng, config.dtype), noise)
         self._directions = random_directions(data.dimension, 64, rng)
-        self._projected = sorted_projections(self.real, self._directions)
+        self._projected = sorted_projections(_flat(self.real), self._directions)
+        self._has_modes = hasattr(data, "centers")
+        self._distinct = self.real[:0] if self._has_modes else distinct(_flat(self.real), _COMPARED)
 
     def samples(self, game: Any, state: State) -> Array | None:
         """Return generated samples, always from the same noise, shape (n, d).
@@ -133,6 +151,7 @@ class Evaluation:
             f,
             *self._of_modes(samples),
             self._distance(samples),
+            *self._of_neighbours(samples),
             self._accuracy(game, state, samples),
             direct,
             indirect,
@@ -141,16 +160,27 @@ class Evaluation:
         )
 
     def _of_modes(self, samples: Array | None) -> tuple[Any, Any, Any, Any]:
-        data = self._setup.data
-        if samples is None or not hasattr(data, "centers"):
+        if samples is None or not self._has_modes:
             return None, None, None, None
+        data = self._setup.data
         centers = data.centers()
         return *mode_coverage(samples, centers, data.std), *mode_divergences(samples, centers)
 
     def _distance(self, samples: Array | None) -> float | None:
         if samples is None:
             return None
-        return rms(sorted_projections(samples, self._directions) - self._projected)
+        return rms(sorted_projections(_flat(samples), self._directions) - self._projected)
+
+    def _of_neighbours(self, samples: Array | None) -> tuple[Any, Any, Any]:
+        """Precision, recall and the two-sample test, in place of the modes; NaN of too few."""
+        if samples is None or self._has_modes:
+            return None, None, None
+        n = min(len(samples), len(self._distinct))
+        if n <= NEIGHBOURS:
+            return float("nan"), float("nan"), float("nan")
+        real, generated = self._distinct[:n], _flat(samples[:n])
+        fidelity = precision_recall(real, generated, neighbours=NEIGHBOURS)
+        return *fidelity, two_sample_accuracy(real, generated)
 
     def _accuracy(self, game: Any, state: State, samples: Array | None) -> float | None:
         if samples is None or not hasattr(game, "discriminator"):
@@ -187,3 +217,7 @@ class Evaluation:
         size = lengths[0] * lengths[1]
         f = float(game.inner(*arguments[1:]))
         return float(f_K), f, lengths[0], lengths[1], product / size if size else float("nan")
+
+
+def _flat(samples: Array) -> Array:
+    return samples.reshape(len(samples), -1)

@@ -142,7 +142,7 @@ class _Loop:
         samples = self._evaluation.samples(self._take_step.game, state)
         row = self._evaluation.row(self._take_step.game, state, samples, self._seconds())
         if pictured and samples is not None:
-            self._pictures[state.step] = samples
+            self._pictures[state.step] = samples.reshape(len(samples), -1)
         self._rows.append(row)
         for callback in self._callbacks:
             callback.on_row(row)

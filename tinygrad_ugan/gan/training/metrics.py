@@ -1,4 +1,8 @@
-"""Metrics of sample quality: mode coverage, divergences over modes, sliced Wasserstein distance."""
+"""Metrics of sample quality.
+
+With the centres of modes: coverage, and divergences over them. Without: the sliced Wasserstein
+distance, precision and recall, and a two-sample test.
+"""
 
 from __future__ import annotations
 
@@ -157,6 +161,117 @@ def sliced_wasserstein(
     return rms(sorted_projections(x, directions) - sorted_projections(y, directions))
 
 
+class Fidelity(NamedTuple):
+    """Result of `precision_recall`.
+
+    Attributes
+    ----------
+    precision : float
+        Fraction of generated samples where real ones could be, from 0 to 1.
+    recall : float
+        Fraction of real samples where generated ones could be, from 0 to 1.
+    """
+
+    precision: float
+    recall: float
+
+
+def precision_recall(real: ArrayLike, generated: ArrayLike, *, neighbours: int = 3) -> Fidelity:
+    """Precision and recall of samples: Kynkäänniemi et al. (2019), section 2.
+
+    A set of samples stands for the union of balls around them, each of which reaches its k-th
+    nearest neighbour in the set. Precision is the fraction of the generated samples in a ball of a
+    real one, recall the fraction of the real ones in a ball of a generated one. Two sets of the
+    same distribution have less than 1, all the less the more dimensions there are: 1,000 samples
+    of a standard Gaussian with k = 3 have 0.98 in the plane, 0.86 in 10 dimensions, 0.62 in 64.
+
+    Parameters
+    ----------
+    real, generated : array, shape (n, d), (m, d)
+    neighbours : int
+        k.
+
+    Returns
+    -------
+    Fidelity
+        NaN if a sample is not finite.
+
+    Raises
+    ------
+    ArgumentError
+        If the shapes do not fit, or a set has no more than k samples.
+
+    Examples
+    --------
+    The generator has found one of two clusters.
+
+    >>> one, two, three = np.random.default_rng(0).normal(size=(3, 500, 2))
+    >>> found = precision_recall(np.concatenate([one, two + 9]), three)
+    >>> round(found.precision, 1), round(found.recall, 1)
+    (1.0, 0.5)
+    """
+    x, y = _check_pair(real, generated)
+    if not 1 <= neighbours < min(len(x), len(y)):
+        given = f"{neighbours} for {len(x)} and {len(y)} samples"
+        raise ArgumentError("neighbours", given, "fewer than the samples, and 1 or more")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return Fidelity(float("nan"), float("nan"))
+    return Fidelity(_covered(y, x, neighbours), _covered(x, y, neighbours))
+
+
+def two_sample_accuracy(real: ArrayLike, generated: ArrayLike) -> float:
+    """Accuracy with which the nearest neighbour tells generated from real samples.
+
+    Each sample is classified as its nearest neighbour among all the others: the two-sample test of
+    Lopez-Paz & Oquab (2017) with the leave-one-out classifier of Xu et al. (2018). For n samples
+    each of the same distribution the expectation is (n - 1) / (2 n - 1), nearly 1/2, and the
+    standard deviation about 0.5 / sqrt(n); 1 means that they are wholly apart, and less than 1/2
+    that real samples are copied.
+
+    Parameters
+    ----------
+    real, generated : array, shape (n, d)
+        Sets of equally many samples.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN if a sample is not finite.
+
+    Raises
+    ------
+    ArgumentError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> one, two = np.random.default_rng(0).normal(size=(2, 1_000, 2))
+    >>> round(two_sample_accuracy(one, two), 1), two_sample_accuracy(one, two + 9)
+    (0.5, 1.0)
+    """
+    from scipy.spatial import cKDTree
+
+    x, y = _check_pair(real, generated)
+    if len(x) != len(y):
+        raise ArgumentError("generated", f"{len(y)} samples", f"as many as real ones, {len(x)}")
+    both = np.concatenate([x, y])
+    if not np.isfinite(both).all():
+        return float("nan")
+    _, nearest = cKDTree(both).query(both, k=2)
+    own = np.arange(len(both))
+    other = np.where(nearest[:, 0] == own, nearest[:, 1], nearest[:, 0])
+    return float(np.mean((own < len(x)) == (other < len(x))))
+
+
+def distinct(samples: Array, most: int) -> Array:
+    """Return the first so many samples without those that are there already.
+
+    Data drawn with replacement from few would be their own nearest neighbours.
+    """
+    _, first = np.unique(samples, axis=0, return_index=True)
+    return samples[np.sort(first)[:most]]
+
+
 def random_directions(d: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw n unit vectors, shape (n, d)."""
     directions: NDArray[np.float64] = rng.standard_normal((n, d))
@@ -172,6 +287,23 @@ def sorted_projections(x: Array, directions: Array) -> Array:
 def rms(x: Array) -> float:
     """Return the root mean square."""
     return float(np.sqrt(np.mean(np.square(x), dtype=float)))
+
+
+def _covered(points: Array, centers: Array, k: int) -> float:
+    """The fraction of points in a ball around a centre, up to its k-th nearest neighbour."""
+    from scipy.spatial import cKDTree
+    from scipy.spatial.distance import cdist
+
+    radii = cKDTree(centers).query(centers, k=[k + 1])[0][:, 0]  # the nearest one is itself
+    return float((cdist(points, centers) <= radii).any(axis=1).mean())
+
+
+def _check_pair(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or not len(x) or not len(y):
+        expected = "two sets of shape (n, d)"
+        raise ArgumentError("generated", f"shapes {x.shape} and {y.shape}", expected)
+    return x, y
 
 
 def _check(samples: ArrayLike, centers: ArrayLike) -> tuple[Array, Array]:

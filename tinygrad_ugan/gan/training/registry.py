@@ -158,7 +158,19 @@ class RegisteredData(Settings):
 
     name: str = words("")
     """The registered name, or module:attribute, which imports the module."""
+    identity: str = words("")
+    """Their class, and the identity that they give, which a run records."""
 
     def find(self, config: Any) -> Any:
         """Return the data."""
         return find("data.name", self.name, config)
+
+
+@dataclass(frozen=True)
+class OwnData(Settings):
+    """Data of one's own that were handed in and have no name."""
+
+    kind: ClassVar[str] = "own"
+
+    identity: str = words("")
+    """Their class, and the identity that they give."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_ugan.data import draw
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.setup import Setup
@@ -46,7 +47,7 @@ class Draws:
         config = self._setup.config
         size = config.batch
         n = config.batches * size
-        real = self._setup.data.sample(n, self._rng, config.dtype)
+        real = draw(self._setup.data, n, self._rng, config.dtype)
         noise = self._noise.draw(int(self._rng.integers(2**63))).reshape(n, -1)
         if n == size:
             return [Batch(real, noise)]

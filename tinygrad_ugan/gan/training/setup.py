@@ -16,10 +16,11 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.checked_dataclass import Settings
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
+from tinygrad_ugan.data import File, Samples
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of, printable
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.training.config import Config
-from tinygrad_ugan.gan.training.registry import RegisteredData, check_imported, name_of
+from tinygrad_ugan.gan.training.registry import OwnData, RegisteredData, check_imported, name_of
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
@@ -101,11 +102,14 @@ class Setup:
             return config
         config, game, data = _named(config, game, data)
         given = {"game": game, "data": data, "init": init}
-        handed_in = {name: kind_of(part) for name, part in given.items() if part is not None}
+        if _file_of(data) is not None:
+            given["data"] = None  # the settings name it
+        handed_in = {name: identity_of(part) for name, part in given.items() if part is not None}
         if not importing:
             _check_imported(config)
         data = config.build_data() if data is None else data
         _check_data(data)
+        config = _recording(config, data, handed_in)
         game = config.build_game(data.dimension) if game is None else game
         game = _playable(game, config.loss)
         columns = _checked_metrics({**getattr(game, "metrics", {}), **(metrics or {})})
@@ -151,15 +155,49 @@ def recorded(
         if given is None and name != "init":  # whether init is needed, the game knows
             hint = f"hand it in: resume(folder, {name}=...); or register it before training"
             raise ArgumentError(name, f"none, in {where}", f"the {kind} it was trained with", hint)
-        if given is not None and name != "init" and kind_of(given) != kind:
+        if given is not None and name != "init" and identity_of(given) != kind:
             expected = f"a {kind}, as the run was trained with"
-            raise ArgumentError(name, f"a {kind_of(given)}", expected)
+            hint = f"another {name} is another run: train(config, folder, {name}=...)"
+            raise ArgumentError(name, f"a {identity_of(given)}", expected, hint)
     for name, given in parts.items():
-        if given is not None and name not in (*handed_in, "metrics"):
+        if given is None or name in (*handed_in, "metrics"):
+            continue
+        if name != "data" or not _is_moved(config.data, given):
             expected = "none, as the settings of the run name it"
-            raise ArgumentError(name, f"a {kind_of(given)}", expected)
+            raise ArgumentError(name, f"a {identity_of(given)}", expected)
     setup = Setup.of(config, **parts, importing=False)
     return dataclasses.replace(setup, config=config, handed_in=handed_in)
+
+
+def identity_of(part: Any) -> str:
+    """Return the class of a part, and the identity that it gives, if it does."""
+    own = getattr(part, "identity", None)
+    return kind_of(part) if own is None else printable(f"{kind_of(part)} {own}")
+
+
+def _file_of(data: Any) -> File | None:
+    """The settings that read data again, if these are of a file and nothing but its samples."""
+    return data.file if type(data) is Samples else None
+
+
+def _is_moved(recorded: Settings, given: Any) -> bool:
+    """Whether data are those of the file that is recorded, at another place."""
+    return isinstance(recorded, File) and recorded.same_but_for_path(_file_of(given))
+
+
+def _recording(config: Config, data: Any, handed_in: Mapping[str, str]) -> Config:
+    """The settings, with what there is to record of data that are not settings themselves."""
+    if (file := _file_of(data)) is not None:
+        return config.updated({"data": file.to_dict()})
+    if "data" in handed_in:
+        return config.updated({"data": OwnData(handed_in["data"]).to_dict()})
+    if not isinstance(config.data, RegisteredData):
+        return config
+    before, now = config.data.identity, identity_of(data)
+    if before not in ("", now):
+        hint = "other data are another run, in another folder"
+        raise ArgumentError("data.name", f"{config.data.name!r}, a {now}", f"a {before}", hint)
+    return config.updated({"data.identity": now})
 
 
 def _named(config: Config, game: Any, data: Any) -> tuple[Config, Any, Any]:
@@ -185,7 +223,8 @@ def _check_imported(config: Config) -> None:
 def _check_data(data: Any) -> None:
     if not callable(getattr(data, "sample", None)) or not hasattr(data, "dimension"):
         expected = "an object with sample(n, rng, dtype) and dimension"
-        raise ArgumentTypeError("data", f"a {kind_of(data)}", expected)
+        hint = "ug.data.Samples makes one of an array or a file, ug.data.Function of a function"
+        raise ArgumentTypeError("data", f"a {kind_of(data)}", expected, hint)
 
 
 def _playable(game: Any, loss: str) -> Any:
