@@ -14,6 +14,7 @@ from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import Setting, distance, flat, settings
 from tinygrad_ugan import gan, nn, unroll
 from tinygrad_ugan.kernels import threads
+from tinygrad_ugan.kernels.sweep import RULES
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN
 
@@ -117,7 +118,9 @@ def test_a_run_knows_nothing_of_the_runs_before(rule, is_full):
     def run(setting):
         theta_g, theta_d, batch = setting.inputs()
         scalars = np.tile(SCALARS[rule], (setting.steps, 1))
-        value, parts, _ = program.run(flat(theta_g), flat(theta_d), *([x] for x in batch), scalars)
+        memory = [0.1 * (1 + x) ** 2 for _ in RULES[rule].memory for x in flat(theta_d)]
+        batches = ([x] for x in batch)
+        value, parts, _ = program.run(flat(theta_g), flat(theta_d), *batches, scalars, memory)
         sums = program.inner_values(), program.step_size_gradients(), program.adjoint_norms()
         return bits((value, [x for part in parts for x in part])), bits((value, sums * is_full))
 

@@ -60,6 +60,10 @@ class SweepMemory:
             [p.input(name, shape) for shape in net.shapes]
             for name, net in (("theta_g", s.generator), ("theta_d", s.discriminator))
         )
+        self._slots_memory = [
+            [p.input(f"memory.{name}", shape) for shape in s.discriminator.shapes]
+            for name in self._rule.memory
+        ]
         self._slot_real, self._slot_noise = (
             self._per_batch(p.input(name, (rows, net.sizes[0]), self._batches))
             for name, rows, net in (

@@ -25,7 +25,9 @@ class ParameterPhases(SweepMemory):
         self._clear_value(self.flaws.along(CHUNK))
         network.copy_in(p, s.generator, self.theta_g, self._slots_g, self.chunks)
         network.copy_in(p, s.discriminator, self.theta, self._slots_d, self.chunks)
-        for weights in (*self.memory, self.lam, *self.adjoints):
+        for weights, slots in zip(self.memory, self._slots_memory, strict=True):
+            network.copy_in(p, s.discriminator, weights, slots, self.chunks)
+        for weights in (self.lam, *self.adjoints):
             p.section(network.alone(weights.flat.size, self.chunks))
             p.call(parameters.zero, out=weights.flat)
         return phase

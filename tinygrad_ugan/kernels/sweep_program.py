@@ -154,6 +154,7 @@ class SweepProgram(RowPhases, ParameterPhases):
         reals: Sequence[Array],
         noises: Sequence[Array],
         scalars: Array,
+        memory: Sequence[Array] = (),
     ) -> SweepResult:
         """Value and gradient.
 
@@ -165,9 +166,11 @@ class SweepProgram(RowPhases, ParameterPhases):
             The batches: one, or K + 1.
         scalars : ndarray, shape (K, m)
             What the rule's kernels read at every step.
+        memory : sequence of ndarray
+            What the rule remembers at theta_0: w and b of every layer, for each of its names.
         """
         self._scalars_view[: self.sweep.steps, : scalars.shape[1]] = scalars
-        found = self._executable.run([*theta_g, *theta_d, *reals, *noises])
+        found = self._executable.run([*theta_g, *theta_d, *memory, *reals, *noises])
         value, flaws = (
             sum((x[0, 0] for x in chunks[1:]), chunks[0][0, 0]) for chunks in self._sums_of_chunks
         )

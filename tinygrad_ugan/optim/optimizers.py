@@ -19,6 +19,7 @@ import optree
 from tinygrad_ugan.autodiff.operands import shape_of, untrace
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.optim.schedules import Schedule, value_at
+from tinygrad_ugan.optim.validation import checked_update, leaves_like
 from tinygrad_ugan.stated import stated, states
 from tinygrad_ugan.typing import PyTree
 
@@ -42,8 +43,8 @@ class KernelForm(NamedTuple):
     Attributes
     ----------
     rule : str
-        "ascent", "momentum" or "adam", as of `tinygrad_ugan.kernels.parameters`; adam's state is an
-        `AdamState`.
+        "ascent", "momentum" or "adam", as of `tinygrad_ugan.kernels.parameters`; momentum's state
+        is a `MomentumState`, adam's an `AdamState`.
     scalars : callable
         ``scalars(count, scale=1.0)``, the numbers that the kernels read at step `count`, from 1,
         where the update is multiplied by `scale`.
@@ -351,7 +352,8 @@ def descend(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If the gradient, or the means in Adam's state, are not arrays like the parameters.
+        If the gradient, or the means in Adam's state, are not arrays like the parameters; or if
+        the update changes the structure, a shape or a dtype of the parameters or the state.
 
     Examples
     --------
@@ -361,33 +363,22 @@ def descend(
     array([0., 2.])
     """
     leaves, structure = optree.tree_flatten(params)
-    groups = [leaves, _leaves_like(leaves, structure, "grads", grads)]
+    groups = [leaves, leaves_like(leaves, structure, "grads", grads)]
     form = stated(optimizer, "kernel_form")
     if form is not None and form.rule == "adam":
         if not isinstance(state, AdamState):
             raise ArgumentTypeError("state", repr(type(state)), "an AdamState, as from Adam.init")
         means = (("state.mean", state.mean), ("state.square", state.square))
-        groups += (_leaves_like(leaves, structure, name, mean) for name, mean in means)
+        groups += (leaves_like(leaves, structure, name, mean) for name, mean in means)
         program = _adam_program(groups)
         if program is not None:
             scalars = form.scalars(state.steps + 1, scale)
             after = program.step(scalars, *groups)
             params, mean, square = (optree.tree_unflatten(structure, x) for x in after)
             return params, AdamState(state.steps + 1, mean, square)
-    updates, state = optimizer.update(grads, state, params)
+    updated = optimizer.update(grads, state, params)
+    updates, state = checked_update(optimizer, updated, state, params)
     return apply_updates(params, updates, scale), state
-
-
-def _leaves_like(models: list[Any], structure: Any, name: str, tree: PyTree) -> list[Any]:
-    """The leaves of a tree that must be like the parameters, in structure and shapes."""
-    leaves, found = optree.tree_flatten(tree)
-    if found != structure:
-        raise ArgumentError(name, f"the structure {found}", f"that of params, {structure}")
-    for leaf, model in zip(leaves, models, strict=True):
-        if shape_of(leaf) != shape_of(model):
-            given, expected = f"shape {shape_of(leaf)}", f"that of its parameter, {shape_of(model)}"
-            raise ArgumentError(name, given, expected)
-    return list(leaves)
 
 
 def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:

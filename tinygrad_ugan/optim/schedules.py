@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from tinygrad_ugan.errors import ArgumentError
 
 Schedule: TypeAlias = Callable[[int], Any]
@@ -127,8 +129,12 @@ class WarmupSchedule:
 
 
 def value_at(setting: Any, step: int) -> Any:
-    """Return a setting that may be a schedule, as of a step."""
-    return setting(step) if callable(setting) else setting
+    """Return a setting that may be a schedule, as of a step; NumPy's numbers as Python's.
+
+    Those of NumPy would turn float32 into float64.
+    """
+    value = setting(step) if callable(setting) else setting
+    return float(value) if isinstance(value, np.floating) else value
 
 
 def _check_steps(steps: Any) -> None:

@@ -18,6 +18,7 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.autodiff import Tensor
 from tinygrad_ugan.autodiff.operands import match_dtype
 from tinygrad_ugan.optim import Optimizer, apply_updates
+from tinygrad_ugan.optim.validation import checked_update
 from tinygrad_ugan.tree import add
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
@@ -60,20 +61,29 @@ class Ascent:
 
 @dataclass(frozen=True)
 class Optimized:
-    """Ascent by an optimiser, which is handed -g because it descends."""
+    """Ascent by an optimiser, which is handed -g because it descends.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    carried : pytree
+        The state of the optimiser to start from; a fresh one if None.
+    """
 
     optimizer: Optimizer
+    carried: PyTree = None
 
     def start(self, theta: PyTree) -> InnerState:
         """Return the state before the first step."""
-        return InnerState(theta, self.optimizer.init(theta))
+        fresh = self.carried is None
+        return InnerState(theta, self.optimizer.init(theta) if fresh else self.carried)
 
     def advance(self, k: int, g: PyTree, state: InnerState) -> InnerState:
         """Return the state after step k."""
         descent = optree.tree_map(np.negative, g)
-        updates, memory = self.optimizer.update(descent, state.memory, state.theta)
-        theta = apply_updates(state.theta, updates)
-        return InnerState(optree.tree_map(match_dtype, theta, state.theta), memory)
+        updated = self.optimizer.update(descent, state.memory, state.theta)
+        updates, memory = checked_update(self.optimizer, updated, state.memory, state.theta)
+        return InnerState(apply_updates(state.theta, updates), memory)
 
     def pull_back(
         self, k: int, gradient: Callable[[], PyTree], state: InnerState, adjoint: InnerState

@@ -36,13 +36,14 @@ def response_jacobian(
     steps: int,
     lr: float | Sequence[float] | None = None,
     optimizer: Any = None,
+    state: PyTree = None,
     mode: str = "auto",
 ) -> Array:
     """Return the Jacobian d theta_K / d theta_G: how the discriminator responds to the generator.
 
     Parameters
     ----------
-    game, theta_g, theta_d, batch, steps, lr, optimizer
+    game, theta_g, theta_d, batch, steps, lr, optimizer, state
         See `value_and_grad`.
     mode : {"auto", "forward", "reverse"}
         Forward mode takes a sweep for every element of theta_G, reverse mode one for every element
@@ -68,7 +69,9 @@ def response_jacobian(
     array([[2.5]])
     """
     check_choice("mode", mode, ("auto", "forward", "reverse"))
-    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    problem = make_problem(
+        game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer, state=state
+    )
     n_g, n_d = _size(theta_g), _size(theta_d)
     if mode == "auto":
         mode = "forward" if n_g <= n_d else "reverse"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tinygrad_ugan.autodiff.pytrees import is_traced
-from tinygrad_ugan.typing import Array
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.problem import Problem
 from tinygrad_ugan.unroll.stated_form import TRACED, StatedForm
 
@@ -55,6 +55,11 @@ def _why_not_arrays(form: StatedForm, problem: Problem) -> str | None:
             return f"{name} {TRACED}"
         return f"{name} is not a list of {{'w', 'b'}} with the shapes of its MLP"
     arrays += others
+    for tree in remembered(problem):
+        memory = _arrays_if_fit(tree, form.discriminator.sizes)
+        if memory is None:
+            return f"state {TRACED}" if is_traced(tree) else "state is not like theta_d"
+        arrays += memory
     dtype = arrays[0].dtype
     if dtype not in _DTYPES:
         return f"the parameters are of dtype {dtype}, neither float32 nor float64"
@@ -76,6 +81,14 @@ def _why_not_arrays(form: StatedForm, problem: Problem) -> str | None:
     if [x.dtype for x in arrays] != [dtype] * len(arrays):
         return "parameters and batch are not all of one dtype"
     return None
+
+
+def remembered(problem: Problem) -> list[PyTree]:
+    """Return the trees like theta_D that the rule of the kernels remembers at theta_0."""
+    from tinygrad_ugan.kernels.sweep import RULES
+
+    rule = cast("StatedForm", problem.form).rule
+    return [getattr(problem.state.memory, name) for name in RULES[rule].memory]
 
 
 def _arrays_if_fit(theta: Any, sizes: tuple[int, ...]) -> list[Array] | None:

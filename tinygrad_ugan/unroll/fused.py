@@ -20,6 +20,7 @@ from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.adjoint import adjoint
 from tinygrad_ugan.unroll.dynamics import Ascent
+from tinygrad_ugan.unroll.fusable import remembered
 from tinygrad_ugan.unroll.game import LogitTerms
 from tinygrad_ugan.unroll.method import check_finite, check_finite_parameters
 from tinygrad_ugan.unroll.problem import Problem
@@ -207,6 +208,7 @@ def _run(program: SweepProgram, problem: Problem) -> SweepResult:
         [batch.real for batch in batches],
         [batch.noise for batch in batches],
         _scalars(problem),
+        [array for tree in remembered(problem) for array in _leaves(tree)],
     )
 
 
@@ -216,7 +218,8 @@ def _scalars(problem: Problem) -> Array:
     if isinstance(rule, Ascent):
         return np.array(rule.etas, float).reshape(steps, 1)
     scalars = stated(rule.optimizer, "kernel_form").scalars
-    return np.array([scalars(count) for count in range(1, steps + 2)])[:steps]  # maybe none
+    taken = getattr(problem.state.memory, "steps", None) or 0
+    return np.array([scalars(taken + k) for k in range(1, steps + 2)])[:steps]  # maybe none
 
 
 def _leaves(theta: PyTree) -> list[Array]:

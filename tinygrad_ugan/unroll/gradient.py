@@ -43,6 +43,7 @@ def value_and_grad(
     steps: int,
     lr: float | Sequence[float] | None = None,
     optimizer: Optimizer | None = None,
+    state: PyTree = None,
     method: str = "auto",
     truncate: int | None = None,
     snapshots: int | None = None,
@@ -55,7 +56,7 @@ def value_and_grad(
     theta_G, through every step, unless `method` or `truncate` says otherwise.
 
     Value and gradient can be differentiated in turn: with respect to `lr`, the settings of
-    `optimizer`, `theta_d`, `theta_g`, `batch` and whatever `game` uses, to any order.
+    `optimizer`, `state`, `theta_d`, `theta_g`, `batch` and whatever `game` uses, to any order.
 
     Parameters
     ----------
@@ -72,8 +73,12 @@ def value_and_grad(
     lr : float or sequence of `steps` floats
         The inner step sizes eta_k.
     optimizer : optim.SGD, optim.Momentum, optim.Adam, or another with `init` and `update`
-        Takes the inner steps, in place of plain ascent by `lr`. It starts from a fresh state each
-        time, and the gradient goes through its updates and its state.
+        Takes the inner steps, in place of plain ascent by `lr`; the gradient goes through its
+        updates and its state.
+    state : pytree, optional
+        The state of `optimizer` at theta_0, as its `init` and `update` return it: such as that of
+        the discriminator's real optimiser, whose next steps are then looked ahead. A fresh one if
+        not given.
     method : {"auto", "fused", "adjoint", "tape", "forward", "detached", "implicit"}
         "fused", "adjoint", "tape" and "forward" are exact and agree to rounding. "fused" is by far
         the fastest and takes games between `nn.MLP`, such as `gan.Game`, where no argument is
@@ -127,8 +132,8 @@ def value_and_grad(
     """
     problem = make_problem(
         game, theta_g, theta_d, batch,
-        steps=steps, lr=lr, optimizer=optimizer, truncate=truncate, snapshots=snapshots,
-        check_arrays=False,
+        steps=steps, lr=lr, optimizer=optimizer, state=state,
+        truncate=truncate, snapshots=snapshots, check_arrays=False,
     )  # fmt: skip
     return _choose(method, problem)(problem)
 
@@ -153,6 +158,7 @@ def explain_method(
     steps: int,
     lr: float | Sequence[float] | None = None,
     optimizer: Optimizer | None = None,
+    state: PyTree = None,
 ) -> str:
     """Return which method "auto" takes for these arguments of `value_and_grad`, and why.
 
@@ -168,6 +174,8 @@ def explain_method(
     >>> ug.unroll.explain_method(game, 2.0, 3.0, None, steps=1, lr=0.5)
     'adjoint: the game is not one of logits, such as ug.gan.Game'
     """
-    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    problem = make_problem(
+        game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer, state=state
+    )
     reason = why_not_auto(problem)
     return "fused" if reason is None else f"adjoint: {reason}"

@@ -19,6 +19,7 @@ from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels.fork_safety import cached_property
 from tinygrad_ugan.kernels.schedule import Advance, Outer, Reverse, Schedule, schedule
 from tinygrad_ugan.optim import Optimizer
+from tinygrad_ugan.optim.validation import check_state, try_update
 from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import Ascent, InnerState, Optimized, UpdateRule
@@ -198,6 +199,7 @@ def make_problem(
     steps: int,
     lr: float | Sequence[float] | None,
     optimizer: Optimizer | None = None,
+    state: PyTree = None,
     truncate: int | None = None,
     snapshots: int | None = None,
     check_arrays: bool = True,
@@ -207,9 +209,9 @@ def make_problem(
     With `check_arrays` false, that is left to the caller, who may have a quicker way.
     """
     steps = check_whole_number("steps", steps, "a whole number >= 0", 0)
-    rule = _rule(lr, optimizer, steps)
     if optimizer is not None:  # which starts from them
         check_parameters("theta_d", theta_d)
+    rule = _rule(lr, optimizer, state, theta_d, steps)
     constant_steps = 0
     if truncate is not None:
         expected = f"a whole number from 0 to steps = {steps}"
@@ -230,11 +232,18 @@ def make_problem(
     return problem
 
 
-def _rule(lr: Any, optimizer: Any, steps: int) -> UpdateRule:
+def _rule(lr: Any, optimizer: Any, state: PyTree, theta_d: PyTree, steps: int) -> UpdateRule:
     if (lr is None) == (optimizer is None):
         given = "neither" if lr is None else "both"
         raise ArgumentError("lr", given, "either lr or optimizer")
     if optimizer is None:
+        if state is not None:
+            raise ArgumentError("state", "one", "none, as plain ascent by lr remembers nothing")
         return Ascent(check_step_sizes(lr, steps))
     check_optimizer(optimizer)
-    return Optimized(optimizer)
+    rule = Optimized(optimizer, state)
+    if state is not None:
+        check_state("state", state, optimizer.init(theta_d))
+    if stated(optimizer, "kernel_form") is None:
+        try_update(optimizer, rule.start(theta_d).memory, theta_d)
+    return rule

@@ -40,12 +40,13 @@ def trajectory(
     steps: int,
     lr: float | Sequence[float] | None = None,
     optimizer: Optimizer | None = None,
+    state: PyTree = None,
 ) -> Trajectory:
     """Take the K inner steps and return every theta_k, with the inner objective there.
 
     Parameters
     ----------
-    game, theta_g, theta_d, batch, steps, lr, optimizer
+    game, theta_g, theta_d, batch, steps, lr, optimizer, state
         See `value_and_grad`.
 
     Returns
@@ -65,7 +66,9 @@ def trajectory(
     >>> [float(y) for y in path.thetas], path.inner_values
     ([3.0, 4.0, 5.0], array([ 6.,  8., 10.]))
     """
-    problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
+    problem = make_problem(
+        game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer, state=state
+    )
     reduced, _ = problem.on_samples()
     thetas = own_thetas(state.theta for state in reduced.states())
     check_finite(problem, thetas)
