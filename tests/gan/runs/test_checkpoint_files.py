@@ -1,6 +1,7 @@
 """Checkpoints: whatever happens to the bytes on disk, nothing wrong is ever loaded."""
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -93,6 +94,18 @@ def test_the_format_before_is_read_as_it_was(saved, tmp_path):
     files = atomic_io.read_folder(saved / place, ("state.json", "state.safetensors"))
     rest = json.loads(files["state.json"]) | {"format": 2}
     del rest["handed_in"], rest["config"]["game"]
+    files["state.json"] = json.dumps(rest).encode()
+    atomic_io.write_folder(tmp_path / place, files)
+    assert outcome(gan.load(tmp_path)) == outcome(gan.load(saved))
+
+
+def test_settings_that_came_later_are_filled_in(saved, tmp_path):
+    place = "checkpoints/00000004"
+    files = atomic_io.read_folder(saved / place, ("state.json", "state.safetensors"))
+    rest = json.loads(files["state.json"])
+    for name in checkpoint_files._LATER_SETTINGS:
+        *groups, last = name.split(".")
+        del functools.reduce(dict.__getitem__, groups, rest["config"])[last]
     files["state.json"] = json.dumps(rest).encode()
     atomic_io.write_folder(tmp_path / place, files)
     assert outcome(gan.load(tmp_path)) == outcome(gan.load(saved))

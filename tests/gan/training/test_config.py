@@ -24,7 +24,7 @@ DATASETS = {each.kind: each for each in (gan.Ring, gan.Grid, gan.DoubleRing, gan
 EVERYTHING_CHANGED = gan.Config(
     data=gan.Grid(side=3, spacing=1.0, std=0.1),
     networks=gan.Networks(3, (4, 5), (), "tanh", 0.5, 2.0),
-    unroll=gan.Unroll(5, 0.2, "adam", 0.1, 0.2, 0.3, "tape", 2, True),
+    unroll=gan.Unroll(5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried"),
     update=gan.Update("simultaneous", 2, "last"),
     generator_optimizer=gan.Optimizer("sgd", 0.1, 0.2, 0.3, 0.4, 1e-6),
     discriminator_optimizer=gan.Optimizer("momentum", 0.2),
@@ -122,6 +122,7 @@ def test_text_that_is_no_such_thing(read, name):
         ({"unroll": {"fresh": 1}}, "unroll.fresh: expected true or false, got 1"),
         ({"unroll": 3}, "unroll: expected a table of settings, got 3"),
         ({"unroll": {"steps": 0}, "update": {"keep": "last"}}, "update.keep: .*unroll.steps = 0"),
+        ({"unroll": {"state": "carried"}}, "unroll.state: .*got 'carried' from adam to sgd"),
         ({"data": {"kind": "gird"}}, "data.kind: .*did you mean 'grid'"),
         ({"data": {"side": 3}}, "data.side: expected one of 'modes', 'radius', 'std'"),
         ({"clip": 0}, "clip: expected a positive number, got 0"),

@@ -1,5 +1,6 @@
 """The training step against the same step written out by hand."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -173,3 +174,31 @@ def test_players_of_ones_own():
     *_, last = gan.TrainStep(SMALL, gan.Game(nn.MLP((4, 8, 2)), judge)).states()
     assert last.step == SMALL.steps
     assert judge(last.theta_d, np.ones((3, 2), np.float32)).shape == (3, 1)
+
+
+@pytest.mark.parametrize("method", ["momentum", "adam"])
+def test_the_unrolled_optimiser_carries_on_from_the_real_one(method):
+    config = varied(
+        unroll=gan.Unroll(steps=2, lr=0.01, optimizer=method, state="carried"),
+        discriminator_optimizer=gan.Optimizer(method, lr=0.01),
+        generator_optimizer=SGD,
+        precision="float64",
+    )
+    step, state, batches = prepared(config)
+    state, _ = step(state, batches)
+    following, objectives = step(state, batches)
+
+    def f_K(theta_g):
+        theta, memory = state.theta_d, state.optimizer_d
+        for _ in range(2):
+            g = ug.grad(step.game.inner, argnums=1)(theta_g, theta, batches[0])
+            how = config.discriminator_optimizer.build()
+            updates, memory = how.update(negative(g), memory, theta)
+            theta = optim.apply_updates(theta, updates)
+        return step.game.outer(theta_g, theta, batches[0])
+
+    expected, gradient = ug.value_and_grad(f_K)(state.theta_g)
+    assert objectives.generator == pytest.approx(float(expected), rel=1e-12)
+    assert relative_error(following.theta_g, moved(state.theta_g, gradient, SGD.build())) < 1e-12
+    fresh = dataclasses.replace(config, unroll=dataclasses.replace(config.unroll, state="zero"))
+    assert gan.TrainStep(fresh)(state, batches)[1].generator != objectives.generator

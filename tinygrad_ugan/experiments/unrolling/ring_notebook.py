@@ -10,7 +10,7 @@ from tinygrad_ugan.gan import Config, Networks, Optimizer, Ring, Unroll, Update
 CONFIG = Config(
     data=Ring(radius=1.0, std=0.01),
     networks=Networks(discriminator=(128, 128), activation="tanh", gain=1.4, input_scale=1.0),
-    unroll=Unroll(steps=5, lr=1e-4, optimizer="adam"),
+    unroll=Unroll(steps=5, lr=1e-4, optimizer="adam", state="carried"),
     update=Update(scheme="simultaneous"),
     generator_optimizer=Optimizer(lr=1e-3),
 )
@@ -20,8 +20,8 @@ PAGE = """
 The notebook that Metz et al. published beside the paper (poolio/unrolled_gan) departs from its
 appendix: radius 1 and standard deviation 0.01, tanh, two hidden layers of 128 in the
 discriminator too, gain 1.4, the generator's Adam at 1e-3 and the discriminator's at 1e-4, both
-moving at once, and K = 5 steps of the discriminator's own Adam unrolled, its state starting at
-zero each time.
+moving at once, and K = 5 steps of the discriminator's own Adam unrolled, from the moments that it
+has by then.
 
 Its data has `linspace(0, 2 pi, 8)` for the angles: the first and the last mode are one place, so
 there are seven, one of them twice as frequent. Here they are eight.

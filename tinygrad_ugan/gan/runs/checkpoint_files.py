@@ -154,6 +154,7 @@ def _draws(config: Config) -> json_schema.Shape:
 
 
 _LATER_COLUMNS = ("precision", "recall", "two_sample")
+_LATER_SETTINGS = ("unroll.state",)  # whose defaults are what was done before
 
 
 def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -165,6 +166,7 @@ def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
     config = json_schema.table("config", rest.get("config"))
     if isinstance(data := config.get("data"), dict) and data.get("kind") == "registered":
         config = {**config, "data": {"identity": "", **data}}
+    config = _with_later_settings(config)
     filled = [{**dict.fromkeys(_LATER_COLUMNS), **row} for row in rows]
     if rest["format"] == FORMAT:
         return {**rest, "config": config, "metrics": filled}
@@ -175,6 +177,17 @@ def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
         "config": Config().updated(config).to_dict(),
         "metrics": [{**row, "own": {}} for row in filled],
     }
+
+
+def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
+    default, filled = Config().to_dict(), dict(config)
+    for name in _LATER_SETTINGS:
+        group, dot, setting = name.partition(".")
+        if not dot:
+            filled.setdefault(group, default[group])
+        elif isinstance(there := filled.get(group), dict):
+            filled[group] = {setting: default[group][setting], **there}
+    return filled
 
 
 def _config(settings: Mapping[str, Any]) -> Config:

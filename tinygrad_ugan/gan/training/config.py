@@ -155,6 +155,9 @@ class Unroll(Settings):
     """Differentiate through this many last steps only; through all of them if none."""
     fresh: bool = switch(False)
     """Use a fresh batch for each unrolled step, instead of one batch for all."""
+    state: str = choice("zero", ("zero", "carried"))
+    """State of the unrolled steps' optimiser at the first: zero, or carried (that of the
+    discriminator's real optimiser, whose next steps are then looked ahead)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -228,6 +231,15 @@ class Config(Settings):
         super().__post_init__()
         if self.update.keep == "last" and self.unroll.steps == 0:
             raise ArgumentError("update.keep", "'last'", "'first', as unroll.steps = 0")
+        self._check_carried()
+
+    def _check_carried(self) -> None:
+        """Refuse to carry the state of one method over to another, or to one that has none."""
+        unrolled, real = self.unroll.optimizer, self.discriminator_optimizer.method
+        if self.unroll.state == "carried" and (unrolled == "sgd" or unrolled != real):
+            given = f"'carried' from {real} to {unrolled}"
+            hint = "unroll.optimizer and discriminator_optimizer.method have to be the same"
+            raise ArgumentError("unroll.state", given, "'zero', or one optimiser", hint)
 
     @classmethod
     def miniature(cls) -> Config:

@@ -201,7 +201,7 @@ class Evaluation:
     def _gradients(self, game: Any, state: State) -> tuple[float, float, float, float, float]:
         """f_K, f, the norms of the two terms of the gradient, and the cosine between them."""
         arguments = game, state.theta_g, state.theta_d, self.batch
-        dynamics = self._setup.config.unroll.dynamics()
+        dynamics = self._setup.dynamics(state.optimizer_d)
         try:
             f_K, direct = unroll.value_and_grad(*arguments, **dynamics, truncate=0)
             _, total = unroll.value_and_grad(*arguments, **dynamics)

@@ -115,6 +115,18 @@ class Setup:
         columns = _checked_metrics({**getattr(game, "metrics", {}), **(metrics or {})})
         return cls(config, game, data, _initial(init, game, config), columns, handed_in)
 
+    def dynamics(self, optimizer_d: PyTree) -> dict[str, Any]:
+        """Return the arguments of `unroll.value_and_grad` that define the unrolled steps.
+
+        Parameters
+        ----------
+        optimizer_d : pytree
+            The state of the discriminator's real optimiser.
+        """
+        unrolled = self.config.unroll
+        carried = {"state": optimizer_d} if unrolled.state == "carried" else {}
+        return {**unrolled.dynamics(), **carried}
+
 
 def _checked_metrics(metrics: Mapping[str, Any]) -> Mapping[str, Metric]:
     """The columns, if they are functions under names that a table can have."""

@@ -161,7 +161,7 @@ class TrainStep:
             state.theta_g,
             state.theta_d,
             self._unrolled(batches),
-            **self.config.unroll.dynamics(),
+            **self.setup.dynamics(state.optimizer_d),
             method=self.config.unroll.method,
             truncate=self.config.unroll.truncate,
         )
@@ -190,7 +190,7 @@ class TrainStep:
 
     def _jump_ahead(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
         """Continue from theta_D^K: the mistake, kept to be shown."""
-        dynamics = self.config.unroll.dynamics()
+        dynamics = self.setup.dynamics(state.optimizer_d)
         batch = self._unrolled(batches)
         path = unroll.trajectory(self.game, state.theta_g, state.theta_d, batch, **dynamics)
         return path.inner_values[0], path.thetas[-1], state.optimizer_d
