@@ -4,7 +4,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tests.autodiff.checks import check_modes
-from tests.oracles import relative_error
+from tests.oracles import directional_derivative, relative_error
 from tinygrad_ugan import nn
 from tinygrad_ugan.errors import ArgumentError
 
@@ -78,8 +78,48 @@ def test_weight_norm_starts_as_the_network_that_it_wraps():
     np.testing.assert_allclose(net(params, x), mlp(plain, x), rtol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 7), (7, 2), (5, 1)])
+def test_spectral_norm_is_one(shape, rng):
+    w = rng.standard_normal(shape)
+    np.testing.assert_allclose(nn.spectral_norm(w), w / np.linalg.norm(w, 2), rtol=1e-3)
+    np.testing.assert_allclose(nn.spectral_norm(7 * w), nn.spectral_norm(w), rtol=1e-13)
+    assert np.linalg.norm(nn.spectral_norm(w), 2) >= 1 - 1e-14  # a quotient is never above sigma
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (4, 1)])
+def test_spectral_norm_to_second_order(shape, rng):
+    check_modes(nn.spectral_norm, (rng.standard_normal(shape),), rng, order=2)
+
+
+def test_spectral_norm_where_all_singular_values_coincide(rng):
+    """As they do at the start, where the singular vectors themselves have no derivative."""
+    w = nn.Orthogonal(0.8)(rng, (4, 4), np.float64)
+    np.testing.assert_allclose(nn.spectral_norm(w), w / 0.8, rtol=1e-13)
+    target, v = rng.standard_normal((2, 4, 4))
+
+    def f(w):
+        return np.sum(target * nn.spectral_norm(w))
+
+    # the sixteenth power of w turns fast: short steps
+    first, second = ug.grad(f), ug.grad(lambda w: np.sum(v * ug.grad(f)(w)))
+    numeric = directional_derivative(f, w, v, step=0.01)
+    assert np.sum(first(w) * v) == pytest.approx(float(numeric), rel=1e-9)
+    numeric = directional_derivative(first, w, v, step=0.01)
+    np.testing.assert_allclose(second(w), numeric, rtol=0, atol=1e-8 * np.abs(numeric).max())
+
+
+def test_spectrally_normalised_networks_stretch_nothing(rng):
+    net = nn.SpectralNorm(nn.MLP((3, 16, 16, 1), "relu", initializer=nn.HeNormal()))
+    params = net.init(rng, np.float64)
+    x, y = rng.standard_normal((2, 200, 3))
+    moved = np.abs(net(params, x) - net(params, y))[:, 0]
+    assert (moved <= 1.02**3 * np.linalg.norm(x - y, axis=1)).all()
+
+
 @pytest.mark.parametrize(
-    "net", [nn.BatchNorm(3), nn.WeightNorm(nn.MLP((3, 4, 2)))], ids=["batch", "weight"]
+    "net",
+    [nn.BatchNorm(3), nn.WeightNorm(nn.MLP((3, 4, 2))), nn.SpectralNorm(nn.MLP((3, 4, 2)))],
+    ids=["batch", "weight", "spectral"],
 )
 def test_single_precision_stays(net, rng):
     params, x = net.init(rng), rng.standard_normal((6, 3), np.float32)

@@ -6,14 +6,17 @@ from tinygrad_ugan.nn.minibatch_discrimination import MinibatchDiscrimination, c
 from tinygrad_ugan.nn.mlp import MLP
 from tinygrad_ugan.nn.normalization import (
     BatchNorm,
+    SpectralNorm,
     Statistics,
     WeightNorm,
     batch_norm,
     batch_statistics,
     running_average,
+    spectral_norm,
     weight_norm,
 )
 from tinygrad_ugan.nn.random_layers import Dropout, GaussianNoise, dropout, gaussian_noise
+from tinygrad_ugan.nn.residual import Residual
 from tinygrad_ugan.nn.sequential import Sequential
 
 __all__ = [
@@ -27,7 +30,9 @@ __all__ = [
     "Initializer",
     "MinibatchDiscrimination",
     "Orthogonal",
+    "Residual",
     "Sequential",
+    "SpectralNorm",
     "Statistics",
     "WeightNorm",
     "batch_norm",
@@ -36,5 +41,6 @@ __all__ = [
     "dropout",
     "gaussian_noise",
     "running_average",
+    "spectral_norm",
     "weight_norm",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.nn.normalization import BatchNorm
 from tinygrad_ugan.typing import PyTree
 
 Side = tuple[Any, ...]
@@ -94,9 +95,12 @@ class Sequential:
 
         To average them over training: ``running_average(old, net.statistics(params, x))``.
         """
+        side = self._checked(params, side)
         return tuple(
-            layer.statistics(h) if hasattr(layer, "statistics") else None
-            for layer, h in zip(self.layers, self._inputs(params, x, side), strict=False)
+            _statistics(*each)
+            for each in zip(
+                self.layers, params, self._inputs(params, x, side), side, strict=False
+            )  # the output of the last layer is left over
         )
 
     def __call__(self, params: Sequence[PyTree], x: Any, side: Side | None = None) -> Any:
@@ -107,15 +111,19 @@ class Sequential:
         ArgumentError
             If `params` or `side` does not have one entry for each layer.
         """
-        *_, y = self._inputs(params, x, side)
+        *_, y = self._inputs(params, x, self._checked(params, side))
         return y
 
-    def _inputs(self, params: Sequence[PyTree], x: Any, side: Side | None) -> Iterator[Any]:
-        """Yield the input of each layer, and the output of the last."""
+    def _checked(self, params: Sequence[PyTree], side: Side | None) -> Side:
+        """The side input of every layer."""
         side = (None,) * len(self.layers) if side is None else side
         for name, given in (("params", params), ("side", side)):
             if len(given) != len(self.layers):
                 raise ArgumentError(name, f"{len(given)} entries", f"one for each layer of {self}")
+        return side
+
+    def _inputs(self, params: Sequence[PyTree], x: Any, side: Side) -> Iterator[Any]:
+        """Yield the input of each layer, and the output of the last."""
         yield x
         for layer, p, s in zip(self.layers, params, side, strict=True):
             if not hasattr(layer, "init"):
@@ -123,3 +131,12 @@ class Sequential:
             else:
                 x = layer(p, x) if s is None else layer(p, x, s)
             yield x
+
+
+def _statistics(layer: Any, params: PyTree, x: Any, side: Any) -> Any:
+    """The statistics of x in a layer; those of a network in it need the parameters too."""
+    if not hasattr(layer, "statistics"):
+        return None
+    return (
+        layer.statistics(x) if isinstance(layer, BatchNorm) else layer.statistics(params, x, side)
+    )
