@@ -1,11 +1,14 @@
 """GANs: games between networks, training runs that can be trusted, reports and sweeps."""
 
 from tinygrad_ugan.data import DoubleRing, Embedded, Grid, Ring
+from tinygrad_ugan.gan.games import penalties
 from tinygrad_ugan.gan.games.encoder import Encoder
 from tinygrad_ugan.gan.games.feature_matching import FeatureMatching, feature_distance
-from tinygrad_ugan.gan.games.game import Batch, Game
+from tinygrad_ugan.gan.games.game import Batch, FullBatch, Game
 from tinygrad_ugan.gan.games.infogan import InfoGame, Judges, code_noise, information_bound
-from tinygrad_ugan.gan.games.objectives import LOSSES
+from tinygrad_ugan.gan.games.instance_noise import InstanceNoise
+from tinygrad_ugan.gan.games.objectives import LOSSES, Loss, label_smoothing
+from tinygrad_ugan.gan.games.penalties import Penalized
 from tinygrad_ugan.gan.games.semi_supervised import LabelledBatch, SemiSupervised
 from tinygrad_ugan.gan.reports import pictures
 from tinygrad_ugan.gan.reports.html_page import report
@@ -55,14 +58,18 @@ __all__ = [
     "Encoder",
     "FeatureMatching",
     "Fidelity",
+    "FullBatch",
     "Game",
     "Grid",
     "InfoGame",
+    "InstanceNoise",
     "Judges",
     "LabelledBatch",
+    "Loss",
     "Networks",
     "Objectives",
     "Optimizer",
+    "Penalized",
     "RegisteredData",
     "Ring",
     "Row",
@@ -78,10 +85,12 @@ __all__ = [
     "code_noise",
     "feature_distance",
     "information_bound",
+    "label_smoothing",
     "load",
     "mode_coverage",
     "mode_divergences",
     "obtain",
+    "penalties",
     "pictures",
     "precision_recall",
     "register",

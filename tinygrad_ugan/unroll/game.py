@@ -103,7 +103,8 @@ class LogitForm(NamedTuple):
     ``inner = factor_r mean(phi_r(r)) + factor_s mean(phi_s(s))`` with the logits
     ``r = discriminator(theta_d, batch.real)`` and ``s = discriminator(theta_d, generator(theta_g,
     batch.noise))``; likewise `outer`. The functions are those of
-    `tinygrad_ugan.kernels.losses.OBJECTIVES`, by name.
+    `tinygrad_ugan.kernels.losses.OBJECTIVES`, by name. A game that cannot be put so may state the
+    reason instead, in words.
 
     Attributes
     ----------

@@ -33,6 +33,8 @@ def stated_form(game: Any, rule: UpdateRule) -> StatedForm | str:
     if logits is None:
         reason = why_not(game, "logit_form")
         return reason or "the game is not one of logits, such as ug.gan.Game"
+    if isinstance(logits, str):
+        return logits
     generator = stated(logits.generator, "layer_form")
     if generator is None:
         return _no_mlp("generator", logits.generator)

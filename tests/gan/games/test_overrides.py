@@ -33,20 +33,34 @@ def semi_supervised(inside):
     return gan.SemiSupervised(inside.generator, NET), NET
 
 
-KINDS = (feature_matching, info_game, semi_supervised)
+def penalised(inside):
+    return gan.Penalized(inside, gan.penalties.GradientPenalty(0.5)), inside.discriminator
+
+
+def noisy(inside):
+    return gan.InstanceNoise(inside, 0.2), inside.discriminator
+
+
+KINDS = (feature_matching, info_game, semi_supervised, penalised, noisy)
+WRAPPED = (feature_matching, penalised)  # which play another game by the methods of that one
 METHODS = {name: GAME[name] for name in ("inner", "outer", "generate", "outer_on")}
 METHODS["inner_on"] = lambda f: lambda self, x, d, b: f(self, x, d, b) - squares(x) * squares(d)
 INFORMATION = {"information": lambda f: lambda self, x, d, b: f(self, x, d, b) + np.mean(x)}
+
+
+def batch_of(game, rng):
+    real, noise = rng.standard_normal((5, 2)), rng.standard_normal((5, 3))
+    if isinstance(game, gan.SemiSupervised):
+        return gan.LabelledBatch(real[:3], np.array([0, 2, 1]), real, noise)
+    batch = gan.FullBatch(real, noise)
+    return batch._replace(drawn=game.draw(rng, batch)) if hasattr(game, "draw") else batch
 
 
 def problem_of(inside, build, rng):
     """A game of some kind, its parameters and a batch; the game is still to be changed."""
     game, discriminator = build(inside)
     theta_g, theta_d = nn.MLP((3, 2)).init(rng, float), discriminator.init(rng, float)
-    real, noise = rng.standard_normal((4, 2)), rng.standard_normal((5, 3))
-    batch = gan.Batch(real, noise)
-    if build is semi_supervised:
-        batch = gan.LabelledBatch(real[:3], np.array([0, 2, 1]), real, noise)
+    batch = batch_of(game, rng)
     return Problem(game, theta_g, theta_d, batch, {"steps": 2, "lr": 0.03}, frozenset())
 
 
@@ -66,7 +80,7 @@ def test_each_override_alone(build, name, method, rng):
     changes = {name: (METHODS | INFORMATION)[name]}
     with contextlib.ExitStack() as stack:
         check(problem._replace(game=exchanged(stack, "subclass", problem.game, changes)), method)
-    if build is feature_matching:  # which plays another game by the methods of that one
+    if build in WRAPPED:
         with contextlib.ExitStack() as stack:
             inside = exchanged(stack, "subclass", problem.game.game, changes)
             check(problem_of(inside, build, rng), method)
@@ -79,7 +93,7 @@ def test_any_overrides_together(build, data, method):
     methods = METHODS | (INFORMATION if build is info_game else {})
     with contextlib.ExitStack() as stack:
         inside = gan.Game(nn.MLP((3, 2)), ONE, "nonsaturating")
-        if build is feature_matching:
+        if build in WRAPPED:
             way = data.draw(st.sampled_from(WAYS), "way within")
             inside = exchanged(stack, way, inside, data.draw(some(METHODS), "methods within"))
         problem = problem_of(inside, build, rng)
@@ -97,9 +111,6 @@ def test_who_overrides_nothing_runs_through_the_samples(build):
 
     game, discriminator = build(gan.Game(generator, ONE))
     theta = np.ones((3, 2)), discriminator.init(rng, float)
-    real, noise = rng.standard_normal((4, 2)), rng.standard_normal((5, 3))
-    batch = gan.Batch(real, noise)
-    if build is semi_supervised:
-        batch = gan.LabelledBatch(real[:3], np.array([0, 2, 1]), real, noise)
+    batch = batch_of(game, rng)
     ug.unroll.value_and_grad(game, *theta, batch, steps=2, lr=0.1)
     assert len(runs) == 1

@@ -17,6 +17,7 @@ GROUPS = [
     gan.Unroll, gan.Update, gan.RegisteredData, GameFile, GameFile().generator.__class__,
     data.Moons, data.Circles, data.SwissRoll, data.Spirals, data.Pinwheel, data.Checkerboard,
     data.GaussianMixture, data.Gaussian1D, data.File, OwnData,
+    gan.penalties.NoPenalty, gan.penalties.GradientPenalty, gan.penalties.R1, gan.penalties.R2,
 ]  # fmt: skip
 WORDS = ("game", "columns", "grey")  # that have no default of their type
 NUMBERS = [

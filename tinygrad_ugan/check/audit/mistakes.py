@@ -19,7 +19,7 @@ from tinygrad_ugan.optim import Adam, AdamState, Optimizer, apply_updates
 from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import Ascent, InnerState, Optimized
-from tinygrad_ugan.unroll.game import Game
+from tinygrad_ugan.unroll.game import Game, LogitForm
 from tinygrad_ugan.unroll.method import check_finite
 from tinygrad_ugan.unroll.problem import Problem
 
@@ -74,7 +74,7 @@ class _PointOfPath(NamedTuple):
 def with_another_loss(problem: Problem) -> Iterator[Alteration]:
     """The generator descends another objective."""
     game, form = problem.game, stated(problem.game, "logit_form")
-    if isinstance(game, gan.Game) and form is not None:
+    if isinstance(game, gan.Game) and isinstance(form, LogitForm):
         for loss in gan.LOSSES:
             if loss != game.loss:
                 other = gan.Game(form.generator, form.discriminator, loss)

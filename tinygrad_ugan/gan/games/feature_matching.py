@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.gan.games.base import GeneratorGame
-from tinygrad_ugan.gan.games.game import Batch, Game, Network
-from tinygrad_ugan.gan.games.network_calls import check_pure, part
-from tinygrad_ugan.stated import stated, states
+from tinygrad_ugan.gan.games.base import WrappedGame
+from tinygrad_ugan.gan.games.game import AnyBatch, Game
+from tinygrad_ugan.gan.games.network_calls import part, side_of
+from tinygrad_ugan.stated import states
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.game import SampleForm
 
@@ -37,7 +38,7 @@ def feature_distance(real: Any, generated: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class FeatureMatching(GeneratorGame):
+class FeatureMatching(WrappedGame):
     """A game whose generator descends `feature_distance`; the discriminator's objective stays.
 
     Parameters
@@ -45,7 +46,8 @@ class FeatureMatching(GeneratorGame):
     game : Game
         Its `inner` is ascended by the discriminator.
     features : callable
-        ``features(theta_d, x)``, such as the layers of the discriminator before its last.
+        ``features(theta_d, x)``, such as the layers of the discriminator before its last; called
+        as ``features(theta_d, x, side)`` if these take random numbers, see `nn.Sequential`.
 
     Examples
     --------
@@ -60,39 +62,24 @@ class FeatureMatching(GeneratorGame):
     """
 
     game: Game
-    features: Network
+    features: Callable[..., Any]
 
-    @property
-    def generator(self) -> Network:
-        """The generator of the game."""
-        return self.game.generator
-
-    @property
-    def discriminator(self) -> Network:
-        """The discriminator of the game."""
-        return self.game.discriminator
-
-    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: Batch) -> Any:
+    def inner(self, theta_g: PyTree, theta_d: PyTree, batch: AnyBatch) -> Any:
         """Return the objective of the game's own discriminator."""
         return self.game.inner(theta_g, theta_d, batch)
 
-    def generate(self, theta_g: PyTree, batch: Batch) -> Any:
-        """Return the generated samples, shape (B, d)."""
-        return self.game.generate(theta_g, batch)
-
-    def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
-        """Return `inner` as a function of the generated samples."""
-        return self.game.inner_on(samples, theta_d, batch)
-
-    def outer_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
+    def outer_on(self, samples: Any, theta_d: PyTree, batch: AnyBatch) -> Any:
         """Return `outer` as a function of the generated samples."""
-        check_pure("discriminator", self.discriminator)
-        real = part(batch, "real")
-        return feature_distance(self.features(theta_d, real), self.features(theta_d, samples))
+        rows = {"real": part(batch, "real"), "generated": samples}
+        real, generated = (self._features(theta_d, x, batch, name) for name, x in rows.items())
+        return feature_distance(real, generated)
+
+    def _features(self, theta_d: PyTree, x: Any, batch: AnyBatch, name: str) -> Any:
+        side = side_of("discriminator", self.discriminator, batch, name)
+        x = self.game.with_labels(x, batch)
+        return self.features(theta_d, x) if side is None else self.features(theta_d, x, side)
 
     @states("inner", "outer", "generate", "inner_on")  # `inner` is that of the game
     def sample_form(self) -> SampleForm | None:
         """The factorisation through the samples, if the game has it: see `unroll.SampleForm`."""
-        if stated(self.game, "sample_form") is None:
-            return None
-        return SampleForm(self.generate, self.inner_on, self.outer_on)
+        return self._through_samples()

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from tinygrad_ugan.autodiff import log_softmax
 from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.game import Batch, Game, Network
-from tinygrad_ugan.gan.games.network_calls import call, part
+from tinygrad_ugan.gan.games.network_calls import call, check_pure, part
 from tinygrad_ugan.nn import MLP
 from tinygrad_ugan.typing import PyTree
 
@@ -113,7 +113,11 @@ class InfoGame(GeneratorGame):
 
     def generate(self, theta_g: PyTree, batch: Batch) -> Any:
         """Return the generated samples, shape (B, d)."""
-        return call("generator", self.generator, theta_g, part(batch, "noise"), "batch.noise")
+        return self._game.generate(theta_g, batch)
+
+    def logits(self, theta_d: PyTree, x: Any, batch: Batch, name: str = "generated") -> Any:
+        """Return the logits of D: see `Game.logits`."""
+        return self._game.logits(theta_d["d"], x, batch, name)
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """Return `inner` as a function of the generated samples."""
@@ -127,6 +131,7 @@ class InfoGame(GeneratorGame):
 
     def information(self, samples: Any, theta_d: PyTree, batch: Batch) -> Any:
         """Return the `information_bound`."""
+        check_pure("discriminator", self.discriminator.q)
         logits = call("discriminator", self.discriminator.q, theta_d["q"], samples, "samples")
         return information_bound(logits, part(batch, "noise")[:, : logits.shape[1]])
 

@@ -8,11 +8,13 @@ ascends `inner`, the generator descends `outer`. Every logarithm is taken of a s
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.nn.activations import log_sigmoid
 from tinygrad_ugan.unroll.game import LogitTerms
 
@@ -66,6 +68,15 @@ def _hinge_outer(r: Any, s: Any) -> Any:
     return -np.mean(s)
 
 
+def _smooth_cross_entropy(r: Any, s: Any, amount: float) -> Any:
+    real = (1 - amount) * np.mean(log_sigmoid(r)) + amount * np.mean(log_sigmoid(-r))
+    return real + np.mean(log_sigmoid(-s))
+
+
+def _smooth_least_squares(r: Any, s: Any, amount: float) -> Any:
+    return -np.mean((r - (1 - amount)) ** 2) / 2 - np.mean(s**2) / 2
+
+
 TERMS: MappingProxyType[Objective, LogitTerms] = MappingProxyType(
     {
         _cross_entropy: (("log_sigmoid", 1.0), ("log_sigmoid_of_minus", 1.0)),
@@ -91,3 +102,51 @@ LOSSES: MappingProxyType[str, Loss] = MappingProxyType(
     }
 )
 """The losses by name, as `Game` takes them."""
+
+_SMOOTH: MappingProxyType[Objective, Callable[..., Any]] = MappingProxyType(
+    {_cross_entropy: _smooth_cross_entropy, _least_squares_inner: _smooth_least_squares}
+)
+
+
+def label_smoothing(loss: str, amount: float) -> Loss:
+    """Return a loss with one-sided label smoothing: Salimans et al. (2016), section 3.4.
+
+    The discriminator's target is ``1 - amount`` for real samples, in place of 1, and 0 for
+    generated ones as before. With "minimax", where both players have one objective, so they still
+    do; with the other losses the generator's stays as it is.
+
+    Parameters
+    ----------
+    loss : str
+        The name of a loss with targets: not "wasserstein" or "hinge".
+    amount : float
+        From 0, which changes nothing, to 1, excluded.
+
+    Returns
+    -------
+    Loss
+        For `Game`.
+
+    Raises
+    ------
+    ArgumentError
+        If the loss has no targets, or the amount is not in [0, 1).
+
+    Examples
+    --------
+    >>> smooth = label_smoothing("minimax", 0.1)
+    >>> sure, unsure = np.array([9.0]), np.array([2.0])
+    >>> bool(smooth.inner(unsure, -unsure) > smooth.inner(sure, -sure))
+    True
+    """
+    check_choice("loss", loss, LOSSES)
+    if not 0 <= amount < 1:
+        raise ArgumentError("label_smoothing", amount, "a number in [0, 1)")
+    inner, outer = LOSSES[loss]
+    if amount == 0:
+        return LOSSES[loss]
+    if inner not in _SMOOTH:
+        expected = f"0 with the loss {loss!r}, which has no targets to smooth"
+        raise ArgumentError("label_smoothing", amount, expected)
+    smooth = partial(_SMOOTH[inner], amount=amount)
+    return Loss(smooth, smooth if outer is inner else outer)

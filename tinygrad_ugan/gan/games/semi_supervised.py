@@ -11,7 +11,7 @@ from tinygrad_ugan.autodiff import log_softmax, logsumexp
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.feature_matching import feature_distance
-from tinygrad_ugan.gan.games.network_calls import call, part
+from tinygrad_ugan.gan.games.network_calls import call, check_pure, part
 from tinygrad_ugan.nn import Sequential
 from tinygrad_ugan.nn.activations import log_sigmoid
 from tinygrad_ugan.typing import PyTree
@@ -81,6 +81,7 @@ class SemiSupervised(GeneratorGame):
     def generate(self, theta_g: PyTree, batch: LabelledBatch) -> Any:
         """Return the generated samples, shape (B, d)."""
         noise = part(batch, "noise", "gan.LabelledBatch")
+        check_pure("generator", self.generator)
         return call("generator", self.generator, theta_g, noise, "batch.noise")
 
     def inner_on(self, samples: Any, theta_d: PyTree, batch: LabelledBatch) -> Any:

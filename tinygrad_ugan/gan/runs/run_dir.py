@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import optree
 
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.games.game import Batch
@@ -92,9 +93,9 @@ class RunDir:
         import safetensors.numpy
 
         arrays = {
-            f"{i}.{name}": np.asarray(x, order="C")
+            accessor.codify(f"{i}"): np.asarray(accessor(batch), order="C")
             for i, batch in enumerate(batches)
-            for name, x in batch._asdict().items()
+            for accessor in optree.tree_accessors(batch)
         }
         checkpoint_files.write(self.last_good, last_good)
         content = {"batches.safetensors": safetensors.numpy.save(arrays)}
