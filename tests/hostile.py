@@ -21,7 +21,7 @@ from tests.gan.small import SMALL
 from tinygrad_ugan import gan
 from tinygrad_ugan.check.audit.game_file import GameFile
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.runs import atomic_io
+from tinygrad_ugan.gan.runs import atomic_io, checkpoint_files
 
 LAST = "checkpoints/00000004"
 JSON, ARRAYS = "state.json", "state.safetensors"
@@ -63,7 +63,7 @@ def forge_json(rng, place):
     how = rng.choice(["change", "remove", "add"])
     if how == "change":
         put(tree, path, rng.choice(wrong_values(tree, path)))
-    elif how == "remove" and isinstance(path[-1], str) and "environment" not in path:
+    elif how == "remove" and isinstance(path[-1], str) and not may_be_missing(path):
         parent(tree, path).pop(path[-1])
     else:
         table = rng.choice([p for p in paths(tree, tables=True) if p[:1] != ("environment",)])
@@ -71,6 +71,13 @@ def forge_json(rng, place):
     text = json.dumps(tree).replace(json.dumps(NAN), "NaN")
     atomic_io.write_folder(place, files | {JSON: text.encode()})
     return f"{how} {path}"
+
+
+def may_be_missing(path):
+    """Whether a value is not checked, or is filled in as an earlier version left it out."""
+    later = {("config", *name.split(".")) for name in checkpoint_files._LATER_SETTINGS}
+    columns = path[0] == "metrics" and path[-1] in checkpoint_files._LATER_COLUMNS
+    return "environment" in path or columns or tuple(path) in later
 
 
 def forge_text(rng, place):

@@ -181,6 +181,18 @@ def positive(default: float | None, *, most: float, least: float = 0.0) -> Any:
     return field(default=default, metadata={"check": check, "most": most})
 
 
+def positives(default: float, *, most: float) -> Any:
+    """A positive number up to `most`, or a list of them."""
+    one = positive(default, most=most).metadata["check"]
+
+    def check(name: str, value: Any) -> float | tuple[float, ...]:
+        if not isinstance(value, list | tuple):
+            return float(one(name, value))
+        return tuple(one(f"{name}[{i}]", x) for i, x in enumerate(value))
+
+    return field(default=default, metadata={"check": check, "most": most})
+
+
 def number(default: float, *, least: float, most: float) -> Any:
     """A number from `least` to `most`, of either sign if these are."""
 

@@ -16,6 +16,7 @@ from tinygrad_ugan.optim.optimizers import (
     RMSpropState,
     apply_updates,
     descend,
+    extragradient,
 )
 from tinygrad_ugan.optim.schedules import (
     ConstantSchedule,
@@ -61,5 +62,6 @@ __all__ = [
     "chain",
     "clip_by_norm",
     "descend",
+    "extragradient",
     "scale",
 ]

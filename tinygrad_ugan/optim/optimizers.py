@@ -381,6 +381,39 @@ def descend(
     return apply_updates(params, updates, scale), state
 
 
+def extragradient(
+    optimizer: Optimizer,
+    gradient: Callable[[PyTree], PyTree],
+    params: PyTree,
+    state: PyTree,
+    scale: float = 1.0,
+) -> tuple[PyTree, PyTree]:
+    """Take one step by the gradient that there is after a step; return ``(params, state)``.
+
+    The extra-gradient method (Korpelevich 1976; for GANs, Gidel et al. 2019, arXiv 1802.10551): it
+    converges in bilinear games, where plain descent spirals out. Of the step that is taken ahead
+    the parameters alone are used.
+
+    Parameters
+    ----------
+    optimizer, params, state, scale
+        See `descend`.
+    gradient : callable
+        ``gradient(params)``, to be descended: of a game, that of every player's own loss.
+
+    Examples
+    --------
+    In min over x, max over y of x y the players descend y and -x.
+
+    >>> players = np.array([1.0, 0.0])
+    >>> sgd, slopes = SGD(lr=0.5), lambda players: np.array([players[1], -players[0]])
+    >>> extragradient(sgd, slopes, players, sgd.init(players))[0]
+    array([0.75, 0.5 ])
+    """
+    ahead, _ = descend(optimizer, gradient(params), state, params, scale)
+    return descend(optimizer, gradient(ahead), state, params, scale)
+
+
 def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
     """The program of a step of Adam for these arrays, or None where NumPy has to take it."""
     every = [leaf for group in groups for leaf in group]

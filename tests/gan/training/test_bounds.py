@@ -19,7 +19,7 @@ GROUPS = [
     data.GaussianMixture, data.Gaussian1D, data.File, OwnData,
     gan.penalties.NoPenalty, gan.penalties.GradientPenalty, gan.penalties.R1, gan.penalties.R2,
 ]  # fmt: skip
-WORDS = ("game", "columns", "grey")  # that have no default of their type
+WORDS = ("game", "columns", "grey", "registered")  # that have no default of their type
 NUMBERS = [
     (group, field)
     for group in GROUPS

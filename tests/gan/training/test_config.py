@@ -24,9 +24,13 @@ DATASETS = {each.kind: each for each in (gan.Ring, gan.Grid, gan.DoubleRing, gan
 EVERYTHING_CHANGED = gan.Config(
     data=gan.Grid(side=3, spacing=1.0, std=0.1),
     networks=gan.Networks(3, (4, 5), (), "tanh", 0.5, 2.0),
-    unroll=gan.Unroll(5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried"),
+    unroll=gan.Unroll(
+        5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried", 1e-6, 0.4, 0.5, "mine"
+    ),
     update=gan.Update("simultaneous", 2, "last"),
-    generator_optimizer=gan.Optimizer("sgd", 0.1, 0.2, 0.3, 0.4, 1e-6),
+    generator_optimizer=gan.Optimizer(
+        "sgd", 0.1, 0.2, 0.3, 0.4, 1e-6, 0.5, 0.6, "constant", 0.7, 1, "mine"
+    ),
     discriminator_optimizer=gan.Optimizer("momentum", 0.2),
     loss="hinge", game="mine", decay=True, clip=1.0, precision="float64", seed=1, threads=1,
     batch=2, steps=3, seconds=4.5, evaluate_every=5, evaluation_samples=6, pictures=7,
@@ -49,7 +53,9 @@ def test_every_setting_differs_in_the_round_trip():
 
     default, changed = (dict(leaves(c.to_dict())) for c in (gan.Config(), EVERYTHING_CHANGED))
     same = {name for name in default if name in changed and default[name] == changed[name]}
-    assert same == {"discriminator_optimizer." + n for n in ("momentum", "beta1", "beta2", "eps")}
+    names = {each.name for each in dataclasses.fields(gan.Optimizer)} - {"method", "lr"}
+    schedule = "generator_optimizer.schedule"  # decay is another word for a linear one
+    assert same == {"discriminator_optimizer." + name for name in names} | {schedule}
 
 
 def test_what_a_file_leaves_out_is_as_in_the_base():
@@ -122,7 +128,34 @@ def test_text_that_is_no_such_thing(read, name):
         ({"unroll": {"fresh": 1}}, "unroll.fresh: expected true or false, got 1"),
         ({"unroll": 3}, "unroll: expected a table of settings, got 3"),
         ({"unroll": {"steps": 0}, "update": {"keep": "last"}}, "update.keep: .*unroll.steps = 0"),
-        ({"unroll": {"state": "carried"}}, "unroll.state: .*got 'carried' from adam to sgd"),
+        ({"unroll": {"lr": [0.1, 0.2]}}, "unroll.lr: .*unroll.steps = 10 of them, got 2 of them"),
+        ({"unroll": {"lr": [0.1, -1], "steps": 2}}, r"unroll.lr\[1\]: expected a positive number"),
+        (
+            {"unroll": {"lr": [0.1], "steps": 1, "state": "carried"}},
+            "unroll.lr: expected one step size, as unroll.state = 'carried'",
+        ),
+        ({"generator_optimizer": {"method": "adm"}}, "generator_optimizer.method: .*mean 'adam'"),
+        ({"generator_optimizer": {"schedule": "cosin"}}, "schedule: .*did you mean 'cosine'"),
+        (
+            {"generator_optimizer": {"schedule": "exponential"}},
+            "generator_optimizer.final: expected a number above 0",
+        ),
+        (
+            {"discriminator_optimizer": {"warmup": 5}, "steps": 5},
+            "discriminator_optimizer.warmup: expected less than steps = 5, got 5",
+        ),
+        (
+            {"discriminator_optimizer": {"schedule": "cosine"}, "decay": True},
+            "decay: expected false, as discriminator_optimizer.schedule is cosine",
+        ),
+        (
+            {"update": {"scheme": "extragradient", "discriminator_steps": 2}},
+            "update.discriminator_steps: expected 1, as the scheme is extragradient, got 2",
+        ),
+        (
+            {"update": {"scheme": "extragradient", "keep": "last"}},
+            "update.keep: expected 'first', as the scheme is extragradient",
+        ),
         ({"data": {"kind": "gird"}}, "data.kind: .*did you mean 'grid'"),
         ({"data": {"side": 3}}, "data.side: expected one of 'modes', 'radius', 'std'"),
         ({"clip": 0}, "clip: expected a positive number, got 0"),

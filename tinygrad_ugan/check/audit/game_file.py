@@ -36,7 +36,7 @@ from tinygrad_ugan.checked_dataclass import (
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan import LOSSES, Game
 from tinygrad_ugan.gan.runs.atomic_io import read_text
-from tinygrad_ugan.gan.training.config import OPTIMIZERS, SAMPLES, SEED, UNROLLED, Optimizer
+from tinygrad_ugan.gan.training.config import SAMPLES, SEED, UNROLLED, Optimizer
 from tinygrad_ugan.gan.training.memory_check import check_memory, parameters
 from tinygrad_ugan.nn import ACTIVATIONS, MLP
 
@@ -67,7 +67,7 @@ class GameFile(Settings):
     """K, the number of unrolled steps."""
     lr: float = positive(0.1, most=1e300)
     """Step size of the unrolled steps."""
-    optimizer: str = choice("sgd", OPTIMIZERS)
+    optimizer: str = choice("sgd", ("sgd", "momentum", "adam"))
     """Rule of the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
     momentum: float = fraction(0.9)
     """Share of its velocity that momentum keeps."""

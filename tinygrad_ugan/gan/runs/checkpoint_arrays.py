@@ -13,11 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import optree
 
-from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.sampler import streams
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State, TrainStep
+from tinygrad_ugan.optim import (
+    AdamState,
+    MomentumState,
+    PreviousGradient,
+    RMSpropState,
+    ScaleState,
+)
 from tinygrad_ugan.tree import is_finite
 from tinygrad_ugan.typing import Array, PyTree
 
@@ -32,7 +39,7 @@ _DTYPES: dict[str, np.dtype] = {
 
 
 class StructureError(ArgumentError):
-    """The parameters that a game starts from differ in structure from those that were saved."""
+    """The parameters or the optimisers of a run start otherwise than those that were saved."""
 
 
 class _Kind(NamedTuple):
@@ -40,6 +47,14 @@ class _Kind(NamedTuple):
 
     dtype: np.dtype
     shape: tuple[int, ...]
+
+
+def check_storable(state: State) -> None:
+    """Raise `ArgumentTypeError` if a checkpoint could not hold the state as it is."""
+    for name, leaf in zip(_names("state", state), optree.tree_leaves(state), strict=True):
+        if (dtype := np.asarray(leaf).dtype) not in _DTYPES.values():
+            expected = "arrays of float32, float64 or int64, which checkpoints hold"
+            raise ArgumentTypeError(name, f"dtype {dtype}", expected)
 
 
 def named(state: State, pictures: Mapping[int, Array]) -> Arrays:
@@ -69,7 +84,7 @@ def contents(setup: Setup, step: int, file: bytes) -> tuple[State, dict[int, Arr
 
 def _state(setup: Setup, step: int, arrays: Arrays) -> State:
     train_step, config = TrainStep(setup), setup.config
-    if config.game is None and not setup.handed_in:
+    if config.game is None and not setup.handed_in and not config.has_registered_optimizers:
         game = setup.game
         players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
         thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
@@ -87,21 +102,26 @@ def _state(setup: Setup, step: int, arrays: Arrays) -> State:
     state: State = optree.tree_unflatten(optree.tree_structure(like), leaves)
     if state.step != step:
         raise ArgumentError("state.step", state.step, f"{step}, as in the other file")
-    _check_optimizers(config, state)
+    _check_numbers(config, state)
     return state
 
 
 def _check_structure(fresh: State, arrays: Arrays) -> None:
-    """Refuse a game or an init of which the saved parameters cannot be."""
+    """Refuse a game, an init or an optimiser of which the saved state cannot be."""
     leaves = dict(zip(_names("state", fresh), optree.tree_leaves(fresh), strict=True))
-    for name in sorted(leaves.keys() ^ arrays.keys()):
+    for name in sorted(leaves.keys() ^ arrays.keys(), key=_origin):  # parameters come first
         there, not_there = ("one", "none") if name in arrays else ("none", "one")
         expected = f"parameters with {there} of the name {name}, as those that were saved"
-        raise StructureError("init", not_there, expected)
+        raise StructureError(_origin(name), not_there, expected)
     for name, leaf in leaves.items():
         if np.shape(leaf) != arrays[name].shape:
             expected = f"{name} of shape {arrays[name].shape}, as it was saved"
-            raise StructureError("init", f"shape {np.shape(leaf)}", expected)
+            raise StructureError(_origin(name), f"shape {np.shape(leaf)}", expected)
+
+
+def _origin(name: str) -> str:
+    """The part of a run that an array of this name stems from."""
+    return "optimizers" if name.startswith("state.optimizer") else "init"
 
 
 def _layers(
@@ -138,20 +158,51 @@ def _check(name: str, x: Array, kind: _Kind) -> Array:
     return x
 
 
-def _check_optimizers(config: Config, state: State) -> None:
-    """No training leaves a NaN, and infinities only in Adam's mean squares."""
-    for name, x in zip(_names("state", state), optree.tree_leaves(state), strict=True):
-        if name.startswith("state.optimizer") and ".square" in name:
-            if not np.all(x >= 0):
-                raise ArgumentError(name, "a NaN or a negative number", "squares")
-        elif not is_finite(x):
-            raise ArgumentError(name, "a NaN or infinity", "finite numbers")
+_MOVERS = ("optimizer_g", "optimizer_d")
+_STATES = (AdamState, MomentumState, PreviousGradient, RMSpropState, ScaleState)
+
+
+def _check_numbers(config: Config, state: State) -> None:
+    """Refuse numbers that no training leaves; an optimiser of one's own may hold any."""
+    for name in state._fields:
+        if name not in _MOVERS:
+            _check_finite(f"state.{name}", getattr(state, name))
     moved = 0 if config.update.keep == "last" else config.update.discriminator_steps
-    for name, factor in (("optimizer_g", 1), ("optimizer_d", moved)):
-        taken = getattr(getattr(state, name), "steps", None)
-        if taken is not None and taken != factor * state.step:
-            expected = f"{factor * state.step}, after {state.step} steps of training"
-            raise ArgumentError(f"state.{name}.steps", taken, expected)
+    for name, factor in zip(_MOVERS, (1, moved), strict=True):
+        memory, taken = getattr(state, name), factor * state.step
+        places, parts, _ = optree.tree_flatten_with_accessor(memory, is_leaf=_is_known)
+        for place, part in zip(places, parts, strict=True):
+            if _is_known(part):
+                _check_known(place.codify(f"state.{name}"), part, taken, state.step)
+
+
+def _is_known(memory: Any) -> bool:
+    """Whether it is the state of one of this package's optimisers."""
+    return isinstance(memory, _STATES)
+
+
+def _check_known(place: str, memory: Any, taken: int, step: int) -> None:
+    """No training leaves a NaN, and infinities only in mean squares."""
+    for field in memory._fields:
+        name, part = f"{place}.{field}", getattr(memory, field)
+        if field == "square":
+            for accessor in optree.tree_accessors(part):
+                if not np.all(accessor(part) >= 0):
+                    raise ArgumentError(
+                        accessor.codify(name), "a NaN or a negative number", "squares"
+                    )
+        else:
+            _check_finite(name, part)
+    if memory.steps is not None and memory.steps != taken:
+        raise ArgumentError(
+            f"{place}.steps", memory.steps, f"{taken}, after {step} steps of training"
+        )
+
+
+def _check_finite(name: str, tree: PyTree) -> None:
+    for accessor in optree.tree_accessors(tree):
+        if not is_finite(accessor(tree)):
+            raise ArgumentError(accessor.codify(name), "a NaN or infinity", "finite numbers")
 
 
 def _names(root: str, tree: PyTree) -> list[str]:

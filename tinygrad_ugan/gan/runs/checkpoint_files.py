@@ -154,7 +154,15 @@ def _draws(config: Config) -> json_schema.Shape:
 
 
 _LATER_COLUMNS = ("precision", "recall", "two_sample")
-_LATER_SETTINGS = ("unroll.state",)  # whose defaults are what was done before
+# Settings of this format that came later; their defaults are what was done before.
+_LATER_SETTINGS = (
+    *(f"unroll.{name}" for name in ("state", "eps", "decay", "weight_decay", "registered")),
+    *(
+        f"{player}_optimizer.{name}"
+        for player in ("generator", "discriminator")
+        for name in ("decay", "weight_decay", "schedule", "final", "warmup", "registered")
+    ),
+)
 
 
 def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:

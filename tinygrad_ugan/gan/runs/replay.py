@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,14 @@ from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
 
 
 def replay(
-    folder: str | os.PathLike[str], *, game: Any = None, data: Any = None, init: Any = None
+    folder: str | os.PathLike[str],
+    *,
+    game: Any = None,
+    data: Any = None,
+    init: Any = None,
+    optimizers: Mapping[str, Any] | None = None,
 ) -> tuple[State, Objectives]:
-    """Repeat the step that ended a run; `game`, `data` and `init` as of `resume`.
+    """Repeat the step that ended a run; `game`, `data`, `init` and `optimizers` as of `resume`.
 
     Raises
     ------
@@ -34,7 +40,8 @@ def replay(
         why = "where no step has failed: there is nothing to take again"
         given = f"{folder}, {why if store.holds_run else 'which holds no run'}"
         raise ArgumentError("folder", given, "a run that left the finite numbers")
-    last_good = checkpoint_files.read(store.last_good, {"game": game, "data": data, "init": init})
+    parts = {"game": game, "data": data, "init": init, "optimizers": optimizers}
+    last_good = checkpoint_files.read(store.last_good, parts)
     draws = Draws(last_good.setup, streams(last_good.config)[1])
     draws.state = last_good.draws
     with np.errstate(all="ignore"):  # the step checks its numbers itself

@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentTypeError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.runs.checkpoint_arrays import check_storable
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
 from tinygrad_ugan.gan.training.callbacks import Callback
@@ -140,6 +141,7 @@ def train(
     data: Any = None,
     init: Any = None,
     metrics: Mapping[str, Metric] | None = None,
+    optimizers: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Train a GAN: the one that the settings describe, or another game, on other data.
@@ -166,6 +168,9 @@ def train(
         Columns of one's own in the metrics table, by name: ``metric(state, samples)`` returns a
         number; `samples` is None if the game has no `generate`. A game may have a mapping
         `metrics` itself.
+    optimizers : mapping of str to optimiser, optional
+        Optimisers of one's own, with `init` and `update` as those of `tinygrad_ugan.optim`: of the
+        "generator", of the "discriminator", and for "unroll" that of the unrolled steps.
     callbacks : sequence of Callback
         Called around the loop.
 
@@ -197,11 +202,14 @@ def train(
     >>> [row.step for row in run.metrics], run.samples.shape
     ([0, 1, 2], (3, 2500, 2))
     """
-    setup = Setup.of(config, game=game, data=data, init=init, metrics=metrics)
+    setup = Setup.of(
+        config, game=game, data=data, init=init, metrics=metrics, optimizers=optimizers
+    )
     if folder is None:
         return _finish(start(setup), None, callbacks)
     setup.config.to_dict()  # raises if they cannot be written, before anything is done
     begun, store = start(setup), RunDir(Path(folder))
+    check_storable(begun.state)
     with store.at_work():
         store.create(setup.config)
         store.save(begun)
@@ -216,6 +224,7 @@ def resume(
     data: Any = None,
     init: Any = None,
     metrics: Mapping[str, Metric] | None = None,
+    optimizers: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Run:
     """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
@@ -226,7 +235,7 @@ def resume(
         The run's folder.
     step : int, optional
         Resume from the checkpoint of this step instead of the last one.
-    game, data, init, metrics : Any, optional
+    game, data, init, metrics, optimizers : Any, optional
         What was handed in to `train`, again, if it has no registered name: only classes are kept.
         Of `init` no more than the structure is used.
     callbacks : sequence of Callback
@@ -245,7 +254,9 @@ def resume(
         As `train`.
     """
     store = RunDir(Path(folder))
-    parts = {"game": game, "data": data, "init": init, "metrics": metrics}
+    parts = {
+        "game": game, "data": data, "init": init, "metrics": metrics, "optimizers": optimizers,
+    }  # fmt: skip
     found = store.load(step, parts)
     if found.finished:  # nothing will be written: no lock
         return Run(found, store.path)
@@ -261,18 +272,21 @@ def load(
     data: Any = None,
     init: Any = None,
     metrics: Mapping[str, Metric] | None = None,
+    optimizers: Mapping[str, Any] | None = None,
 ) -> Run:
     """Load a run from its folder, at its last checkpoint or that of a given step.
 
-    `game`, `data`, `init` and `metrics` are as of `resume`. Loading imports no module that the
-    folder names: register what it needs, or import it, before.
+    `game`, `data`, `init`, `metrics` and `optimizers` are as of `resume`. Loading imports no module
+    that the folder names: register what it needs, or import it, before.
 
     Raises
     ------
     ArgumentError
         If `folder` holds no run, or the checkpoint is missing, damaged or of another format.
     """
-    parts = {"game": game, "data": data, "init": init, "metrics": metrics}
+    parts = {
+        "game": game, "data": data, "init": init, "metrics": metrics, "optimizers": optimizers,
+    }  # fmt: skip
     return Run(RunDir(Path(folder)).load(step, parts), Path(folder))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -19,8 +19,10 @@ from tinygrad_ugan.checked_dataclass import (
     choice,
     fraction,
     group,
+    number,
     optional_whole,
     positive,
+    positives,
     switch,
     whole,
     widths,
@@ -73,7 +75,28 @@ AnyData = (
 )
 DATA: tuple[type[Settings], ...] = get_args(AnyData)
 
-OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD, "momentum": optim.Momentum, "adam": optim.Adam}
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": optim.SGD,
+    "momentum": optim.Momentum,
+    "nesterov": optim.Nesterov,
+    "optimistic": optim.Optimistic,
+    "rmsprop": optim.RMSprop,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+}
+SCHEDULES = ("constant", "linear", "cosine", "exponential")
+
+
+def _optimizer(method: str, settings: Any, lr: Any) -> optim.Optimizer:
+    """The optimiser of that name, of the settings that it has."""
+    kind, weight_decay = OPTIMIZERS[method], settings.weight_decay
+    own = {each.name: getattr(settings, each.name) for each in fields(kind)} | {"lr": lr}
+    if weight_decay is None:
+        own.pop("weight_decay", None)
+    built: optim.Optimizer = kind(**own)
+    if weight_decay is None or "weight_decay" in own:
+        return built
+    return optim.chain(optim.add_decayed_weights(weight_decay), built)
 
 
 @dataclass(frozen=True)
@@ -108,23 +131,50 @@ class Optimizer(Settings):
     """The optimiser of one player."""
 
     method: str = choice("adam", OPTIMIZERS)
-    """sgd, momentum or adam."""
+    """sgd, momentum, nesterov, optimistic, rmsprop, adam or adamw."""
     lr: float = positive(1e-4, most=1e300)
     """Step size."""
     momentum: float = fraction(0.9)
-    """Decay of momentum's velocity."""
+    """Decay of the velocity of momentum and nesterov."""
     beta1: float = fraction(0.5)
     """Decay of adam's mean gradient."""
     beta2: float = fraction(0.999)
     """Decay of adam's mean squared gradient."""
     eps: float = positive(1e-8, least=1e-18, most=1e18)
-    """Epsilon of adam, whose square is added to the mean squared gradient."""
+    """Epsilon of adam and rmsprop, whose square is added to the mean squared gradient."""
+    decay: float = fraction(0.99)
+    """Decay of rmsprop's mean squared gradient."""
+    weight_decay: float | None = positive(None, most=1e300)
+    """Weight decay: adamw's beside its steps, 0.01 if none; of the others that of an L2 penalty."""
+    schedule: str = choice("constant", SCHEDULES)
+    """The step size over the run: constant, or linear, cosine or exponential from lr to its end."""
+    final: float = number(0.0, least=0.0, most=1e6)
+    """Step size at the last step, as a share of lr; an exponential one is above 0."""
+    warmup: int = whole(0, least=0, most=STEPS)
+    """Training steps in which the step size grows to lr, before the schedule; none if 0."""
+    registered: str | None = words(None)
+    """A registered optimiser, or module:attribute, which imports the module: instead of method."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule == "exponential" and self.final == 0:
+            raise ArgumentError("final", 0, "a number above 0, as the schedule is exponential")
 
     def build(self) -> optim.Optimizer:
-        """Return the optimiser."""
-        kind = OPTIMIZERS[self.method]
-        built: optim.Optimizer = kind(**{x.name: getattr(self, x.name) for x in fields(kind)})
-        return built
+        """Return the optimiser that `method` names; the schedule is not its own: see `factor`."""
+        return _optimizer(self.method, self, self.lr)
+
+    def factor(self, steps: int) -> optim.Schedule:
+        """Return the factor of the step size, as a function of the training steps taken."""
+        then: optim.Schedule = optim.ConstantSchedule(1.0)
+        left = steps - self.warmup
+        if self.schedule == "linear":
+            then = optim.LinearSchedule(1.0, self.final, left)
+        elif self.schedule == "cosine":
+            then = optim.CosineSchedule(1.0, left, self.final)
+        elif self.schedule == "exponential":
+            then = optim.ExponentialSchedule(1.0, self.final, left)
+        return optim.WarmupSchedule(self.warmup, then) if self.warmup else then
 
     def ascent(self, steps: int) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` for that many unrolled steps."""
@@ -138,12 +188,13 @@ class Unroll(Settings):
 
     steps: int = whole(10, least=0, most=UNROLLED)
     """K, the number of unrolled discriminator steps; 0 is the ordinary GAN."""
-    lr: float = positive(0.1, most=1e300)
-    """Step size of the unrolled steps."""
+    lr: float | tuple[float, ...] = positives(0.1, most=1e300)
+    """Step size of the unrolled steps: one, or one for each."""
     optimizer: str = choice("sgd", OPTIMIZERS)
-    """Optimiser of the unrolled steps: sgd (plain gradient ascent), momentum or adam."""
+    """Optimiser of the unrolled steps: sgd (plain gradient ascent), momentum, nesterov, optimistic,
+    rmsprop, adam or adamw."""
     momentum: float = fraction(0.9)
-    """Decay of momentum's velocity."""
+    """Decay of the velocity of momentum and nesterov."""
     beta1: float = fraction(0.5)
     """Decay of adam's mean gradient."""
     beta2: float = fraction(0.999)
@@ -158,31 +209,61 @@ class Unroll(Settings):
     state: str = choice("zero", ("zero", "carried"))
     """State of the unrolled steps' optimiser at the first: zero, or carried (that of the
     discriminator's real optimiser, whose next steps are then looked ahead)."""
+    eps: float = positive(1e-8, least=1e-18, most=1e18)
+    """Epsilon of adam and rmsprop, whose square is added to the mean squared gradient."""
+    decay: float = fraction(0.99)
+    """Decay of rmsprop's mean squared gradient."""
+    weight_decay: float | None = positive(None, most=1e300)
+    """Weight decay: adamw's beside its steps, 0.01 if none; of the others that of an L2 penalty."""
+    registered: str | None = words(None)
+    """A registered optimiser, or module:attribute, which imports the module, for the unrolled
+    steps: instead of optimizer."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.lr, tuple):
+            self._check_step_sizes(self.lr)
         if self.truncate is not None and self.truncate > self.steps:
             expected = f"at most unroll.steps = {self.steps}"
             raise ArgumentError("truncate", repr(self.truncate), expected)
 
+    def _check_step_sizes(self, lr: tuple[float, ...]) -> None:
+        if len(lr) != self.steps:
+            expected = f"one step size, or unroll.steps = {self.steps} of them"
+            raise ArgumentError("lr", f"{len(lr)} of them", expected)
+        if self.state == "carried":  # whose count of steps goes on
+            raise ArgumentError("lr", "several", "one step size, as unroll.state = 'carried'")
+
     def dynamics(self) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that define the unrolled steps."""
-        moves = Optimizer(self.optimizer, self.lr, self.momentum, self.beta1, self.beta2)
-        return moves.ascent(self.steps)
+        if self.optimizer == "sgd" and self.weight_decay is None:
+            return {"steps": self.steps, "lr": self.lr}
+        lr = self.lr.__getitem__ if isinstance(self.lr, tuple) else self.lr
+        return {"steps": self.steps, "optimizer": _optimizer(self.optimizer, self, lr)}
 
 
 @dataclass(frozen=True)
 class Update(Settings):
     """The order of the players' moves, and the discriminator that is kept."""
 
-    scheme: str = choice("alternating", ("alternating", "simultaneous"))
-    """alternating (the discriminator responds to the generator's move) or simultaneous (neither
-    sees the other's move)."""
+    scheme: str = choice("alternating", ("alternating", "simultaneous", "extragradient"))
+    """alternating (the discriminator responds to the generator's move), simultaneous (neither sees
+    the other's move) or extragradient (both move by their gradients after a simultaneous step)."""
     discriminator_steps: int = whole(1, least=1, most=UNROLLED)
     """Steps of the discriminator for each step of the generator."""
     keep: str = choice("first", ("first", "last"))
     """The discriminator that training continues with: first (theta_D^1, one real step, as in the
     paper) or last (theta_D^K, the end of the unrolled steps: a mistake, to be shown)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scheme == "extragradient":
+            for name, given, only in (
+                ("discriminator_steps", self.discriminator_steps, 1),
+                ("keep", self.keep, "first"),
+            ):
+                if given != only:
+                    raise ArgumentError(name, given, f"{only!r}, as the scheme is extragradient")
 
 
 @dataclass(frozen=True)
@@ -201,7 +282,7 @@ class Config(Settings):
     """A registered game, or module:attribute, which imports the module: instead of the one that
     networks and loss describe."""
     decay: bool = switch(False)
-    """Decay both learning rates linearly to zero at the last step."""
+    """Decay both step sizes linearly to zero at the last step: schedule = linear, for both."""
     clip: float | None = positive(None, most=1e300)
     """Scale each player's gradient down to at most this norm; never if none."""
     precision: str = choice("float32", ("float32", "float64"))
@@ -231,15 +312,28 @@ class Config(Settings):
         super().__post_init__()
         if self.update.keep == "last" and self.unroll.steps == 0:
             raise ArgumentError("update.keep", "'last'", "'first', as unroll.steps = 0")
-        self._check_carried()
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            self._check_schedule(name, getattr(self, name))
 
-    def _check_carried(self) -> None:
-        """Refuse to carry the state of one method over to another, or to one that has none."""
-        unrolled, real = self.unroll.optimizer, self.discriminator_optimizer.method
-        if self.unroll.state == "carried" and (unrolled == "sgd" or unrolled != real):
-            given = f"'carried' from {real} to {unrolled}"
-            hint = "unroll.optimizer and discriminator_optimizer.method have to be the same"
-            raise ArgumentError("unroll.state", given, "'zero', or one optimiser", hint)
+    def _check_schedule(self, name: str, moves: Optimizer) -> None:
+        if moves.warmup >= self.steps:
+            raise ArgumentError(f"{name}.warmup", moves.warmup, f"less than steps = {self.steps}")
+        if self.decay and moves.schedule != "constant":
+            raise ArgumentError("decay", "true", f"false, as {name}.schedule is {moves.schedule}")
+
+    @property
+    def has_registered_optimizers(self) -> bool:
+        """Whether the settings name an optimiser of one's own."""
+        groups = (self.generator_optimizer, self.discriminator_optimizer, self.unroll)
+        return any(each.registered is not None for each in groups)
+
+    def factors(self) -> tuple[optim.Schedule, optim.Schedule]:
+        """Return the factors of both step sizes, the generator's first: see `Optimizer.factor`."""
+        factor_g, factor_d = (
+            (replace(each, schedule="linear", final=0.0) if self.decay else each).factor(self.steps)
+            for each in (self.generator_optimizer, self.discriminator_optimizer)
+        )
+        return factor_g, factor_d
 
     @classmethod
     def miniature(cls) -> Config:

@@ -1,4 +1,4 @@
-"""The registry: games and data of one's own by name, so that a run's folder can name them.
+"""The registry: games, data and optimisers of one's own by name, so that a run's folder names them.
 
 A name with a colon, ``module:attribute``, is found by importing the module. That happens only for
 settings that the user wrote; a run's folder, which may come from anywhere, runs no code: the module
@@ -25,7 +25,7 @@ _ABSENT = object()
 
 
 def register(name: str, thing: Any = _ABSENT) -> Any:
-    """Register a game or data under a name, for `Config.game` or `RegisteredData`.
+    """Register a game, data or an optimiser under a name, by which the settings know it.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def register(name: str, thing: Any = _ABSENT) -> Any:
         The name; with the same one again, the later thing counts.
     thing : Any, optional
         The object itself, a class that is called without arguments, or a function that is called
-        with the `Config`. Without it, the function returns a decorator.
+        with the `Config`; one that makes an optimiser, with the settings of that optimiser, such as
+        ``config.generator_optimizer``. Without it, the function returns a decorator.
 
     Returns
     -------
@@ -69,7 +70,7 @@ def name_of(thing: Any) -> str | None:
 
 
 def find(argument: str, name: str, config: Any) -> Any:
-    """Return the game or data of that name.
+    """Return the game, data or optimiser of that name.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def find(argument: str, name: str, config: Any) -> Any:
         The setting that gives the name, for messages.
     name : str
         A registered name, or ``module:attribute``: the module is imported.
-    config : Config
+    config : Settings
         The settings, for a registered function.
 
     Raises
@@ -139,7 +140,7 @@ def _made(argument: str, name: str, thing: Any, config: Any) -> Any:
     try:
         return make() if inspect.isclass(thing) else make(config)
     except Exception as error:
-        expected = "a class to call without arguments, or a function of the Config"
+        expected = "a class to call without arguments, or a function of the settings"
         raise _raised(argument, name, error, expected) from error
 
 

@@ -17,10 +17,23 @@ import optree
 
 from tinygrad_ugan.checked_dataclass import Settings
 from tinygrad_ugan.data import File, Samples
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of, printable
+from tinygrad_ugan.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    check_choice,
+    kind_of,
+    printable,
+)
 from tinygrad_ugan.gan.games.game import Game
 from tinygrad_ugan.gan.training.config import Config
-from tinygrad_ugan.gan.training.registry import OwnData, RegisteredData, check_imported, name_of
+from tinygrad_ugan.gan.training.registry import (
+    OwnData,
+    RegisteredData,
+    check_imported,
+    find,
+    name_of,
+)
+from tinygrad_ugan.optim.validation import check_state
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
@@ -44,8 +57,12 @@ class Setup:
         ``init(rng)`` -> (theta_g, theta_d), the parameters to start from.
     metrics : mapping of str to callable
         Columns of one's own in the metrics table: ``metric(state, samples)``, a number.
+    optimizers : mapping of str to Any
+        The optimisers of the "generator" and the "discriminator"; and for "unroll" that of the
+        unrolled steps, if `config.unroll.dynamics` does not describe it.
     handed_in : mapping of str to str
-        Those of "game", "data" and "init" that the settings do not name, and their classes.
+        Those of "game", "data", "init" and "optimizers.generator" ... that the settings do not
+        name, and their classes.
     """
 
     config: Config
@@ -53,6 +70,7 @@ class Setup:
     data: Any
     init: Init
     metrics: Mapping[str, Metric]
+    optimizers: Mapping[str, Any]
     handed_in: Mapping[str, str]
 
     @classmethod
@@ -64,6 +82,7 @@ class Setup:
         data: Any = None,
         init: Any = None,
         metrics: Mapping[str, Metric] | None = None,
+        optimizers: Mapping[str, Any] | None = None,
         importing: bool = True,
     ) -> Setup:
         """Return the parts that the settings describe, or those that were handed in instead.
@@ -82,6 +101,8 @@ class Setup:
             the game's own ``init(rng, dtype)``, or that of its players.
         metrics : mapping of str to callable, optional
             Columns of one's own, beside those of the game's own `metrics`.
+        optimizers : mapping of str to Any, optional
+            Optimisers for the "generator", the "discriminator", and "unroll", the unrolled steps.
         importing : bool
             Whether a module that the settings name may be imported: not if they come from a run's
             folder.
@@ -101,7 +122,8 @@ class Setup:
         if isinstance(config, Setup):
             return config
         config, game, data = _named(config, game, data)
-        given = {"game": game, "data": data, "init": init}
+        config, own = _named_optimizers(config, optimizers or {})
+        given = {"game": game, "data": data, "init": init} | _by_place(own)
         if _file_of(data) is not None:
             given["data"] = None  # the settings name it
         handed_in = {name: identity_of(part) for name, part in given.items() if part is not None}
@@ -113,7 +135,8 @@ class Setup:
         game = config.build_game(data.dimension) if game is None else game
         game = _playable(game, config.loss)
         columns = _checked_metrics({**getattr(game, "metrics", {}), **(metrics or {})})
-        return cls(config, game, data, _initial(init, game, config), columns, handed_in)
+        moves = _optimizers(config, own)
+        return cls(config, game, data, _initial(init, game, config), columns, moves, handed_in)
 
     def dynamics(self, optimizer_d: PyTree) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that define the unrolled steps.
@@ -124,8 +147,24 @@ class Setup:
             The state of the discriminator's real optimiser.
         """
         unrolled = self.config.unroll
-        carried = {"state": optimizer_d} if unrolled.state == "carried" else {}
-        return {**unrolled.dynamics(), **carried}
+        found = unrolled.dynamics()
+        if (own := self.optimizers.get("unroll")) is not None:
+            found = {"steps": unrolled.steps, "optimizer": own}
+        return {**found, "state": optimizer_d} if unrolled.state == "carried" else found
+
+    def check_carried(self, theta_d: PyTree, optimizer_d: PyTree) -> None:
+        """Raise `ArgumentError` if the unrolled steps cannot go on from the real one's state."""
+        if self.config.unroll.state == "zero":
+            return
+        inner = self.dynamics(optimizer_d).get("optimizer")
+        given = f"'carried' from {kind_of(self.optimizers['discriminator'])}"
+        if inner is None:
+            raise ArgumentError("unroll.state", f"{given} to plain ascent", "'zero'")
+        try:
+            check_state("unroll.state", optimizer_d, inner.init(theta_d))
+        except ArgumentError as error:
+            expected = "'zero', or an optimiser of the unrolled steps with the same kind of state"
+            raise ArgumentError("unroll.state", f"{given} to {kind_of(inner)}", expected) from error
 
 
 def _checked_metrics(metrics: Mapping[str, Any]) -> Mapping[str, Metric]:
@@ -162,16 +201,17 @@ def recorded(
     ArgumentError
         If a part is missing, of another class, or not one that was handed in.
     """
+    flat = {**parts, "optimizers": None, **_by_place(parts.get("optimizers") or {})}
     for name, kind in handed_in.items():
-        given = parts.get(name)
+        given, argument = flat.get(name), name.partition(".")[0]
         if given is None and name != "init":  # whether init is needed, the game knows
-            hint = f"hand it in: resume(folder, {name}=...); or register it before training"
+            hint = f"hand it in: resume(folder, {argument}=...); or register it before training"
             raise ArgumentError(name, f"none, in {where}", f"the {kind} it was trained with", hint)
         if given is not None and name != "init" and identity_of(given) != kind:
             expected = f"a {kind}, as the run was trained with"
-            hint = f"another {name} is another run: train(config, folder, {name}=...)"
+            hint = f"another {name} is another run: train(config, folder, {argument}=...)"
             raise ArgumentError(name, f"a {identity_of(given)}", expected, hint)
-    for name, given in parts.items():
+    for name, given in flat.items():
         if given is None or name in (*handed_in, "metrics"):
             continue
         if name != "data" or not _is_moved(config.data, given):
@@ -224,8 +264,55 @@ def _named(config: Config, game: Any, data: Any) -> tuple[Config, Any, Any]:
     return config, game, data
 
 
+_GROUPS = {
+    "generator": "generator_optimizer",
+    "discriminator": "discriminator_optimizer",
+    "unroll": "unroll",
+}
+
+
+def _by_place(optimizers: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"optimizers.{player}": each for player, each in optimizers.items()}
+
+
+def _named_optimizers(
+    config: Config, optimizers: Mapping[str, Any]
+) -> tuple[Config, dict[str, Any]]:
+    """The settings, naming the optimisers that have a name, and the others."""
+    own = {}
+    for player, each in optimizers.items():
+        check_choice("optimizers", player, _GROUPS)
+        if (name := name_of(each)) is None:
+            own[player] = each
+        else:
+            config = config.updated({f"{_GROUPS[player]}.registered": name})
+    return config, own
+
+
+def _optimizers(config: Config, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The optimisers that were handed in, or else those that the settings name or describe."""
+    found = {}
+    for player, group in _GROUPS.items():
+        settings, place = getattr(config, group), f"optimizers.{player}"
+        each = own.get(player)
+        if each is None and settings.registered is not None:
+            place = f"{group}.registered"
+            each = find(place, settings.registered, settings)
+        if each is None and player != "unroll":
+            each = settings.build()
+        if each is None:
+            continue
+        if not all(callable(getattr(each, name, None)) for name in ("init", "update")):
+            raise ArgumentTypeError(place, f"a {kind_of(each)}", "one with init and update")
+        found[player] = each
+    return found
+
+
 def _check_imported(config: Config) -> None:
     """Refuse to import what the settings name: only the user may ask for that."""
+    for group in _GROUPS.values():
+        if (name := getattr(config, group).registered) is not None:
+            check_imported(f"{group}.registered", name)
     if config.game is not None:
         check_imported("game", config.game)
     if isinstance(config.data, RegisteredData):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,8 +70,9 @@ class TrainStep:
         self.setup = Setup.of(config, game=game)
         self.config = self.setup.config
         self.game = self.setup.game
-        self._optimizer_g = self.config.generator_optimizer.build()
-        self._optimizer_d = self.config.discriminator_optimizer.build()
+        self._optimizer_g = self.setup.optimizers["generator"]
+        self._optimizer_d = self.setup.optimizers["discriminator"]
+        self._factor_g, self._factor_d = self.config.factors()
 
     def init(self, rng: np.random.Generator) -> State:
         """Draw the parameters and initialise the optimisers."""
@@ -79,6 +81,7 @@ class TrainStep:
     def start(self, theta_g: PyTree, theta_d: PyTree) -> State:
         """Initialise the optimisers at given parameters."""
         states = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
+        self.setup.check_carried(theta_d, states[1])
         return State(theta_g, theta_d, *states, step=0)
 
     def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
@@ -104,12 +107,19 @@ class TrainStep:
             If an objective, a gradient or a parameter is not finite; the message names it.
         """
         self._check(state, batches)
-        f_K, theta_g, optimizer_g = self._move_generator(state, batches)
-        against = theta_g if self.config.update.scheme == "alternating" else state.theta_g
+        following, objectives = self._take(state, batches, at=state)
+        if self.config.update.scheme == "extragradient":
+            following, _ = self._take(state, batches, at=following)
+        return following, objectives
+
+    def _take(self, state: State, batches: Sequence[Batch], at: State) -> tuple[State, Objectives]:
+        """Move both players from one state by their gradients at the parameters of another."""
+        f_K, theta_g, optimizer_g = self._move_generator(state, batches, at)
+        against = theta_g if self.config.update.scheme == "alternating" else at.theta_g
         if self.config.update.keep == "last":
             f, theta_d, optimizer_d = self._jump_ahead(state, batches)
         else:
-            f, theta_d, optimizer_d = self._move_discriminator(against, state, batches)
+            f, theta_d, optimizer_d = self._move_discriminator(against, state, batches, at)
         following = State(theta_g, theta_d, optimizer_g, optimizer_d, state.step + 1)
         if not math.isfinite(f):
             raise NonFiniteError("f", f"{f}", "finite objectives")
@@ -155,34 +165,44 @@ class TrainStep:
             expected = f"{self.config.batches} or more"
             raise ArgumentError("batches", f"{len(batches)} of them", expected)
 
-    def _move_generator(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
+    def _move_generator(
+        self, state: State, batches: Sequence[Batch], at: State
+    ) -> tuple[Any, PyTree, PyTree]:
         f_K, gradient = unroll.value_and_grad(
             self.game,
-            state.theta_g,
-            state.theta_d,
+            at.theta_g,
+            at.theta_d,
             self._unrolled(batches),
             **self.setup.dynamics(state.optimizer_d),
             method=self.config.unroll.method,
             truncate=self.config.unroll.truncate,
         )
         gradient = self._clipped(gradient)
-        theta_g, optimizer_g = descend(
-            self._optimizer_g, gradient, state.optimizer_g, state.theta_g, self._scale(state)
-        )
+        with _of("generator"):
+            theta_g, optimizer_g = descend(
+                self._optimizer_g,
+                gradient,
+                state.optimizer_g,
+                state.theta_g,
+                self._factor_g(state.step),
+            )
         check_finite("theta_g", theta_g)
         return f_K, theta_g, optimizer_g
 
     def _move_discriminator(
-        self, theta_g: PyTree, state: State, batches: Sequence[Batch]
+        self, theta_g: PyTree, state: State, batches: Sequence[Batch], at: State
     ) -> tuple[Any, PyTree, PyTree]:
         theta_d, optimizer_d, first = state.theta_d, state.optimizer_d, None
+        scale, place = self._factor_d(state.step), at.theta_d
         for batch in batches[: self.config.update.discriminator_steps]:
-            f, ascent = unroll.ascent(self.game, theta_g, theta_d, batch)
+            f, ascent = unroll.ascent(self.game, theta_g, place, batch)
             first = f if first is None else first
             descent = self._clipped(optree.tree_map(np.negative, ascent))
-            theta_d, optimizer_d = descend(
-                self._optimizer_d, descent, optimizer_d, theta_d, self._scale(state)
-            )
+            with _of("discriminator"):
+                theta_d, optimizer_d = descend(
+                    self._optimizer_d, descent, optimizer_d, theta_d, scale
+                )
+            place = theta_d
             if not is_finite(theta_d):
                 check_finite("discriminator_gradient", ascent)
                 check_finite("theta_d", theta_d)
@@ -199,14 +219,20 @@ class TrainStep:
         unrolled = self.config.unroll
         return list(batches[: unrolled.steps + 1]) if unrolled.fresh else batches[0]
 
-    def _scale(self, state: State) -> float:
-        return 1 - state.step / self.config.steps if self.config.decay else 1.0
-
     def _clipped(self, gradient: PyTree) -> PyTree:
         longest = self.config.clip
         if longest is None or (length := norm(gradient)) <= longest:
             return gradient
         return optree.tree_map(lambda g: (longest / length) * g, gradient)
+
+
+@contextmanager
+def _of(player: str) -> Iterator[None]:
+    """Let errors about an optimiser say which player's it is."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.within(f"{player}_") from None
 
 
 def check_finite(name: str, tree: PyTree) -> None:
