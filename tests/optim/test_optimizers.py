@@ -178,3 +178,56 @@ def test_a_schedule_counts_the_steps(kind):
     taken = []
     run(kind(lr=lambda step: taken.append(step) or 0.1), np.array([1.0]), lambda x: x, 3)
     assert [step for step in taken if step is not None] == [0, 1, 2]
+
+
+# Extra-gradient steps.
+
+
+def circling(players):
+    """What the two descend in min over x, max over y of x y."""
+    return np.array([players[1], -players[0]])
+
+
+@pytest.mark.parametrize("eta", [0.1, 0.3, 0.45])
+def test_where_descent_spirals_out_the_others_converge_at_the_rates_of_theory(eta):
+    """The moduli of I - eta A, of I - eta A + eta^2 A^2, and of the optimistic recurrence."""
+    start, steps = np.array([1.0, 0.5]), 300
+
+    def lengths(step, state):
+        x, found = start, []
+        for _ in range(steps):
+            x, state = step(x, state)
+            found.append(np.linalg.norm(x))
+        return np.array(found)
+
+    def plain(optimizer):
+        return lambda x, state: optim.descend(optimizer, circling(x), state, x)
+
+    sgd, optimistic = optim.SGD(eta), optim.Optimistic(eta)
+    out = lengths(plain(sgd), ())
+    np.testing.assert_allclose(out[1:] / out[:-1], np.sqrt(1 + eta**2), rtol=1e-12)
+    extra = lengths(lambda x, state: optim.extragradient(sgd, circling, x, state), ())
+    np.testing.assert_allclose(extra[1:] / extra[:-1], np.hypot(1 - eta**2, eta), rtol=1e-12)
+    rates = lengths(plain(optimistic), optimistic.init(start))
+    rate = (rates[-1] / rates[99]) ** (1 / (steps - 100))
+    assert rate == pytest.approx(np.sqrt((1 + np.sqrt(1 - 4 * eta**2)) / 2), rel=1e-9)
+
+
+@each
+def test_an_extragradient_step_is_two_updates_from_one_state(optimizer):
+    x = np.array([1.0, -2.0])
+    _, state = optim.descend(optimizer, x, optimizer.init(x), x)
+    ahead, _ = optimizer.update(x**3, state, x)
+    updates, expected = optimizer.update((x + ahead) ** 3, state, x)
+    found, after = optim.extragradient(optimizer, lambda x: x**3, x, state)
+    np.testing.assert_allclose(found, x + updates, rtol=1e-12)
+    pairs = zip(optree.tree_leaves(after), optree.tree_leaves(expected), strict=True)
+    assert all(np.allclose(a, b, rtol=1e-12, atol=0) for a, b in pairs)
+
+
+@each
+def test_an_extragradient_step_can_be_differentiated(optimizer, rng):
+    def moved(x):
+        return optim.extragradient(optimizer, np.sinh, x, optimizer.init(x))[0]
+
+    check_modes(moved, (rng.standard_normal(3),), rng, order=2)

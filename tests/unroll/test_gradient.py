@@ -15,10 +15,13 @@ from tinygrad_ugan.optim import (
     Adam,
     AdamW,
     CosineSchedule,
+    ExponentialSchedule,
+    LinearSchedule,
     Momentum,
     Nesterov,
     Optimistic,
     RMSprop,
+    WarmupSchedule,
     add_decayed_weights,
     chain,
     clip_by_norm,
@@ -76,6 +79,8 @@ MORE_OPTIMIZERS = [
     AdamW(0.05, 0.5, 0.9, eps=1e-2, weight_decay=0.1),
     Momentum(CosineSchedule(0.1, 4), 0.5),
     Adam(CosineSchedule(0.1, 4), 0.5, 0.9, eps=1e-2),
+    RMSprop(ExponentialSchedule(0.1, 0.5, 2), 0.9, eps=1e-2),
+    AdamW(WarmupSchedule(3, LinearSchedule(0.1, 0.0, 4)), 0.5, 0.9, eps=1e-2),
     chain(clip_by_norm(0.1), add_decayed_weights(0.1), SGD(CosineSchedule(0.5, 8))),
 ]
 

@@ -173,6 +173,40 @@ def test_a_step_size_for_each_leaf_and_schedules(rng):
     )
 
 
+CHAINS = {
+    "decayed": lambda p: optim.chain(optim.add_decayed_weights(p[0]), optim.RMSprop(p[1], eps=0.1)),
+    "clipped": lambda p: optim.chain(optim.clip_by_norm(p[0]), optim.Nesterov(p[1], 0.5)),
+    "linear": lambda p: optim.SGD(optim.LinearSchedule(p[0], p[1], 4)),
+    "exponential": lambda p: optim.Optimistic(optim.ExponentialSchedule(p[0], 0.5, 2)),
+    "warm-up": lambda p: optim.Adam(
+        optim.WarmupSchedule(2, optim.CosineSchedule(p[0], 4, p[1])), 0.5, 0.9, eps=0.1
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("steps", [0, 1, 5])
+def test_settings_of_chains_and_schedules(name, steps, rng):
+    game = ug.gan.Game(ug.nn.MLP((2, 2)), ug.nn.MLP((2, 3, 1)))
+    theta_g, theta_d = (n.init(rng, np.float64) for n in (game.generator, game.discriminator))
+    batch = ug.gan.Batch(rng.standard_normal((4, 2)), rng.standard_normal((4, 2)))
+    w = normal_like(rng, theta_g)
+
+    def run(point, method):
+        return ug.unroll.value_and_grad(
+            game, theta_g, theta_d, batch, steps=steps, optimizer=CHAINS[name](point), method=method
+        )
+
+    compare(
+        (0.1, 0.2),
+        rng,
+        lambda p, method: run(p, method)[0],
+        lambda p, method: vdot(run(p, method)[1], w),
+        lambda p: by_definition(game, theta_g, theta_d, [batch] * (steps + 1), CHAINS[name](p)),
+        step=0.01,
+    )
+
+
 @given(problems(max_steps=3), st.data())
 def test_on_random_games_a_hyper_gradient_is_what_decompose_knows(problem, data):
     """d f_K / d eta_k = <lambda_{k+1}, g_k>, and d f_K / d theta_0 = lambda_0."""
