@@ -13,7 +13,7 @@ distance between rows in elements.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tinygrad_ugan.kernels.activations import ACTIVATIONS
@@ -58,28 +58,44 @@ def tiled(
     `prefetched` are matrices ``(address, ld)`` of which `finish` reads the same tile: prefetched
     before the product begins, they are in cache by its end.
     """
-    for vectors, start, stop in _panels(e, n):
-        with (
-            e.loop(stop, start, vectors * e.lanes) as j,
-            e.loop(rows, step=e.target.tile_rows) as r,
-        ):
-            for address, ld in prefetched:
-                for i, v in itertools.product(range(e.target.tile_rows), range(vectors)):
-                    e.prefetch(address, (r + i) * ld + j + v * e.lanes)
-            finish(r, j, _tile(e, segments, r, j, depth, vectors))
+    heights, widths = e.target.tile_heights, range(e.target.tile_vectors, 0, -1)
+    for width, left, right in _panels(e, n, [v * e.lanes for v in widths]):
+        with e.loop(right, left, width) as j:
+            for height, top, bottom in _panels(e, rows, heights):
+                with e.loop(bottom, top, height) as r:
+                    for (address, ld), i, v in itertools.product(
+                        prefetched, range(height), range(0, width, e.lanes)
+                    ):
+                        e.prefetch(address, (r + i) * ld + j + v)
+                    finish(r, j, _tile(e, segments, r, j, depth, height, width // e.lanes))
 
 
-def _panels(e: Emitter, n: Value) -> list[tuple[int, Value, Value]]:
-    """Column ranges of whole tiles, then of single vectors: ``(vectors, start, stop)``."""
-    wide = e.target.tile_vectors
-    whole = n / (wide * e.lanes) * (wide * e.lanes)
-    return [(wide, e.index(0), whole), (1, whole, n)]
+def _panels(e: Emitter, length: Value, sizes: Sequence[int]) -> Iterator[tuple[int, Value, Value]]:
+    """Split a length into panels of the sizes, the largest first: ``(size, start, stop)``.
+
+    There are only so many smaller ones that nothing is left: with 6 and 4, ``8 = 4 + 4``.
+    """
+    start = e.index(0)
+    for size, smaller in itertools.zip_longest(sizes, sizes[1:]):
+        stop = length
+        if smaller:
+            units = size // (size - smaller)  # a smaller panel is one short
+            lacking = (length - start) / (size - smaller) * (units - 1)
+            lacking = lacking - lacking / units * units
+            stop = start + e.maximum(length - start - lacking * smaller, 0)
+        yield size, start, stop
+        start = stop
 
 
 def _tile(
-    e: Emitter, segments: Sequence[Segment], r: Value, j: Value, depth: Value, vectors: int
+    e: Emitter,
+    segments: Sequence[Segment],
+    r: Value,
+    j: Value,
+    depth: Value,
+    height: int,
+    vectors: int,
 ) -> Tile:
-    height = e.target.tile_rows
     sums = [[e.variable(e.zero()) for _ in range(vectors)] for _ in range(height)]
     for a, row, column, b, ldb in segments:
         starts = [e.at(a, (r + i) * row) for i in range(height)]

@@ -21,21 +21,29 @@ class Target:
         "avx512", "avx2", "neon", or "plain" for any other processor.
     vector_bytes : int
         Length of a vector register.
-    tile_rows, tile_vectors : int
-        The register tile of a matrix product: rows x vectors of accumulators. There are enough of
-        them to hide the latency of a multiply-add (4 cycles, two units: 8 at least), and registers
-        are left for the operands: 8 x 2 of 32 with AVX-512 and NEON, 4 x 3 of 16 with AVX2. With
-        more rows the accumulators spill; with more vectors, rows of an operand share cache sets.
+    tile_heights : tuple of int
+        Rows of a register tile of a matrix product, the tallest first; all rows come in multiples
+        of the shortest.
+    tile_vectors : int
+        Vectors of a row of it. A tile has enough accumulators to hide the latency of a multiply-add
+        (4 cycles, two units: 8 at least), and leaves registers for the operands: 8 x 2 of 32 with
+        AVX-512 and NEON, 6 x 2 of 16 with AVX2. With more rows the accumulators spill; with more
+        vectors, rows of an operand share cache sets.
     cpu, features : str
         Arguments of LLVM's code generator.
     """
 
     name: str
     vector_bytes: int
-    tile_rows: int
+    tile_heights: tuple[int, ...]
     tile_vectors: int
     cpu: str
     features: str
+
+    @property
+    def tile_rows(self) -> int:
+        """The unit of rows."""
+        return self.tile_heights[-1]
 
     def lanes(self, dtype: DTypeLike) -> int:
         """Number of elements in a vector."""
@@ -47,15 +55,18 @@ class Target:
         return -(-width // step) * step
 
 
-# Name, required features, and vector bytes and tile: the tile that was fastest when measured.
-_TARGETS = (
-    ("avx512", ("avx512f", "avx512dq", "avx512vl", "fma"), (64, 8, 2)),
-    ("avx2", ("avx2", "fma"), (32, 4, 3)),
-    ("neon", ("neon",), (16, 8, 2)),
+_Registers = tuple[int, tuple[int, ...], int]
+"""Bytes of a vector, and heights and vectors of a tile: what was fastest when measured."""
+
+# Name, required features, and what is in the registers.
+_TARGETS: tuple[tuple[str, tuple[str, ...], _Registers], ...] = (
+    ("avx512", ("avx512f", "avx512dq", "avx512vl", "fma"), (64, (8,), 2)),
+    ("avx2", ("avx2", "fma"), (32, (6, 4), 2)),
+    ("neon", ("neon",), (16, (8,), 2)),
 )
 
 
-PLAIN = Target("plain", 16, 8, 1, "", "")
+PLAIN = Target("plain", 16, (8,), 1, "", "")
 """No kernels are emitted for this target: `tinygrad_ugan.kernels.plain` replaces them."""
 
 
