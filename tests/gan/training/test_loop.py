@@ -55,6 +55,12 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(stop_at, on_disk, tmp_path)
     assert outcome(resumed) == outcome(undisturbed)
 
 
+def test_several_steps_of_the_generator_resume_to_the_same_bits(tmp_path):
+    config = varied(update=gan.Update(generator_steps=3, discriminator_steps=2))
+    gan.train(config, folder=tmp_path, callbacks=[StopAt(3)])
+    assert outcome(gan.resume(tmp_path)) == outcome(gan.train(config))
+
+
 def test_a_budget_of_seconds_ends_training_with_a_row(tmp_path):
     run = gan.train(varied(steps=10**6, seconds=0.2, evaluate_every=10**6), folder=tmp_path)
     assert run.finished

@@ -11,7 +11,7 @@ import tinygrad_ugan as ug
 from tests.gan.small import SMALL, bits, varied
 from tests.oracles import relative_error
 from tinygrad_ugan import gan, nn, optim, tree
-from tinygrad_ugan.errors import NonFiniteError
+from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 from tinygrad_ugan.gan.training.sampler import streams
 
 
@@ -73,6 +73,42 @@ def test_several_steps_of_the_discriminator_see_a_batch_each(scheme):
         theta_d = moved(theta_d, negative(ascent), SGD.build())
     assert relative_error(following.theta_g, theta_g) < 1e-14
     assert relative_error(following.theta_d, theta_d) < 1e-12
+
+
+@pytest.mark.parametrize("scheme", ["alternating", "simultaneous"])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_several_steps_of_the_generator_see_batches_of_their_own(scheme, fresh):
+    config = varied(
+        unroll=gan.Unroll(2, lr=0.1, fresh=fresh),
+        update=gan.Update(scheme, generator_steps=3, discriminator_steps=2),
+        generator_optimizer=SGD,
+        discriminator_optimizer=SGD,
+        precision="float64",
+    )
+    step, state, batches = prepared(config)
+    assert len(batches) == (9 if fresh else 3)
+    following, seen = step(state, batches)
+    theta_g, values = state.theta_g, []
+    for i in range(3):
+        own = list(batches[3 * i : 3 * i + 3]) if fresh else batches[i]
+        value, gradient = ug.unroll.value_and_grad(
+            step.game, theta_g, state.theta_d, own, steps=2, lr=0.1
+        )
+        theta_g = moved(theta_g, gradient, SGD.build())
+        values.append(value)
+    against, theta_d = theta_g if scheme == "alternating" else state.theta_g, state.theta_d
+    for batch in batches[:2]:
+        ascent = ug.grad(step.game.inner, argnums=1)(against, theta_d, batch)
+        theta_d = moved(theta_d, negative(ascent), SGD.build())
+    assert seen.generator == values[0]
+    assert relative_error(following.theta_g, theta_g) < 1e-14
+    assert relative_error(following.theta_d, theta_d) < 1e-12
+
+
+@pytest.mark.parametrize("other", [{"scheme": "extragradient"}, {"keep": "last"}])
+def test_several_steps_of_the_generator_are_refused_where_they_mean_nothing(other):
+    with pytest.raises(ArgumentError, match="generator_steps: expected 1"):
+        gan.Update(generator_steps=2, **other)
 
 
 def test_keeping_the_last_discriminator_goes_on_from_theta_K():

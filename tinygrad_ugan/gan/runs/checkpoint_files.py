@@ -156,6 +156,7 @@ def _draws(config: Config) -> json_schema.Shape:
 _LATER_COLUMNS = ("precision", "recall", "two_sample")
 # Settings of this format that came later; their defaults are what was done before.
 _LATER_SETTINGS = (
+    "update.generator_steps",
     *(f"unroll.{name}" for name in ("state", "eps", "decay", "weight_decay", "registered")),
     *(
         f"{player}_optimizer.{name}"

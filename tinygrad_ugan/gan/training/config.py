@@ -234,6 +234,11 @@ class Unroll(Settings):
         if self.state == "carried":  # whose count of steps goes on
             raise ArgumentError("lr", "several", "one step size, as unroll.state = 'carried'")
 
+    @property
+    def batches(self) -> int:
+        """Number of batches that one gradient through the unrolled steps uses."""
+        return self.steps + 1 if self.fresh else 1
+
     def dynamics(self) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that define the unrolled steps."""
         if self.optimizer == "sgd" and self.weight_decay is None:
@@ -250,20 +255,26 @@ class Update(Settings):
     """alternating (the discriminator responds to the generator's move), simultaneous (neither sees
     the other's move) or extragradient (both move by their gradients after a simultaneous step)."""
     discriminator_steps: int = whole(1, least=1, most=UNROLLED)
-    """Steps of the discriminator for each step of the generator."""
+    """Steps of the discriminator in a training step."""
     keep: str = choice("first", ("first", "last"))
     """The discriminator that training continues with: first (theta_D^1, one real step, as in the
     paper) or last (theta_D^K, the end of the unrolled steps: a mistake, to be shown)."""
+    generator_steps: int = whole(1, least=1, most=UNROLLED)
+    """Steps of the generator in a training step, each through the unrolled steps and on batches of
+    its own, before the discriminator's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scheme == "extragradient":
             for name, given, only in (
                 ("discriminator_steps", self.discriminator_steps, 1),
+                ("generator_steps", self.generator_steps, 1),
                 ("keep", self.keep, "first"),
             ):
                 if given != only:
                     raise ArgumentError(name, given, f"{only!r}, as the scheme is extragradient")
+        if self.keep == "last" and self.generator_steps > 1:
+            raise ArgumentError("generator_steps", self.generator_steps, "1, as keep is 'last'")
 
 
 @dataclass(frozen=True)
@@ -294,7 +305,7 @@ class Config(Settings):
     batch: int = whole(512, least=1, most=SAMPLES)
     """Samples in a batch, of real data and of noise alike."""
     steps: int = whole(25_000, least=1, most=STEPS)
-    """Number of training steps; each moves the generator once."""
+    """Number of training steps, each of both players: see update."""
     seconds: float | None = positive(None, most=1e9)
     """Stop after this many seconds of training, even if steps are left; never if none."""
     evaluate_every: int = whole(500, least=1, most=STEPS)
@@ -379,8 +390,8 @@ class Config(Settings):
     @property
     def batches(self) -> int:
         """Number of batches that one training step uses."""
-        unrolled = self.unroll.steps + 1 if self.unroll.fresh else 1
-        return max(unrolled, self.update.discriminator_steps)
+        update = self.update
+        return max(update.generator_steps * self.unroll.batches, update.discriminator_steps)
 
     def exhausted(self, steps: int, seconds: float) -> bool:
         """Whether training is over after that many steps and seconds."""

@@ -92,8 +92,8 @@ class TrainStep:
         state : State
             Parameters and optimiser states before the step.
         batches : sequence of Batch
-            The unrolling uses the first, or with ``unroll.fresh`` the first K + 1; the i-th real
-            step of the discriminator uses batches[i].
+            The i-th step of the generator uses batches[i] throughout, or with ``unroll.fresh`` the
+            i-th K + 1 of them; the i-th real step of the discriminator uses batches[i].
 
         Returns
         -------
@@ -168,26 +168,27 @@ class TrainStep:
     def _move_generator(
         self, state: State, batches: Sequence[Batch], at: State
     ) -> tuple[Any, PyTree, PyTree]:
-        f_K, gradient = unroll.value_and_grad(
-            self.game,
-            at.theta_g,
-            at.theta_d,
-            self._unrolled(batches),
-            **self.setup.dynamics(state.optimizer_d),
-            method=self.config.unroll.method,
-            truncate=self.config.unroll.truncate,
-        )
-        gradient = self._clipped(gradient)
-        with _of("generator"):
-            theta_g, optimizer_g = descend(
-                self._optimizer_g,
-                gradient,
-                state.optimizer_g,
-                state.theta_g,
-                self._factor_g(state.step),
+        theta_g, optimizer_g, first = state.theta_g, state.optimizer_g, None
+        scale, place = self._factor_g(state.step), at.theta_g
+        for i in range(self.config.update.generator_steps):
+            f_K, gradient = unroll.value_and_grad(
+                self.game,
+                place,
+                at.theta_d,
+                self._unrolled(batches, i),
+                **self.setup.dynamics(state.optimizer_d),
+                method=self.config.unroll.method,
+                truncate=self.config.unroll.truncate,
             )
-        check_finite("theta_g", theta_g)
-        return f_K, theta_g, optimizer_g
+            first = f_K if first is None else first
+            gradient = self._clipped(gradient)
+            with _of("generator"):
+                theta_g, optimizer_g = descend(
+                    self._optimizer_g, gradient, optimizer_g, theta_g, scale
+                )
+            check_finite("theta_g", theta_g)
+            place = theta_g
+        return first, theta_g, optimizer_g
 
     def _move_discriminator(
         self, theta_g: PyTree, state: State, batches: Sequence[Batch], at: State
@@ -211,13 +212,14 @@ class TrainStep:
     def _jump_ahead(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
         """Continue from theta_D^K: the mistake, kept to be shown."""
         dynamics = self.setup.dynamics(state.optimizer_d)
-        batch = self._unrolled(batches)
+        batch = self._unrolled(batches, 0)
         path = unroll.trajectory(self.game, state.theta_g, state.theta_d, batch, **dynamics)
         return path.inner_values[0], path.thetas[-1], state.optimizer_d
 
-    def _unrolled(self, batches: Sequence[Batch]) -> Any:
-        unrolled = self.config.unroll
-        return list(batches[: unrolled.steps + 1]) if unrolled.fresh else batches[0]
+    def _unrolled(self, batches: Sequence[Batch], i: int) -> Any:
+        """The batches of the i-th step of the generator."""
+        n = self.config.unroll.batches
+        return list(batches[i * n : (i + 1) * n]) if self.config.unroll.fresh else batches[i]
 
     def _clipped(self, gradient: PyTree) -> PyTree:
         longest = self.config.clip
