@@ -26,7 +26,8 @@ def bits(tree):
 def outcome(run):
     """All of a run that does not depend on the clock, to the bit."""
     rows = [row._replace(seconds=0.0) for row in run.metrics]
-    return bits((run.checkpoint.state, run.samples)), repr(rows), run.sample_steps
+    samples = run.samples, run.ema_samples
+    return bits((run.checkpoint.state, samples)), repr(rows), run.sample_steps
 
 
 def varied(**changes):

@@ -92,7 +92,8 @@ class ProgressLine(Callback):
 
 def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:
     """Draw runs that share their data: samples.png, losses.png and gradients.png."""
-    panels = pictures.OBJECTIVES | pictures.QUALITY | pictures.own_panels(runs)
+    quality = pictures.QUALITY | pictures.EMA_QUALITY
+    panels = pictures.OBJECTIVES | quality | pictures.own_panels(runs)
     sampled = all(run.sample_steps for run in runs.values())
     figures = {"samples": pictures.samples_over_time(runs)} if sampled else {}
     figures["losses"] = pictures.curves(runs, panels)
@@ -124,6 +125,10 @@ _SHOWN: dict[str, tuple[str, str]] = {
     "precision": ("precision", "{:.1%}"),
     "recall": ("recall", "{:.1%}"),
     "two_sample": ("two-sample accuracy", "{:.1%}"),
+    "ema_modes": ("modes, EMA", "{:.0f}"),
+    "ema_high_quality": ("high quality, EMA", "{:.1%}"),
+    "ema_precision": ("precision, EMA", "{:.1%}"),
+    "ema_recall": ("recall, EMA", "{:.1%}"),
 }
 
 

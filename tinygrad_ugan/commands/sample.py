@@ -32,6 +32,8 @@ class SampleCommand(Plugged):
     """How many."""
     seed: int = 0
     """Seed of the noise."""
+    ema: bool = False
+    """Draw from the moving average of the generator's weights."""
     out: Path = Path("samples.npy")
     """The file; its suffix says what it is to be."""
 
@@ -43,7 +45,7 @@ class SampleCommand(Plugged):
         check_file_place("out", self.out)
         run = gan.load(self.folder)
         check_memory({"n": _bytes(self.n, run.setup)}, "sampling")
-        samples = run.generate(self.n, np.random.default_rng(self.seed))
+        samples = run.generate(self.n, np.random.default_rng(self.seed), ema=self.ema)
         write_file(self.out, self._content(run, samples))
         say(f"{self.n:,} samples in {self.out}")
 

@@ -56,6 +56,15 @@ def test_the_animation_has_a_frame_for_every_moment(run):
     assert np.linalg.norm(run.samples[-1] - place, axis=1).min() < 0.2
 
 
+def test_the_moving_average_has_rows_and_panels_of_its_own():
+    run = gan.train(varied(ema=0.5), metrics={"largest": lambda state, x: x.max()})
+    assert len(generated(pictures.samples_over_time({"a": run}))) == 4
+    panels = pictures.filled({"a": run}, pictures.EMA_QUALITY | pictures.own_panels({"a": run}))
+    assert panels["ema_modes"] == "modes covered, EMA"
+    assert panels["ema_largest"] == "largest, EMA"
+    assert "modes covered, EMA" in gan.report({"a": run})
+
+
 def test_one_mode_in_the_middle_still_has_room():
     run = gan.train(varied(data=gan.Grid(side=1, std=0.1)))
     assert pictures.decision_surface(run).axes[0].get_xlim() == (-1, 1)

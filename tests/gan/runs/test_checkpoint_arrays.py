@@ -13,7 +13,7 @@ from tinygrad_ugan.gan.training.setup import Setup
 SETUP = Setup.of(SMALL)
 STATE = start(SETUP).state
 PICTURES = {0: np.zeros((50, 2), np.float32)}
-ARRAYS = named(STATE, PICTURES)
+ARRAYS = named(STATE, PICTURES, {})
 WEIGHTS = "state.theta_g[0]['w']"
 
 
@@ -22,9 +22,10 @@ def read(arrays, step=0):
 
 
 def test_they_come_back():
-    state, pictures = read(ARRAYS)
+    state, pictures, averaged = read(ARRAYS)
     assert bits(state) == bits(STATE)
     assert bits(pictures[0]) == bits(PICTURES[0])
+    assert averaged == {}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_they_come_back():
         ({WEIGHTS: np.full((4, 8), np.nan, np.float32)}, "finite numbers"),
         ({"more": np.zeros(1)}, "none of that name"),
         ({"pictures.01": PICTURES[0]}, "pictures.STEP"),
+        ({"ema_pictures.0": PICTURES[0]}, "none of that name"),
         ({"pictures.2": np.zeros((49, 2), np.float32)}, r"\(50, 2\)"),
         ({"state.step": np.int64(1)}, "0, as in the other file"),
         ({"state.optimizer_g.steps": np.int64(7)}, "0, after 0 steps of training"),

@@ -1,5 +1,7 @@
 """Runs are resumed, loaded and saved to the same bits."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -30,3 +32,24 @@ def test_load_and_save(tmp_path):
     one, two = (r.sample(5, np.random.default_rng(0)) for r in (run, loaded))
     assert one.tobytes() == two.tobytes()
     assert loaded.columns()["step"].tolist() == [0, 2, 4]
+
+
+def test_samples_of_the_moving_average(tmp_path):
+    run = gan.train(varied(ema=0.5), folder=tmp_path)
+    as_weights = dataclasses.replace(
+        run, checkpoint=dataclasses.replace(run.checkpoint, state=run.checkpoint.state.averaged)
+    )
+    one = gan.load(tmp_path).sample(5, np.random.default_rng(0), ema=True)
+    two = as_weights.sample(5, np.random.default_rng(0))
+    assert one.tobytes() == two.tobytes()
+    assert run.ema_samples.shape == run.samples.shape
+    assert run.ema_samples[0].tobytes() == run.samples[0].tobytes()
+    assert run.ema_samples[-1].tobytes() != run.samples[-1].tobytes()
+
+
+def test_without_a_moving_average_there_are_no_samples_of_it():
+    run = gan.train(SMALL)
+    assert run.ema is None
+    assert len(run.ema_samples) == 0
+    with pytest.raises(ArgumentError, match="ema: expected False, as the run has no moving averag"):
+        run.sample(5, np.random.default_rng(0), ema=True)

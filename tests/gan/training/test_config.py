@@ -34,7 +34,7 @@ EVERYTHING_CHANGED = gan.Config(
     discriminator_optimizer=gan.Optimizer("momentum", 0.2),
     loss="hinge", game="mine", decay=True, clip=1.0, precision="float64", seed=1, threads=1,
     batch=2, steps=3, seconds=4.5, evaluate_every=5, evaluation_samples=6, pictures=7,
-    checkpoint_every=8, checkpoints=9,
+    checkpoint_every=8, checkpoints=9, ema=0.9,
 )  # fmt: skip
 
 

@@ -98,6 +98,20 @@ def test_data_of_few_rows_are_not_their_own_neighbours(rng):
     assert row.two_sample == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(40))
 
 
+@pytest.mark.parametrize("set_of_data", [data.Ring(), data.Moons()])
+def test_the_moving_average_has_the_columns_of_its_samples(set_of_data):
+    config = varied(ema=0.5, data=set_of_data)
+    run = gan.train(config, metrics={"largest": lambda state, x: np.abs(x).max()})
+    state, last = run.checkpoint.state, run.metrics[-1]
+    evaluation = Evaluation(config)
+    samples = evaluation.samples(run.setup.game, state.averaged)
+    plain = evaluation.row(run.setup.game, state, samples, 0.0)._asdict()
+    for name in ("modes", "js", "sliced_wasserstein", "precision", "two_sample"):
+        assert last.columns().get(f"ema_{name}") == plain[name]
+    assert last.columns()["ema_largest"] == np.abs(samples).max()
+    assert last.own["largest"] != last.ema["largest"]
+
+
 def test_too_few_rows_have_no_neighbours():
     setup = Setup.of(varied(), data=data.Samples([[1.0, 2.0], [3.0, 4.0]]))
     state = gan.TrainStep(setup).init(streams(setup.config)[0])

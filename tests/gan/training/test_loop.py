@@ -55,6 +55,13 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(stop_at, on_disk, tmp_path)
     assert outcome(resumed) == outcome(undisturbed)
 
 
+def test_a_moving_average_resumes_to_the_same_bits(tmp_path):
+    config = varied(ema=0.5, pictures=3)
+    gan.train(config, folder=tmp_path, callbacks=[StopAt(3)])
+    assert gan.load(tmp_path).ema is not None
+    assert outcome(gan.resume(tmp_path)) == outcome(gan.train(config))
+
+
 def test_several_steps_of_the_generator_resume_to_the_same_bits(tmp_path):
     config = varied(update=gan.Update(generator_steps=3, discriminator_steps=2))
     gan.train(config, folder=tmp_path, callbacks=[StopAt(3)])

@@ -184,6 +184,27 @@ def test_leaving_the_finite_numbers_names_the_tensor(wild, words):
         step(state, batches)
 
 
+def test_the_moving_average_has_no_bias_of_its_start():
+    """Weights (1 - b) b^(n - i) of the iterates i = 1 ... n, divided by their sum, 1 - b^n."""
+    decay, config = 0.9, varied(ema=0.9, steps=12, precision="float64", generator_optimizer=SGD)
+    states = list(gan.TrainStep(config).states())
+    assert bits(states[0].ema) == bits(states[0].theta_g)
+    for n in (1, 2, 12):
+        weights = decay ** np.arange(n - 1, -1, -1.0)
+        weights /= weights.sum()
+        thetas = [state.theta_g for state in states[1 : n + 1]]
+        mean = optree.tree_map(lambda *x, w=weights: np.tensordot(w, np.array(x), 1), *thetas)
+        assert relative_error(states[n].ema, mean) < 1e-14
+
+
+def test_the_moving_average_changes_nothing_else():
+    *_, plain = gan.TrainStep(SMALL).states()
+    *_, last = gan.TrainStep(varied(ema=0.99)).states()
+    assert plain.ema is None
+    assert bits(last._replace(ema=None)) == bits(plain)
+    assert {x.dtype for x in optree.tree_leaves(last.ema)} == {np.dtype("float32")}
+
+
 def test_the_states_are_those_of_a_run():
     *_, last = gan.TrainStep(SMALL).states()
     assert bits(last) == bits(gan.train(SMALL).checkpoint.state)

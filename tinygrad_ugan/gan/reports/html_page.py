@@ -108,11 +108,11 @@ def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
     judged = {label: run for label, run in runs.items() if pictures.has_surface(run)}
     surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in judged.items()]
     moving = {label: run for label, run in seen.items() if pictures.has_plane(run)}
-    own = pictures.own_panels(runs)
+    own, quality = pictures.own_panels(runs), pictures.QUALITY | pictures.EMA_QUALITY
     sections = [
         ("Samples over time", _samples(seen)),
         ("Objectives", [_curves(runs, pictures.OBJECTIVES)]),
-        ("Quality of the samples", [_curves(seen, pictures.QUALITY)] if seen else []),
+        ("Quality of the samples", [_curves(seen, quality)] if seen else []),
         ("Metrics of one's own", [_curves(runs, own)] if own else []),
         ("The gradient's two terms", [_curves(runs, pictures.ANATOMY)]),
         ("The discriminator at the end", surfaces),

@@ -10,6 +10,7 @@ import numpy as np
 from tinygrad_ugan import viz
 from tinygrad_ugan.gan.reports.plane import Plane
 from tinygrad_ugan.gan.runs.run import Run
+from tinygrad_ugan.gan.training.evaluation import EMA
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.typing import Array
 
@@ -29,6 +30,7 @@ QUALITY = {
     "two_sample": "accuracy of the two-sample test",
     "sliced_wasserstein": "sliced Wasserstein distance",
 }
+EMA_QUALITY = {f"{EMA}{name}": f"{title}, EMA" for name, title in QUALITY.items()}
 ANATOMY = {
     "direct": "norm of the direct term",
     "indirect": "norm of the indirect term",
@@ -38,6 +40,8 @@ ANATOMY = {
 
 def samples_over_time(runs: Mapping[str, Run], *, scatter: bool = False) -> Figure:
     """Draw figure 2 of Metz et al. (2016): a row for each run, a column for each moment.
+
+    A run with a moving average of the generator's weights has a second row below, of its samples.
 
     Of images it shows contact sheets, of one dimension histograms, and of more than two the first
     two principal axes of the data.
@@ -51,7 +55,13 @@ def samples_over_time(runs: Mapping[str, Run], *, scatter: bool = False) -> Figu
     """
     first = next(iter(runs.values()))
     over_time = {
-        label: (run.sample_steps, _stacked(run.checkpoint.pictures)) for label, run in runs.items()
+        f"{label}{suffix}": (run.sample_steps, _stacked(pictures))
+        for label, run in runs.items()
+        for suffix, pictures in (
+            ("", run.checkpoint.pictures),
+            (", EMA", run.checkpoint.ema_pictures),
+        )
+        if pictures or not suffix
     }
     return _over_time(first, over_time, scatter=scatter)
 
@@ -95,7 +105,8 @@ def filled(runs: Mapping[str, Run], panels: Mapping[str, str]) -> dict[str, str]
 
 def own_panels(runs: Mapping[str, Run]) -> dict[str, str]:
     """Return panels of the columns of one's own."""
-    return {name: name for run in runs.values() for row in run.metrics for name in row.own}
+    names = {name: name for run in runs.values() for row in run.metrics for name in row.own}
+    return names | {f"{EMA}{name}": f"{name}, EMA" for name in names}
 
 
 def has_plane(run: Run) -> bool:

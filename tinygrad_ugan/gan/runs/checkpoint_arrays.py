@@ -30,7 +30,7 @@ from tinygrad_ugan.typing import Array, PyTree
 
 Arrays = dict[str, Array]
 
-_PICTURES = "pictures."
+_PICTURES, _EMA_PICTURES = "pictures.", "ema_pictures."
 _DTYPES: dict[str, np.dtype] = {
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
@@ -57,15 +57,20 @@ def check_storable(state: State) -> None:
             raise ArgumentTypeError(name, f"dtype {dtype}", expected)
 
 
-def named(state: State, pictures: Mapping[int, Array]) -> Arrays:
+def named(state: State, pictures: Mapping[int, Array], ema_pictures: Mapping[int, Array]) -> Arrays:
     """Return the arrays of a checkpoint by their names, such as ``state.theta_g[0]['w']``."""
     leaves = (np.asarray(leaf, order="C") for leaf in optree.tree_leaves(state))
     kept = {f"{_PICTURES}{step}": x for step, x in pictures.items()}
+    kept |= {f"{_EMA_PICTURES}{step}": x for step, x in ema_pictures.items()}
     return dict(zip(_names("state", state), leaves, strict=True)) | kept
 
 
-def contents(setup: Setup, step: int, file: bytes) -> tuple[State, dict[int, Array]]:
+def contents(
+    setup: Setup, step: int, file: bytes
+) -> tuple[State, dict[int, Array], dict[int, Array]]:
     """Read the bytes of a file of arrays: the state of training, and samples by step.
+
+    The samples of the moving average come last.
 
     Raises
     ------
@@ -74,12 +79,17 @@ def contents(setup: Setup, step: int, file: bytes) -> tuple[State, dict[int, Arr
         names the array.
     """
     arrays = dict(_read(file))
-    pictures = {_step(name): x for name, x in arrays.items() if name.startswith(_PICTURES)}
+    pictures = _pictures(_PICTURES, setup, arrays)
+    averaged = _pictures(_EMA_PICTURES, setup, arrays) if setup.config.ema else {}
+    return _state(setup, step, arrays), pictures, averaged
+
+
+def _pictures(prefix: str, setup: Setup, arrays: Arrays) -> dict[int, Array]:
+    """Take the samples by step out of the arrays."""
     size = _Kind(setup.config.dtype, (setup.config.evaluation_samples, setup.data.dimension))
-    for at, x in pictures.items():
-        _check(f"{_PICTURES}{at}", x, size)
-    rest = {name: x for name, x in arrays.items() if not name.startswith(_PICTURES)}
-    return _state(setup, step, rest), dict(sorted(pictures.items()))
+    names = [name for name in arrays if name.startswith(prefix)]
+    found = {_step(name, prefix): _check(name, arrays.pop(name), size) for name in names}
+    return dict(sorted(found.items()))
 
 
 def _state(setup: Setup, step: int, arrays: Arrays) -> State:
@@ -211,10 +221,10 @@ def _names(root: str, tree: PyTree) -> list[str]:
     return [accessor.codify(root) for accessor in optree.tree_accessors(tree)]
 
 
-def _step(name: str) -> int:
-    digits = name.removeprefix(_PICTURES)
+def _step(name: str, prefix: str) -> int:
+    digits = name.removeprefix(prefix)
     if not (digits.isascii() and digits.isdecimal() and digits == str(int(digits[:18]))):
-        raise ArgumentError(name, "an array", "pictures.STEP")
+        raise ArgumentError(name, "an array", f"{prefix}STEP")
     return int(digits)
 
 

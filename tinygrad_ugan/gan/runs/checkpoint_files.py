@@ -30,7 +30,6 @@ from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.sampler import streams
 from tinygrad_ugan.gan.training.setup import recorded
-from tinygrad_ugan.typing import Array
 
 FORMAT = 3  # 2 had no parts handed in, and fewer settings; 1 no checkpoints
 _READ = (2, FORMAT)
@@ -60,7 +59,7 @@ def write(place: Path, checkpoint: Checkpoint) -> None:
     """Write one checkpoint."""
     import safetensors.numpy
 
-    arrays = named(checkpoint.state, checkpoint.pictures)
+    arrays = named(checkpoint.state, checkpoint.pictures, checkpoint.ema_pictures)
     rest = {
         "format": FORMAT,
         "step": checkpoint.step,
@@ -105,8 +104,8 @@ def read(place: Path, parts: Mapping[str, Any] = MappingProxyType({})) -> Checkp
         _check_steps(rest["step"], [row.step for row in rows], place.name)
     setup = recorded(config, rest["handed_in"], parts, str(place))
     with _inside(place / _ARRAYS):
-        state, pictures = contents(setup, rest["step"], files[_ARRAYS])
-        _check_pictured(pictures, {row.step for row in rows})
+        state, pictures, averaged = contents(setup, rest["step"], files[_ARRAYS])
+        _check_pictured(pictures.keys() | averaged.keys(), {row.step for row in rows})
     return Checkpoint(
         setup=setup,
         state=state,
@@ -114,6 +113,7 @@ def read(place: Path, parts: Mapping[str, Any] = MappingProxyType({})) -> Checkp
         rows=rows,
         pictures=pictures,
         seconds=rest["seconds"],
+        ema_pictures=averaged,
         environment=rest["environment"],
     )
 
@@ -156,6 +156,7 @@ def _draws(config: Config) -> json_schema.Shape:
 _LATER_COLUMNS = ("precision", "recall", "two_sample")
 # Settings of this format that came later; their defaults are what was done before.
 _LATER_SETTINGS = (
+    "ema",
     "update.generator_steps",
     *(f"unroll.{name}" for name in ("state", "eps", "decay", "weight_decay", "registered")),
     *(
@@ -176,7 +177,7 @@ def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(data := config.get("data"), dict) and data.get("kind") == "registered":
         config = {**config, "data": {"identity": "", **data}}
     config = _with_later_settings(config)
-    filled = [{**dict.fromkeys(_LATER_COLUMNS), **row} for row in rows]
+    filled = [{**dict.fromkeys(_LATER_COLUMNS), "ema": {}, **row} for row in rows]
     if rest["format"] == FORMAT:
         return {**rest, "config": config, "metrics": filled}
     return {
@@ -216,7 +217,7 @@ def _check_steps(step: int, rows: Sequence[int], name: str) -> None:
         raise ArgumentError("metrics", f"rows of the steps {rows}", f"rising steps, up to {step}")
 
 
-def _check_pictured(pictures: Mapping[int, Array], rows: Collection[int]) -> None:
+def _check_pictured(pictures: Collection[int], rows: Collection[int]) -> None:
     for step in pictures:
         if step not in rows:
             raise ArgumentError(f"pictures.{step}", "samples", "none, as metrics has no such row")
@@ -243,8 +244,12 @@ def _check_format(place: Path, given: Any) -> None:
 
 def _to_json(row: Row) -> dict[str, Any]:
     """The row with NaN and infinities, which JSON lacks, as "nan", "inf" and "-inf"."""
-    columns = {name: _number(value) for name, value in row._asdict().items() if name != "own"}
-    return {**columns, "own": {name: _number(value) for name, value in row.own.items()}}
+    return {
+        name: {own: _number(x) for own, x in value.items()}
+        if isinstance(value, Mapping)
+        else _number(value)
+        for name, value in row._asdict().items()
+    }
 
 
 def _number(value: float | None) -> float | str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_ugan.data import draw
-from tinygrad_ugan.errors import ArgumentTypeError, kind_of
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
 from tinygrad_ugan.gan.games.game import Batch
 from tinygrad_ugan.gan.runs.checkpoint_arrays import check_storable
 from tinygrad_ugan.gan.runs.locks import at_work
@@ -61,6 +61,11 @@ class Run:
         return self.checkpoint.state.theta_g
 
     @property
+    def ema(self) -> PyTree:
+        """The moving average of the generator's parameters; None without `Config.ema`."""
+        return self.checkpoint.state.ema
+
+    @property
     def theta_d(self) -> PyTree:
         """The discriminator's parameters."""
         return self.checkpoint.state.theta_d
@@ -76,8 +81,16 @@ class Run:
 
         They are in the data's own units, as those of `sample`.
         """
+        return self._over_time(self.checkpoint.pictures)
+
+    @property
+    def ema_samples(self) -> Array:
+        """Samples of the moving average over time, from the same noise as `samples`."""
+        return self._over_time(self.checkpoint.ema_pictures)
+
+    def _over_time(self, pictures: Mapping[int, Array]) -> Array:
         n, d = self.config.evaluation_samples, self.setup.data.dimension
-        samples = [self.in_own_units(x) for x in self.checkpoint.pictures.values()]
+        samples = [self.in_own_units(x) for x in pictures.values()]
         return np.array(samples).reshape(-1, n, d)
 
     @property
@@ -93,24 +106,31 @@ class Run:
         names, rows = column_names(self.metrics), [row.columns() for row in self.metrics]
         return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
-    def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """Draw n samples from the trained generator, in the data's own units, shape (n, d)."""
-        return self.in_own_units(self.generate(n, rng))
+    def sample(self, n: int, rng: np.random.Generator, *, ema: bool = False) -> Array:
+        """Draw n samples from the trained generator, in the data's own units, shape (n, d).
+
+        With `ema` from the moving average of its weights.
+        """
+        return self.in_own_units(self.generate(n, rng, ema=ema))
 
     def in_own_units(self, x: Array) -> Array:
         """Return samples as the data were before they were standardised."""
         inverse = getattr(self.setup.data, "inverse", None)
         return x if inverse is None else inverse(x)
 
-    def generate(self, n: int, rng: np.random.Generator) -> Array:
+    def generate(self, n: int, rng: np.random.Generator, *, ema: bool = False) -> Array:
         """Draw n samples in the units that the discriminator sees, shape (n, d)."""
         config = self.config
+        if ema and self.ema is None:
+            hint = "train with the setting ema, such as Config(ema=0.999)"
+            raise ArgumentError("ema", True, "False, as the run has no moving average", hint)
+        theta_g = self.ema if ema else self.theta_g
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
         if not hasattr(self.setup.game, "generate"):
             given = f"a {kind_of(self.setup.game)}, which has none"
             raise ArgumentTypeError("game", given, "a game with generate(theta_g, batch)")
         real = draw(self.setup.data, n, rng, config.dtype)
-        samples: Array = self.setup.game.generate(self.theta_g, Batch(real, noise))
+        samples: Array = self.setup.game.generate(theta_g, Batch(real, noise))
         return samples
 
     def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:

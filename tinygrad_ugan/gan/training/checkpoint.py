@@ -32,6 +32,8 @@ class Checkpoint:
         Samples over time, by the step at which they were taken.
     seconds : float
         Time spent training.
+    ema_pictures : mapping of int to ndarray
+        Samples over time of the moving average, if there is one.
     environment : mapping of str to str
         Versions, machine and commit that it was computed with, see `environment`.
     """
@@ -42,6 +44,7 @@ class Checkpoint:
     rows: tuple[Row, ...]
     pictures: Mapping[int, Array]
     seconds: float
+    ema_pictures: Mapping[int, Array] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=environment)
 
     @property

@@ -318,6 +318,9 @@ class Config(Settings):
     """Training steps between two checkpoints; there is always one at the end."""
     checkpoints: int = whole(2, least=1, most=1_000_000)
     """Number of checkpoints that are kept, the last ones."""
+    ema: float = fraction(0.0)
+    """Decay of an exponential moving average of the generator's weights, which has samples and
+    metrics of its own; there is none if 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

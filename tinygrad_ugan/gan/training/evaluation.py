@@ -34,6 +34,7 @@ from tinygrad_ugan.gan.training.step import State
 from tinygrad_ugan.tree import norm
 from tinygrad_ugan.typing import Array
 
+EMA = "ema_"  # what the columns of the moving average begin with
 NEIGHBOURS = 3  # of precision and recall
 _COMPARED = 1_000  # samples of which neighbours are looked for
 
@@ -74,6 +75,9 @@ class Row(NamedTuple):
         Cosine of the angle between them; NaN if either is zero.
     own : mapping of str to float
         The columns of one's own: `metrics` of `train`.
+    ema : mapping of str to float
+        The quality of samples of the generator's moving average, if there is one, and the columns
+        of one's own: by the names of the plain ones, to which `columns` adds ``ema_``.
     """
 
     step: int
@@ -93,12 +97,18 @@ class Row(NamedTuple):
     indirect: float
     cosine: float
     own: Mapping[str, float] = MappingProxyType({})
+    ema: Mapping[str, float] = MappingProxyType({})
 
     def columns(self) -> dict[str, float]:
-        """Return the row by its columns, one's own last, without those that are None."""
+        """Return the row by its columns, one's own and the average's last, without None."""
         values = self._asdict()
-        del values["own"]
-        return {name: x for name, x in values.items() if x is not None} | dict(self.own)
+        del values["own"], values["ema"]
+        averaged = {f"{EMA}{name}": x for name, x in self.ema.items()}
+        return {name: x for name, x in values.items() if x is not None} | dict(self.own) | averaged
+
+
+_MODES = ("modes", "high_quality", "reverse_kl", "js")
+_NEIGHBOURS = ("precision", "recall", "two_sample")
 
 
 def column_names(rows: Iterable[Row]) -> list[str]:
@@ -118,7 +128,9 @@ class Evaluation:
     def __init__(self, config: Config | Setup) -> None:
         self._setup = Setup.of(config)
         config, data = self._setup.config, self._setup.data
-        for name in self._setup.metrics.keys() & Row._fields:
+        for name in self._setup.metrics:
+            if name not in Row._fields and not (config.ema and name.startswith(EMA)):
+                continue
             raise ArgumentError("metrics", repr(name), "names of no column that there is already")
         rng = evaluation_rng(config)
         n, size = config.evaluation_samples, config.batch
@@ -141,8 +153,15 @@ class Evaluation:
         samples: Array = game.generate(state.theta_g, Batch(self.real, self._noise))
         return samples
 
-    def row(self, game: Any, state: State, samples: Array | None, seconds: float) -> Row:
-        """Compute the row for a state and its samples."""
+    def row(
+        self,
+        game: Any,
+        state: State,
+        samples: Array | None,
+        seconds: float,
+        averaged: Array | None = None,
+    ) -> Row:
+        """Compute the row for a state, its samples, and those of its moving average."""
         f_K, f, direct, indirect, cosine = self._gradients(game, state)
         return Row(
             state.step,
@@ -157,7 +176,16 @@ class Evaluation:
             indirect,
             cosine,
             self._own(state, samples),
+            {} if state.ema is None else self._of_average(state, averaged),
         )
+
+    def _of_average(self, state: State, samples: Array | None) -> dict[str, float]:
+        """The quality of samples of the moving average, and the columns of one's own."""
+        names = (*_MODES, "sliced_wasserstein", *_NEIGHBOURS)
+        values = *self._of_modes(samples), self._distance(samples), *self._of_neighbours(samples)
+        there = zip(names, values, strict=True)
+        quality = {name: float(x) for name, x in there if x is not None}
+        return quality | self._own(state.averaged, samples)
 
     def _of_modes(self, samples: Array | None) -> tuple[Any, Any, Any, Any]:
         if samples is None or not self._has_modes:

@@ -90,7 +90,8 @@ class _Loop:
         self._draws.state = begun.draws
         self._evaluation = Evaluation(setup)
         self._at = begun.state, begun.draws
-        self._rows, self._pictures = list(begun.rows), dict(begun.pictures)
+        self._rows = list(begun.rows)
+        self._pictures, self._ema_pictures = dict(begun.pictures), dict(begun.ema_pictures)
         self._saved = begun.step, len(begun.rows)
         self._started = time.perf_counter() - begun.seconds
         pictured = np.linspace(0, config.steps, config.pictures).round().astype(int)
@@ -139,10 +140,13 @@ class _Loop:
     def _evaluate(self, state: State, pictured: bool) -> None:
         if self._rows and self._rows[-1].step == state.step:  # done before a checkpoint
             return
-        samples = self._evaluation.samples(self._take_step.game, state)
-        row = self._evaluation.row(self._take_step.game, state, samples, self._seconds())
-        if pictured and samples is not None:
-            self._pictures[state.step] = samples.reshape(len(samples), -1)
+        game, evaluation = self._take_step.game, self._evaluation
+        samples = evaluation.samples(game, state)
+        averaged = None if state.ema is None else evaluation.samples(game, state.averaged)
+        row = evaluation.row(game, state, samples, self._seconds(), averaged)
+        for kept, x in ((self._pictures, samples), (self._ema_pictures, averaged)):
+            if pictured and x is not None:
+                kept[state.step] = x.reshape(len(x), -1)
         self._rows.append(row)
         for callback in self._callbacks:
             callback.on_row(row)
@@ -154,8 +158,9 @@ class _Loop:
         return time.perf_counter() - self._started
 
     def _checkpoint(self) -> Checkpoint:
-        rows, pictures = tuple(self._rows), dict(self._pictures)
-        return Checkpoint(self._setup, *self._at, rows, pictures, self._seconds())
+        pictures, averaged = dict(self._pictures), dict(self._ema_pictures)
+        rows, seconds = tuple(self._rows), self._seconds()
+        return Checkpoint(self._setup, *self._at, rows, pictures, seconds, averaged)
 
     def _save(self) -> None:
         there = self._at[0].step, len(self._rows)

@@ -56,7 +56,7 @@ def training_needs(config: Config | Setup) -> dict[str, int]:
     activations = item * (sum(sizes_g) + sum(sizes_d))
     n, modes = config.evaluation_samples, getattr(data, "modes", 0)
     return {
-        "networks.generator": 4 * item * parameters(sizes_g),
+        "networks.generator": (5 if config.ema else 4) * item * parameters(sizes_g),
         "networks.discriminator": 4 * item * parameters(sizes_d),
         "unroll.steps": item * (config.unroll.steps + 1) * parameters(sizes_d),
         "batch": config.batch * (config.batches * row + activations),

@@ -27,13 +27,22 @@ from tinygrad_ugan.typing import PyTree
 
 
 class State(NamedTuple):
-    """The state of training: everything that a step changes."""
+    """The state of training: everything that a step changes.
+
+    `ema` is the moving average of theta_g, None if `Config.ema` asks for none.
+    """
 
     theta_g: PyTree
     theta_d: PyTree
     optimizer_g: PyTree
     optimizer_d: PyTree
     step: int
+    ema: PyTree = None
+
+    @property
+    def averaged(self) -> State:
+        """The state with the moving average as the generator."""
+        return self._replace(theta_g=self.ema)
 
 
 class Objectives(NamedTuple):
@@ -82,7 +91,7 @@ class TrainStep:
         """Initialise the optimisers at given parameters."""
         states = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
         self.setup.check_carried(theta_d, states[1])
-        return State(theta_g, theta_d, *states, step=0)
+        return State(theta_g, theta_d, *states, 0, theta_g if self.config.ema else None)
 
     def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
         """Take the step.
@@ -110,7 +119,7 @@ class TrainStep:
         following, objectives = self._take(state, batches, at=state)
         if self.config.update.scheme == "extragradient":
             following, _ = self._take(state, batches, at=following)
-        return following, objectives
+        return following._replace(ema=self._average(state.ema, following)), objectives
 
     def _take(self, state: State, batches: Sequence[Batch], at: State) -> tuple[State, Objectives]:
         """Move both players from one state by their gradients at the parameters of another."""
@@ -215,6 +224,18 @@ class TrainStep:
         batch = self._unrolled(batches, 0)
         path = unroll.trajectory(self.game, state.theta_g, state.theta_d, batch, **dynamics)
         return path.inner_values[0], path.thetas[-1], state.optimizer_d
+
+    def _average(self, ema: PyTree, following: State) -> PyTree:
+        """The moving average after a step, without the bias of its start.
+
+        Kingma & Ba (2015), section 3: divided by 1 - decay^n, the average of n iterates from zero
+        has weights that add up to 1. The average itself then moves by this share of the way.
+        """
+        if ema is None:
+            return None
+        decay = self.config.ema
+        share = (1 - decay) / -math.expm1(following.step * math.log(decay))
+        return optree.tree_map(lambda m, x: m + share * (x - m), ema, following.theta_g)
 
     def _unrolled(self, batches: Sequence[Batch], i: int) -> Any:
         """The batches of the i-th step of the generator."""
