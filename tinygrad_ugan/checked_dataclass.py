@@ -245,11 +245,12 @@ def widths(default: tuple[int, ...]) -> Any:
     return field(default=default, metadata={"check": check, "most": WIDEST})
 
 
-def choice(default: str, choices: Iterable[str]) -> Any:
-    """One of a few names."""
+def choice(default: str | None, choices: Iterable[str]) -> Any:
+    """One of a few names; or None, if that is the default."""
 
     def check(name: str, value: Any) -> Any:
-        check_choice(name, value, choices)
+        if value is not None or default is not None:
+            check_choice(name, value, choices)
         return value
 
     return field(default=default, metadata={"check": check})

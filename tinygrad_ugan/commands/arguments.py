@@ -17,10 +17,11 @@ from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.experiments import PRESETS
 from tinygrad_ugan.gan import Config
 from tinygrad_ugan.gan.runs.atomic_io import read_text
-from tinygrad_ugan.gan.training.config import DATA
+from tinygrad_ugan.gan.training.config import DATA, PENALTIES
 from tinygrad_ugan.gan.training.registry import OwnData, RegisteredData, import_plugin
 
-CONFIG_FLAG, DATA_FLAG, PLUGIN_FLAG = "--config", "--data", "--plugin"
+CONFIG_FLAG, DATA_FLAG, PENALTY_FLAG = "--config", "--data", "--penalty"
+PLUGIN_FLAG = "--plugin"
 
 Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
 
@@ -56,14 +57,17 @@ class Configured(Plugged):
     data: str | None = None
     """The data: a file (.csv, .npy, .npz, .parquet), a folder of images, toys such as moons,
     module:attribute, or a name that a plugin registers; the settings data.* are theirs then."""
+    penalty: str | None = None
+    """The penalty on the discriminator: none, wgan-gp, r1 or r2; the settings penalty.* are its
+    own then."""
     settings: Annotated[Config, tyro.conf.arg(name="")] = field(default_factory=Config)
 
     @classmethod
     def starting_from(cls, arguments: Sequence[str]) -> Self:
         """Return the command with the defaults that its preset and its file give it.
 
-        tyro needs the defaults before it reads the arguments, so these are looked for first, as is
-        what kind of data there is.
+        tyro needs the defaults before it reads the arguments, so these are looked for first, as are
+        the kinds of data and of penalty.
         """
         named = [a for a in arguments[:1] if not a.startswith("-")]
         preset = named[0] if named else cls.preset
@@ -74,6 +78,9 @@ class Configured(Plugged):
         if (data := _value(arguments, DATA_FLAG)) is not None:
             plugged = _value(arguments, PLUGIN_FLAG) is not None
             settings = settings.updated({"data": named_data(data, plugged=plugged)})
+        if (penalty := _value(arguments, PENALTY_FLAG)) is not None:
+            check_choice("penalty", penalty, [kind.kind for kind in PENALTIES])
+            settings = settings.updated({"penalty.kind": penalty})
         return dataclasses.replace(cls(), preset=preset, settings=settings)
 
     def check_preset(self, expected: str, arguments: Sequence[str]) -> None:

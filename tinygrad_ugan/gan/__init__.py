@@ -22,7 +22,6 @@ from tinygrad_ugan.gan.training.callbacks import Callback, TensorBoard
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import (
     Config,
-    Networks,
     Optimizer,
     Unroll,
     Update,
@@ -38,6 +37,7 @@ from tinygrad_ugan.gan.training.metrics import (
     sliced_wasserstein,
     two_sample_accuracy,
 )
+from tinygrad_ugan.gan.training.networks import Layers, Networks
 from tinygrad_ugan.gan.training.registry import RegisteredData, register
 from tinygrad_ugan.gan.training.sampler import Draws
 from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
@@ -65,6 +65,7 @@ __all__ = [
     "InstanceNoise",
     "Judges",
     "LabelledBatch",
+    "Layers",
     "Loss",
     "Networks",
     "Objectives",

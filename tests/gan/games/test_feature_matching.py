@@ -5,6 +5,7 @@ import tinygrad_ugan as ug
 from tests.autodiff.checks import check_modes
 from tests.oracles import directional_derivative, dot, normal_like, relative_error
 from tinygrad_ugan import gan, nn
+from tinygrad_ugan.errors import ArgumentTypeError
 
 NET = nn.Sequential(nn.MLP((2, 6)), np.tanh, nn.MinibatchDiscrimination(6, 2, 1), nn.MLP((8, 1)))
 
@@ -65,3 +66,40 @@ def test_training_with_a_game_of_ones_own(problem, rng):
     )
     assert objectives.generator == pytest.approx(float(expected))
     assert relative_error(following.theta_d, state.theta_d) > 0
+
+
+@pytest.mark.parametrize(
+    ("net", "expected"),
+    [
+        (nn.MLP((2, 5, 4, 1), "tanh", 0.5), lambda net, p, x: np.tanh(hidden(net, p, x))),
+        (NET, lambda net, p, x: features(p, x)),
+    ],
+)
+def test_the_features_before_the_last_layer(net, expected, rng):
+    params, x = net.init(rng, np.float64), rng.standard_normal((5, 2))
+    found = gan.games.feature_matching.hidden_features(net)(params, x)
+    np.testing.assert_allclose(found, expected(net, params, x), rtol=1e-14)
+
+
+def hidden(net, params, x):
+    first, second, _ = params
+    h = np.tanh(net.input_scale * x @ first["w"] + first["b"])
+    return h @ second["w"] + second["b"]
+
+
+def test_the_features_are_seen_with_the_random_numbers_of_the_step(rng):
+    net = nn.Sequential(nn.MLP((2, 6)), nn.Dropout(6, 0.5), nn.MLP((6, 1)))
+    found = gan.games.feature_matching.hidden_features(net)
+    params, x, side = net.init(rng), np.ones((5, 2), np.float32), net.draw(rng, 5)
+    np.testing.assert_array_equal(found(params, x, side), net[:-1](params[:-1], x, side[:-1]))
+
+
+class Doubled(nn.MLP):
+    def __call__(self, params, x):
+        return 2 * super().__call__(params, x)
+
+
+@pytest.mark.parametrize("net", [nn.MLP((2, 1)), Doubled((2, 3, 1)), nn.Sequential(nn.MLP((2, 1)))])
+def test_networks_whose_last_layer_cannot_be_left_out(net):
+    with pytest.raises(ArgumentTypeError, match=r"discriminator: expected an nn.MLP with a hidden"):
+        gan.games.feature_matching.hidden_features(net)

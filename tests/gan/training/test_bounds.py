@@ -13,13 +13,19 @@ from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.training.registry import OwnData
 
 GROUPS = [
-    gan.Config, gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded, gan.Networks, gan.Optimizer,
-    gan.Unroll, gan.Update, gan.RegisteredData, GameFile, GameFile().generator.__class__,
-    data.Moons, data.Circles, data.SwissRoll, data.Spirals, data.Pinwheel, data.Checkerboard,
-    data.GaussianMixture, data.Gaussian1D, data.File, OwnData,
+    gan.Config, gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded, gan.Networks, gan.Layers,
+    gan.Optimizer, gan.Unroll, gan.Update, gan.RegisteredData, GameFile,
+    GameFile().generator.__class__, data.Moons, data.Circles, data.SwissRoll, data.Spirals,
+    data.Pinwheel, data.Checkerboard, data.GaussianMixture, data.Gaussian1D, data.File, OwnData,
     gan.penalties.NoPenalty, gan.penalties.GradientPenalty, gan.penalties.R1, gan.penalties.R2,
 ]  # fmt: skip
-WORDS = ("game", "columns", "grey", "registered")  # that have no default of their type
+WORDS = (
+    "game",
+    "activation",
+    "columns",
+    "grey",
+    "registered",
+)  # that have no default of their type
 NUMBERS = [
     (group, field)
     for group in GROUPS

@@ -23,16 +23,23 @@ def test_defaults_are_the_papers():
 DATASETS = {each.kind: each for each in (gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded)}
 EVERYTHING_CHANGED = gan.Config(
     data=gan.Grid(side=3, spacing=1.0, std=0.1),
-    networks=gan.Networks(3, (4, 5), (), "tanh", 0.5, 2.0),
+    networks=gan.Networks(
+        3, (4, 5), (), "tanh", 0.5, 2.0,
+        gan.Layers("elu", "batch", True, 0.1, 0.2, 3),
+        gan.Layers("relu", "weight", True, 0.3, 0.4, 5),
+    ),
     unroll=gan.Unroll(
-        5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried", 1e-6, 0.4, 0.5, "mine"
+        5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried", 1e-6, 0.4, 0.5, "mine",
+        True,
     ),
     update=gan.Update("simultaneous", 2, "last"),
     generator_optimizer=gan.Optimizer(
         "sgd", 0.1, 0.2, 0.3, 0.4, 1e-6, 0.5, 0.6, "constant", 0.7, 1, "mine"
     ),
     discriminator_optimizer=gan.Optimizer("momentum", 0.2),
-    loss="hinge", game="mine", decay=True, clip=1.0, precision="float64", seed=1, threads=1,
+    loss="least_squares", label_smoothing=0.1, penalty=gan.penalties.GradientPenalty(2.0, 0.5),
+    instance_noise=0.2, feature_matching=True, game="mine",
+    decay=True, clip=1.0, precision="float64", seed=1, threads=1,
     batch=2, steps=3, seconds=4.5, evaluate_every=5, evaluation_samples=6, pictures=7,
     checkpoint_every=8, checkpoints=9, ema=0.9,
 )  # fmt: skip

@@ -142,3 +142,20 @@ class Shift:
         return np.float32(0) * sum(np.sum(x) for x in optree.tree_leaves((theta_g, theta_d)))
 
     outer = inner
+
+
+def test_samples_are_generated_without_noise_and_objectives_with_it():
+    layers = gan.Layers(dropout=0.5, noise=0.3)
+    networks = gan.Networks(4, (8,), (8,), generator_layers=layers, discriminator_layers=layers)
+    run = gan.train(varied(networks=networks))
+    generator, z = run.setup.game.generator, np.ones((5, 4), np.float32)
+    evaluation = Evaluation(run.setup)
+    state, batch = run.checkpoint.state, evaluation.batch
+    samples = evaluation.samples(run.setup.game, state)
+    assert samples.tobytes() == generator(state.theta_g, evaluation._noise).tobytes()
+    assert run.metrics[-1].objective_d == float(
+        run.setup.game.inner(state.theta_g, state.theta_d, batch)
+    )
+    assert set(batch.drawn) == {"generator", "real", "generated"}
+    drawn = generator.draw(np.random.default_rng(0), 5)
+    assert bits(generator(state.theta_g, z)) != bits(generator(state.theta_g, z, drawn))

@@ -59,3 +59,16 @@ def test_resuming_on_a_smaller_machine(monkeypatch, tmp_path):
     monkeypatch.setattr(memory_check, "available", lambda: 1000)
     with pytest.raises(ArgumentError, match="this machine has 1 kB"):
         gan.resume(tmp_path)
+
+
+def test_layers_by_name_are_counted_and_checked_before_a_checkpoint_is_read(monkeypatch, tmp_path):
+    layers = gan.Layers(normalization="batch")
+    plain, layered = (
+        varied(networks=gan.Networks(4, (8,), (8,), discriminator_layers=each))
+        for each in (gan.Layers(), layers)
+    )
+    assert memory_check.training_needs(layered) == memory_check.training_needs(plain)
+    gan.train(layered, folder=tmp_path)
+    monkeypatch.setattr(memory_check, "available", lambda: 1000)
+    with pytest.raises(ArgumentError, match=r"networks\.\w+: expected a smaller one.*has 1 kB"):
+        gan.load(tmp_path)

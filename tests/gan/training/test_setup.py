@@ -97,3 +97,46 @@ def test_parameters_have_the_dtype_of_the_settings():
     start = Setup.of(varied(precision="float64")).init(RNG)
     with pytest.raises(ArgumentError, match=r"init: expected float32 in all of it, .* float64 in"):
         Setup.of(SMALL, init=start).init(RNG)
+
+
+# Losses and penalties by name.
+
+PENALISED = varied(
+    loss="nonsaturating", label_smoothing=0.1, penalty=gan.penalties.R1(2.0), instance_noise=0.2
+)
+
+
+def test_the_settings_make_the_game():
+    generator, discriminator = PENALISED.networks.build(2)
+    inside = gan.Game(generator, discriminator, gan.label_smoothing("nonsaturating", 0.1))
+    expected = gan.InstanceNoise(gan.Penalized(inside, gan.penalties.R1(2.0)), 0.2)
+    assert outcome(gan.train(varied(), game=expected)) == outcome(gan.train(PENALISED))
+
+
+def test_players_of_ones_own_play_for_penalties_too():
+    generator, discriminator = PENALISED.networks.build(2)
+    players = types.SimpleNamespace(generator=generator, discriminator=discriminator)
+    assert outcome(gan.train(PENALISED, game=players)) == outcome(gan.train(PENALISED))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("label_smoothing", 0.1),
+        ("penalty", gan.penalties.R1()),
+        ("instance_noise", 0.1),
+        ("feature_matching", True),
+    ],
+)
+def test_a_game_with_objectives_of_its_own_refuses_others(name, value):
+    words = rf"{name}: expected .*, as a .*Game has objectives of its own, got"
+    with pytest.raises(ArgumentError, match=words):
+        Setup.of(varied(**{name: value}), game=SMALL.build_game())
+
+
+def test_what_does_not_go_together():
+    with pytest.raises(ArgumentError, match="label_smoothing: expected 0 with the loss 'hinge'"):
+        varied(loss="hinge", label_smoothing=0.1)
+    config = varied(networks=gan.Networks(4, (8,), ()), feature_matching=True)
+    with pytest.raises(ArgumentTypeError, match=r"discriminator: expected an nn.MLP with a hidden"):
+        Setup.of(config)

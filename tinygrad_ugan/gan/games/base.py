@@ -69,6 +69,11 @@ class WrappedGame(GeneratorGame):
         """Return `outer` as a function of the generated samples."""
         return self.game.outer_on(samples, theta_d, batch)
 
+    @states()
+    def logit_form(self) -> str:
+        """The reason why the kernels do not play it."""
+        return f"the kernels play a gan.Game, not a {type(self).__name__} around one"
+
     def _through_samples(self) -> SampleForm | None:
         """The factorisation through the samples, if the other game has it."""
         if stated(self.game, "sample_form") is None:

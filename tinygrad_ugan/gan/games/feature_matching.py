@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.gan.games.base import WrappedGame
 from tinygrad_ugan.gan.games.game import AnyBatch, Game
 from tinygrad_ugan.gan.games.network_calls import part, side_of
-from tinygrad_ugan.stated import states
+from tinygrad_ugan.nn import ACTIVATIONS, MLP, Sequential
+from tinygrad_ugan.stated import stated, states
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.game import SampleForm
 
@@ -35,6 +38,37 @@ def feature_distance(real: Any, generated: Any) -> Any:
     """
     difference = np.mean(real, axis=0) - np.mean(generated, axis=0)
     return np.sum(difference * difference)
+
+
+def hidden_features(discriminator: Any) -> Callable[..., Any]:
+    """Return the features before the last layer of a discriminator, for `FeatureMatching`.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is neither an `nn.MLP` with a hidden layer nor an `nn.Sequential` of several layers.
+
+    Examples
+    --------
+    >>> from tinygrad_ugan.nn import MLP
+    >>> net = MLP((2, 3, 1))
+    >>> hidden_features(net)(net.init(np.random.default_rng(0)), np.ones((4, 2))).shape
+    (4, 3)
+    """
+    if type(discriminator) is Sequential and len(discriminator) > 1:
+        return partial(_before_last, discriminator[:-1])
+    form = stated(discriminator, "layer_form")
+    if isinstance(discriminator, MLP) and form is not None and len(form.sizes) > 2:
+        inner = replace(discriminator, sizes=discriminator.sizes[:-1])
+        activated = Sequential(inner, ACTIVATIONS[discriminator.activation])
+        return lambda theta, x: activated([theta[:-1], ()], x)
+    expected = "an nn.MLP with a hidden layer, or an nn.Sequential, whose last layer is left out"
+    hint = "gan.FeatureMatching(game, features) takes any function features(theta_d, x)"
+    raise ArgumentTypeError("discriminator", f"{discriminator!r}", expected, hint)
+
+
+def _before_last(hidden: Sequential, theta: PyTree, x: Any, side: Any = None) -> Any:
+    return hidden(theta[:-1], x, None if side is None else side[:-1])
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,23 @@ class FullBatch(NamedTuple):
 AnyBatch = Batch | FullBatch
 
 
+def with_draws(game: Any, batch: AnyBatch, rng: np.random.Generator | None = None) -> AnyBatch:
+    """Return a batch with the random numbers that a game takes; the batch itself if it takes none.
+
+    Parameters
+    ----------
+    game : Any
+        A game; one that takes random numbers has ``draw(rng, batch)``.
+    batch : Batch or FullBatch
+    rng : numpy.random.Generator, optional
+        Source of randomness. Without it the game is to do without, as for evaluation.
+    """
+    if not is_random(game):
+        return batch
+    drawn = {} if rng is None else game.draw(rng, batch)
+    return FullBatch(batch.real, batch.noise, getattr(batch, "labels", None), drawn)
+
+
 @dataclass(frozen=True)
 class Game(GeneratorGame):
     """The game between a generator and a discriminator.

@@ -26,8 +26,11 @@ def part(batch: Any, name: str, kind: str = "gan.Batch") -> Any:
 
 
 def is_random(network: Any) -> bool:
-    """Whether a network takes random numbers besides its parameters and x, as `Dropout` does."""
-    return bool(getattr(network, "is_random", False))
+    """Whether a network, a game or a penalty takes random numbers, which its `draw` draws.
+
+    It says so by `is_random`, or by having `draw` at all.
+    """
+    return bool(getattr(network, "is_random", callable(getattr(network, "draw", None))))
 
 
 def side_of(player: str, network: Any, batch: Any, name: str) -> Any:

@@ -15,6 +15,7 @@ import optree
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 from tinygrad_ugan.gan.training.sampler import streams
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State, TrainStep
@@ -94,10 +95,9 @@ def _pictures(prefix: str, setup: Setup, arrays: Arrays) -> dict[int, Array]:
 
 def _state(setup: Setup, step: int, arrays: Arrays) -> State:
     train_step, config = TrainStep(setup), setup.config
-    if config.game is None and not setup.handed_in and not config.has_registered_optimizers:
-        game = setup.game
-        players = {"theta_g": game.generator.sizes, "theta_d": game.discriminator.sizes}
-        thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players.items())
+    if _are_perceptrons(setup):
+        players = zip(("theta_g", "theta_d"), setup.sizes, strict=True)
+        thetas = (_layers(name, sizes, config.dtype, arrays) for name, sizes in players)
         like = train_step.start(*thetas)  # as large as the file, so it fits into memory
     else:
         like = train_step.init(streams(config)[0])  # a fresh start has the structure
@@ -114,6 +114,22 @@ def _state(setup: Setup, step: int, arrays: Arrays) -> State:
         raise ArgumentError("state.step", state.step, f"{step}, as in the other file")
     _check_numbers(config, state)
     return state
+
+
+def check_size(setup: Setup) -> None:
+    """Raise `ArgumentError` if the parameters to compare with those of a file are too many."""
+    if _are_perceptrons(setup):
+        return
+    needs = training_needs(setup)
+    players = ("networks.generator", "networks.discriminator")
+    check_memory({name: needs[name] for name in players}, "the run")
+
+
+def _are_perceptrons(setup: Setup) -> bool:
+    """Whether the settings alone tell the parameters, and optimisers of this package move them."""
+    config, handed_in = setup.config, setup.handed_in
+    own = config.game is not None or handed_in or config.has_registered_optimizers
+    return not own and config.networks.are_plain
 
 
 def _check_structure(fresh: State, arrays: Arrays) -> None:

@@ -24,7 +24,7 @@ from tinygrad_ugan.gan.runs.atomic_io import (
     remove_folder,
     write_folder,
 )
-from tinygrad_ugan.gan.runs.checkpoint_arrays import StructureError, contents, named
+from tinygrad_ugan.gan.runs.checkpoint_arrays import StructureError, check_size, contents, named
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row
@@ -103,6 +103,7 @@ def read(place: Path, parts: Mapping[str, Any] = MappingProxyType({})) -> Checkp
         rows = tuple(Row(**row) for row in rest["metrics"])
         _check_steps(rest["step"], [row.step for row in rows], place.name)
     setup = recorded(config, rest["handed_in"], parts, str(place))
+    check_size(setup)
     with _inside(place / _ARRAYS):
         state, pictures, averaged = contents(setup, rest["step"], files[_ARRAYS])
         _check_pictured(pictures.keys() | averaged.keys(), {row.step for row in rows})
@@ -158,7 +159,12 @@ _LATER_COLUMNS = ("precision", "recall", "two_sample")
 _LATER_SETTINGS = (
     "ema",
     "update.generator_steps",
-    *(f"unroll.{name}" for name in ("state", "eps", "decay", "weight_decay", "registered")),
+    *("label_smoothing", "penalty", "instance_noise", "feature_matching"),
+    *("networks.generator_layers", "networks.discriminator_layers"),
+    *(
+        f"unroll.{name}"
+        for name in ("state", "eps", "decay", "weight_decay", "registered", "redraw")
+    ),
     *(
         f"{player}_optimizer.{name}"
         for player in ("generator", "discriminator")

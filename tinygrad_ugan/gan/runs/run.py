@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
-from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.games.game import Batch, with_draws
 from tinygrad_ugan.gan.runs.checkpoint_arrays import check_storable
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
@@ -120,17 +120,17 @@ class Run:
 
     def generate(self, n: int, rng: np.random.Generator, *, ema: bool = False) -> Array:
         """Draw n samples in the units that the discriminator sees, shape (n, d)."""
-        config = self.config
+        config, game = self.config, self.setup.game
         if ema and self.ema is None:
             hint = "train with the setting ema, such as Config(ema=0.999)"
             raise ArgumentError("ema", True, "False, as the run has no moving average", hint)
         theta_g = self.ema if ema else self.theta_g
         noise = rng.standard_normal((n, config.networks.noise), config.dtype)
-        if not hasattr(self.setup.game, "generate"):
-            given = f"a {kind_of(self.setup.game)}, which has none"
+        if not hasattr(game, "generate"):
+            given = f"a {kind_of(game)}, which has none"
             raise ArgumentTypeError("game", given, "a game with generate(theta_g, batch)")
         real = draw(self.setup.data, n, rng, config.dtype)
-        samples: Array = self.setup.game.generate(theta_g, Batch(real, noise))
+        samples: Array = game.generate(theta_g, with_draws(game, Batch(real, noise)))
         return samples
 
     def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:

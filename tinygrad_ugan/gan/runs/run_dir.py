@@ -22,7 +22,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.games.game import AnyBatch
 from tinygrad_ugan.gan.runs import checkpoint_files
 from tinygrad_ugan.gan.runs.atomic_io import CorruptError, write_file, write_folder
 from tinygrad_ugan.gan.runs.locks import at_work
@@ -88,7 +88,7 @@ class RunDir:
         """Write a checkpoint; of the earlier ones, keep the last few."""
         checkpoint_files.save(self.checkpoints, checkpoint)
 
-    def save_failure(self, last_good: Checkpoint, batches: Sequence[Batch]) -> str:
+    def save_failure(self, last_good: Checkpoint, batches: Sequence[AnyBatch]) -> str:
         """Write the state and the batches of a failed step; return advice on how to replay it."""
         import safetensors.numpy
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from tinygrad_ugan import optim
 from tinygrad_ugan.checked_dataclass import (
-    WIDEST,
     Settings,
     choice,
     fraction,
@@ -25,7 +24,6 @@ from tinygrad_ugan.checked_dataclass import (
     positives,
     switch,
     whole,
-    widths,
     words,
 )
 from tinygrad_ugan.data import (
@@ -44,11 +42,14 @@ from tinygrad_ugan.data import (
     SwissRoll,
 )
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.games.feature_matching import FeatureMatching, hidden_features
 from tinygrad_ugan.gan.games.game import Game
-from tinygrad_ugan.gan.games.objectives import LOSSES
+from tinygrad_ugan.gan.games.instance_noise import InstanceNoise
+from tinygrad_ugan.gan.games.objectives import LOSSES, label_smoothing
+from tinygrad_ugan.gan.games.penalties import R1, R2, GradientPenalty, NoPenalty, Penalized
 from tinygrad_ugan.gan.json_schema import parse
+from tinygrad_ugan.gan.training.networks import Networks
 from tinygrad_ugan.gan.training.registry import OwnData, RegisteredData, find
-from tinygrad_ugan.nn import ACTIVATIONS, MLP, Orthogonal
 from tinygrad_ugan.unroll import METHODS
 
 # Upper bounds of settings: beyond them a run would not end in a lifetime, or compute nothing but
@@ -75,6 +76,9 @@ AnyData = (
 )
 DATA: tuple[type[Settings], ...] = get_args(AnyData)
 
+AnyPenalty = NoPenalty | GradientPenalty | R1 | R2
+PENALTIES: tuple[type[Settings], ...] = get_args(AnyPenalty)
+
 OPTIMIZERS: dict[str, Any] = {
     "sgd": optim.SGD,
     "momentum": optim.Momentum,
@@ -97,33 +101,6 @@ def _optimizer(method: str, settings: Any, lr: Any) -> optim.Optimizer:
     if weight_decay is None or "weight_decay" in own:
         return built
     return optim.chain(optim.add_decayed_weights(weight_decay), built)
-
-
-@dataclass(frozen=True)
-class Networks(Settings):
-    """The two multilayer perceptrons."""
-
-    noise: int = whole(256, least=1, most=WIDEST)
-    """Width of the generator's input z ~ N(0, I)."""
-    generator: tuple[int, ...] = widths((128, 128))
-    """Hidden widths of the generator."""
-    discriminator: tuple[int, ...] = widths((128,))
-    """Hidden widths of the discriminator."""
-    activation: str = choice("relu", ACTIVATIONS)
-    """Activation of the hidden layers: tanh, relu, softplus, leaky_relu, elu, sigmoid, identity."""
-    gain: float = positive(0.8, most=1e6)
-    """Gain of the orthogonal initial weights."""
-    input_scale: float = positive(0.25, most=1e6)
-    """Factor of the discriminator's input."""
-
-    def build(self, dimension: int) -> tuple[MLP, MLP]:
-        """Return the generator and the discriminator for data of that many dimensions."""
-        initializer = Orthogonal(self.gain)
-        sizes_g, sizes_d = (self.noise, *self.generator), (*self.discriminator, 1)
-        return (
-            MLP((*sizes_g, dimension), self.activation, initializer=initializer),
-            MLP((dimension, *sizes_d), self.activation, self.input_scale, initializer),
-        )
 
 
 @dataclass(frozen=True)
@@ -218,6 +195,9 @@ class Unroll(Settings):
     registered: str | None = words(None)
     """A registered optimiser, or module:attribute, which imports the module, for the unrolled
     steps: instead of optimizer."""
+    redraw: bool = switch(False)
+    """Draw the random numbers of dropout, noise and penalties anew for each unrolled step, instead
+    of once for all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -289,6 +269,14 @@ class Config(Settings):
     discriminator_optimizer: Optimizer = group(Optimizer)
     loss: str = choice("minimax", LOSSES)
     """minimax, nonsaturating, max_likelihood, wasserstein, least_squares or hinge."""
+    label_smoothing: float = fraction(0.0)
+    """Lower the discriminator's target for real samples by this much (one-sided smoothing)."""
+    penalty: AnyPenalty = group(*PENALTIES)
+    instance_noise: float = number(0.0, least=0.0, most=1e9)
+    """Standard deviation of the noise on all samples that the discriminator sees."""
+    feature_matching: bool = switch(False)
+    """Let the generator descend the distance between mean features, which are the outputs of the
+    discriminator's last hidden layer, of real and generated samples."""
     game: str | None = words(None)
     """A registered game, or module:attribute, which imports the module: instead of the one that
     networks and loss describe."""
@@ -328,6 +316,7 @@ class Config(Settings):
             raise ArgumentError("update.keep", "'last'", "'first', as unroll.steps = 0")
         for name in ("generator_optimizer", "discriminator_optimizer"):
             self._check_schedule(name, getattr(self, name))
+        label_smoothing(self.loss, self.label_smoothing)  # raises if the loss has no targets
 
     def _check_schedule(self, name: str, moves: Optimizer) -> None:
         if moves.warmup >= self.steps:
@@ -383,7 +372,21 @@ class Config(Settings):
         if self.game is not None:
             return find("game", self.game, self)
         width = self.build_data().dimension if dimension is None else dimension
-        return Game(*self.networks.build(width), self.loss)
+        return self.play(*self.networks.build(width))
+
+    def play(self, generator: Any, discriminator: Any) -> Any:
+        """Return the game of two players, with the loss, the penalty and the noise of the settings.
+
+        The discriminator sees instance noise in its penalty too.
+        """
+        smooth = self.label_smoothing > 0
+        loss = label_smoothing(self.loss, self.label_smoothing) if smooth else self.loss
+        game: Any = Game(generator, discriminator, loss)
+        if self.feature_matching:
+            game = FeatureMatching(game, hidden_features(discriminator))
+        if not isinstance(self.penalty, NoPenalty):
+            game = Penalized(game, self.penalty)
+        return InstanceNoise(game, self.instance_noise) if self.instance_noise else game
 
     @property
     def dtype(self) -> Any:

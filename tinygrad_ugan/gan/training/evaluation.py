@@ -16,7 +16,7 @@ import optree
 from tinygrad_ugan import unroll
 from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
-from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.games.game import Batch, with_draws
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.metrics import (
     distinct,
@@ -137,20 +137,23 @@ class Evaluation:
         self._noise = rng.standard_normal((n, config.networks.noise), config.dtype)
         self.real = draw(data, n, rng, config.dtype)
         noise = rng.standard_normal((size, config.networks.noise), config.dtype)
-        self.batch = Batch(draw(data, size, rng, config.dtype), noise)
+        batch = Batch(draw(data, size, rng, config.dtype), noise)
         self._directions = random_directions(data.dimension, 64, rng)
         self._projected = sorted_projections(_flat(self.real), self._directions)
+        self.batch = with_draws(self._setup.game, batch, rng)
         self._has_modes = hasattr(data, "centers")
         self._distinct = self.real[:0] if self._has_modes else distinct(_flat(self.real), _COMPARED)
 
     def samples(self, game: Any, state: State) -> Array | None:
         """Return generated samples, always from the same noise, shape (n, d).
 
-        None if the game does not generate any.
+        None if the game does not generate any. A game that takes random numbers does without.
         """
         if not hasattr(game, "generate"):
             return None
-        samples: Array = game.generate(state.theta_g, Batch(self.real, self._noise))
+        samples: Array = game.generate(
+            state.theta_g, with_draws(game, Batch(self.real, self._noise))
+        )
         return samples
 
     def row(

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
-from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.games.game import AnyBatch
 from tinygrad_ugan.gan.training.callbacks import Callback
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
@@ -28,7 +28,7 @@ class Store(Protocol):
     def save(self, checkpoint: Checkpoint) -> None:
         """Save a checkpoint."""
 
-    def save_failure(self, last_good: Checkpoint, batches: Sequence[Batch]) -> str:
+    def save_failure(self, last_good: Checkpoint, batches: Sequence[AnyBatch]) -> str:
         """Save a step that left the finite numbers; return advice on how to repeat it."""
 
 

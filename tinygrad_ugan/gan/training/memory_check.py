@@ -49,8 +49,7 @@ def training_needs(config: Config | Setup) -> dict[str, int]:
     """
     setup = Setup.of(config)
     config, data = setup.config, setup.data
-    players = (getattr(setup.game, name, None) for name in ("generator", "discriminator"))
-    sizes_g, sizes_d = (getattr(player, "sizes", ()) for player in players)
+    sizes_g, sizes_d = setup.sizes
     item, dimension = config.dtype.itemsize, data.dimension
     row = item * (config.networks.noise + dimension)  # of noise and of data
     activations = item * (sum(sizes_g) + sum(sizes_d))

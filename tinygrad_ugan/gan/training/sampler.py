@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_ugan.data import draw
-from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.games.game import AnyBatch, Batch, with_draws
+from tinygrad_ugan.gan.games.network_calls import is_random
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.setup import Setup
 
@@ -21,6 +22,7 @@ class Draws:
 
     They depend on the seed and on the number of steps drawn so far, and on nothing else. The
     kernels draw the noise of a step, from a key that `rng` gives: several times as fast as NumPy.
+    A game that takes random numbers draws them for each batch from a key of their own.
 
     Parameters
     ----------
@@ -42,8 +44,20 @@ class Draws:
         config = self._setup.config
         self._noise = _noise(config.batches * config.batch * config.networks.noise, config.dtype)
 
-    def next(self) -> Sequence[Batch]:
+    def next(self) -> Sequence[AnyBatch]:
         """Draw the batches of one training step: see `TrainStep`."""
+        game, batches = self._setup.game, self._batches()
+        if not is_random(game):
+            return batches
+        rng = np.random.default_rng(int(self._rng.integers(2**63)))
+        unrolled, redraws = (
+            batches[: self._setup.config.update.generator_steps],
+            self._setup.redraws,
+        )
+        again = [batch for batch in unrolled for _ in range(redraws)]
+        return [with_draws(game, batch, rng) for batch in [*batches, *again]]
+
+    def _batches(self) -> list[Batch]:
         config = self._setup.config
         size = config.batch
         n = config.batches * size

@@ -24,7 +24,7 @@ from tinygrad_ugan.errors import (
     kind_of,
     printable,
 )
-from tinygrad_ugan.gan.games.game import Game
+from tinygrad_ugan.gan.games.network_calls import is_random
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.registry import (
     OwnData,
@@ -132,11 +132,28 @@ class Setup:
         data = config.build_data() if data is None else data
         _check_data(data)
         config = _recording(config, data, handed_in)
+        is_own = game is not None or config.game is not None
         game = config.build_game(data.dimension) if game is None else game
-        game = _playable(game, config.loss)
+        if is_own:
+            game = _playable(game, config)
         columns = _checked_metrics({**getattr(game, "metrics", {}), **(metrics or {})})
         moves = _optimizers(config, own)
         return cls(config, game, data, _initial(init, game, config), columns, moves, handed_in)
+
+    @property
+    def redraws(self) -> int:
+        """Number of times that a generator's step draws the random numbers of its batch anew."""
+        unrolled = self.config.unroll
+        redrawn = unrolled.redraw and not unrolled.fresh and is_random(self.game)
+        return unrolled.steps if redrawn else 0
+
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The widths of the players' layers; none of players of one's own that do not tell."""
+        if self.config.game is None and "game" not in self.handed_in:
+            return self.config.networks.sizes(self.data.dimension)
+        generator, discriminator = (getattr(each, "sizes", ()) for each in _players(self.game))
+        return generator, discriminator
 
     def dynamics(self, optimizer_d: PyTree) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that define the unrolled steps.
@@ -326,15 +343,30 @@ def _check_data(data: Any) -> None:
         raise ArgumentTypeError("data", f"a {kind_of(data)}", expected, hint)
 
 
-def _playable(game: Any, loss: str) -> Any:
+def _playable(game: Any, config: Config) -> Any:
     """The game itself, or the one that two players without objectives play."""
     if all(callable(getattr(game, name, None)) for name in ("inner", "outer")):
+        _check_unchanged(config, game)
         return game
     generator, discriminator = _players(game)
     if not (callable(generator) and callable(discriminator)):
         expected = "an object with inner and outer, or with a generator and a discriminator"
         raise ArgumentTypeError("game", f"a {kind_of(game)}", expected)
-    return Game(generator, discriminator, loss)
+    return config.play(generator, discriminator)
+
+
+_OF_PLAYERS = ("label_smoothing", "penalty", "instance_noise", "feature_matching")
+
+
+def _check_unchanged(config: Config, game: Any) -> None:
+    """Refuse settings that would change the objectives of a game of one's own."""
+    default = Config()
+    for name in _OF_PLAYERS:
+        given = getattr(config, name)
+        if given != getattr(default, name):
+            expected = f"{getattr(default, name)!r}, as a {kind_of(game)} has objectives of its own"
+            hint = "a game of two players, `generator` and `discriminator`, takes these settings"
+            raise ArgumentError(name, repr(given), expected, hint)
 
 
 def _initial(init: Any, game: Any, config: Config) -> Init:

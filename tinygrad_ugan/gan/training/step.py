@@ -17,7 +17,7 @@ import optree
 
 from tinygrad_ugan import unroll
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
-from tinygrad_ugan.gan.games.game import Batch
+from tinygrad_ugan.gan.games.game import AnyBatch
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.sampler import Draws, streams
 from tinygrad_ugan.gan.training.setup import Setup
@@ -93,7 +93,7 @@ class TrainStep:
         self.setup.check_carried(theta_d, states[1])
         return State(theta_g, theta_d, *states, 0, theta_g if self.config.ema else None)
 
-    def __call__(self, state: State, batches: Sequence[Batch]) -> tuple[State, Objectives]:
+    def __call__(self, state: State, batches: Sequence[AnyBatch]) -> tuple[State, Objectives]:
         """Take the step.
 
         Parameters
@@ -102,7 +102,9 @@ class TrainStep:
             Parameters and optimiser states before the step.
         batches : sequence of Batch
             The i-th step of the generator uses batches[i] throughout, or with ``unroll.fresh`` the
-            i-th K + 1 of them; the i-th real step of the discriminator uses batches[i].
+            i-th K + 1 of them; the i-th real step of the discriminator uses batches[i]. With
+            ``unroll.redraw`` each step of the generator has K more after these: its own batch with
+            other random numbers, for its unrolled steps.
 
         Returns
         -------
@@ -121,7 +123,9 @@ class TrainStep:
             following, _ = self._take(state, batches, at=following)
         return following._replace(ema=self._average(state.ema, following)), objectives
 
-    def _take(self, state: State, batches: Sequence[Batch], at: State) -> tuple[State, Objectives]:
+    def _take(
+        self, state: State, batches: Sequence[AnyBatch], at: State
+    ) -> tuple[State, Objectives]:
         """Move both players from one state by their gradients at the parameters of another."""
         f_K, theta_g, optimizer_g = self._move_generator(state, batches, at)
         against = theta_g if self.config.update.scheme == "alternating" else at.theta_g
@@ -170,12 +174,13 @@ class TrainStep:
         if hasattr(batches, "_fields") or not isinstance(batches, Sequence):
             hint = "a single batch is given as [batch]"
             raise ArgumentTypeError("batches", f"a {kind_of(batches)}", "a list of batches", hint)
-        if len(batches) < self.config.batches:
-            expected = f"{self.config.batches} or more"
+        least = self.config.batches + self.config.update.generator_steps * self.setup.redraws
+        if len(batches) < least:
+            expected = f"{least} or more"
             raise ArgumentError("batches", f"{len(batches)} of them", expected)
 
     def _move_generator(
-        self, state: State, batches: Sequence[Batch], at: State
+        self, state: State, batches: Sequence[AnyBatch], at: State
     ) -> tuple[Any, PyTree, PyTree]:
         theta_g, optimizer_g, first = state.theta_g, state.optimizer_g, None
         scale, place = self._factor_g(state.step), at.theta_g
@@ -200,7 +205,7 @@ class TrainStep:
         return first, theta_g, optimizer_g
 
     def _move_discriminator(
-        self, theta_g: PyTree, state: State, batches: Sequence[Batch], at: State
+        self, theta_g: PyTree, state: State, batches: Sequence[AnyBatch], at: State
     ) -> tuple[Any, PyTree, PyTree]:
         theta_d, optimizer_d, first = state.theta_d, state.optimizer_d, None
         scale, place = self._factor_d(state.step), at.theta_d
@@ -218,7 +223,7 @@ class TrainStep:
                 check_finite("theta_d", theta_d)
         return first, theta_d, optimizer_d
 
-    def _jump_ahead(self, state: State, batches: Sequence[Batch]) -> tuple[Any, PyTree, PyTree]:
+    def _jump_ahead(self, state: State, batches: Sequence[AnyBatch]) -> tuple[Any, PyTree, PyTree]:
         """Continue from theta_D^K: the mistake, kept to be shown."""
         dynamics = self.setup.dynamics(state.optimizer_d)
         batch = self._unrolled(batches, 0)
@@ -237,9 +242,12 @@ class TrainStep:
         share = (1 - decay) / -math.expm1(following.step * math.log(decay))
         return optree.tree_map(lambda m, x: m + share * (x - m), ema, following.theta_g)
 
-    def _unrolled(self, batches: Sequence[Batch], i: int) -> Any:
+    def _unrolled(self, batches: Sequence[AnyBatch], i: int) -> Any:
         """The batches of the i-th step of the generator."""
-        n = self.config.unroll.batches
+        n, again = self.config.unroll.batches, self.setup.redraws
+        if again:
+            start = self.config.batches + i * again
+            return [batches[i], *batches[start : start + again]]
         return list(batches[i * n : (i + 1) * n]) if self.config.unroll.fresh else batches[i]
 
     def _clipped(self, gradient: PyTree) -> PyTree:

@@ -1,0 +1,145 @@
+"""The two networks of the settings, by the names of their layers."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tinygrad_ugan.checked_dataclass import (
+    WIDEST,
+    Settings,
+    choice,
+    fraction,
+    group,
+    number,
+    positive,
+    switch,
+    whole,
+    widths,
+)
+from tinygrad_ugan.nn import (
+    ACTIVATIONS,
+    MLP,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    MinibatchDiscrimination,
+    Orthogonal,
+    Residual,
+    Sequential,
+    SpectralNorm,
+    WeightNorm,
+)
+
+_COORDINATES = 5  # of each kernel of minibatch discrimination, as in Salimans et al.'s code
+_NORMALIZED: dict[str, Any] = {"weight": WeightNorm, "spectral": SpectralNorm}
+
+
+@dataclass(frozen=True)
+class Layers(Settings):
+    """The layers of one player; with none of these, it is a plain multilayer perceptron."""
+
+    activation: str | None = choice(None, ACTIVATIONS)
+    """Activation of its hidden layers; networks.activation if none."""
+    normalization: str = choice("none", ("none", "batch", "weight", "spectral"))
+    """none, batch (of what the hidden layers compute, before the activation), or weight or spectral
+    (of all weights)."""
+    residual: bool = switch(False)
+    """Add its input to each hidden layer that is as wide as its input."""
+    noise: float = number(0.0, least=0.0, most=1e9)
+    """Standard deviation of the Gaussian noise on the output of each hidden layer in training."""
+    dropout: float = fraction(0.0)
+    """Probability of dropping an output of a hidden layer in training."""
+    minibatch_kernels: int = whole(0, least=0, most=WIDEST)
+    """Features of minibatch discrimination beside the last layer's input; without it if 0."""
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether there is nothing but a perceptron."""
+        return self == Layers(self.activation)
+
+    def build(self, mlp: MLP) -> Any:
+        """Return the network that a perceptron becomes with these layers.
+
+        Examples
+        --------
+        >>> Layers(activation="tanh").build(MLP((2, 8, 1)))
+        MLP(sizes=(2, 8, 1), activation='tanh', input_scale=1.0, initializer=GlorotUniform())
+        >>> [type(layer).__name__ for layer in Layers(dropout=0.5).build(MLP((2, 8, 1))).layers]
+        ['MLP', 'ufunc', 'Dropout', 'MLP']
+        """
+        mlp = dataclasses.replace(mlp, activation=self.activation or mlp.activation)
+        if self.are_plain:
+            return mlp
+        return Sequential(*self._hidden(mlp), *self._last(mlp))
+
+    def _hidden(self, mlp: MLP) -> Iterator[Any]:
+        """The hidden layers, each with what follows it."""
+        for i, (n_in, n_out) in enumerate(itertools.pairwise(mlp.sizes[:-1])):
+            layers = tuple(self._layer(mlp, i, n_in, n_out))
+            if self.residual and n_in == n_out:
+                layers = (Residual(Sequential(*layers)),)
+            yield from layers
+
+    def _layer(self, mlp: MLP, i: int, n_in: int, n_out: int) -> Iterator[Any]:
+        yield self._linear(mlp, i, n_in, n_out)
+        if self.normalization == "batch":
+            yield BatchNorm(n_out)
+        yield ACTIVATIONS[mlp.activation]
+        if self.noise:
+            yield GaussianNoise(n_out, self.noise)
+        if self.dropout:
+            yield Dropout(n_out, self.dropout)
+
+    def _last(self, mlp: MLP) -> Iterator[Any]:
+        *_, width, outputs = mlp.sizes
+        if self.minibatch_kernels:
+            yield MinibatchDiscrimination(width, self.minibatch_kernels, _COORDINATES)
+        yield self._linear(mlp, len(mlp.sizes) - 2, width + self.minibatch_kernels, outputs)
+
+    def _linear(self, mlp: MLP, i: int, n_in: int, n_out: int) -> Any:
+        """The i-th linear layer; the first scales the input."""
+        scale = mlp.input_scale if i == 0 else 1.0
+        linear = dataclasses.replace(mlp, sizes=(n_in, n_out), input_scale=scale)
+        return _NORMALIZED.get(self.normalization, lambda mlp: mlp)(linear)
+
+
+@dataclass(frozen=True)
+class Networks(Settings):
+    """The two networks: multilayer perceptrons, with further layers by name."""
+
+    noise: int = whole(256, least=1, most=WIDEST)
+    """Width of the generator's input z ~ N(0, I)."""
+    generator: tuple[int, ...] = widths((128, 128))
+    """Hidden widths of the generator."""
+    discriminator: tuple[int, ...] = widths((128,))
+    """Hidden widths of the discriminator."""
+    activation: str = choice("relu", ACTIVATIONS)
+    """Activation of the hidden layers: tanh, relu, softplus, leaky_relu, elu, sigmoid, identity."""
+    gain: float = positive(0.8, most=1e6)
+    """Gain of the orthogonal initial weights."""
+    input_scale: float = positive(0.25, most=1e6)
+    """Factor of the discriminator's input."""
+    generator_layers: Layers = group(Layers)
+    discriminator_layers: Layers = group(Layers)
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether both are multilayer perceptrons."""
+        return self.generator_layers.are_plain and self.discriminator_layers.are_plain
+
+    def sizes(self, dimension: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the widths of both networks, from input to output."""
+        generator = self.noise, *self.generator, dimension
+        return generator, (dimension, *self.discriminator, 1)
+
+    def build(self, dimension: int) -> tuple[Any, Any]:
+        """Return the generator and the discriminator for data of that many dimensions."""
+        initializer, (sizes_g, sizes_d) = Orthogonal(self.gain), self.sizes(dimension)
+        generator = MLP(sizes_g, self.activation, initializer=initializer)
+        discriminator = MLP(sizes_d, self.activation, self.input_scale, initializer)
+        layers = self.generator_layers, self.discriminator_layers
+        return layers[0].build(generator), layers[1].build(discriminator)
