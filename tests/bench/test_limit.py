@@ -180,6 +180,13 @@ def test_a_turn_is_one_vector_multiply_add_for_every_chain(dtype, kind, lanes):
     assert "store" not in source
 
 
+def test_a_turn_without_such_an_instruction_is_a_product_and_a_sum_for_every_chain():
+    source = loop_source("float64", Vectors(bytes=16, chains=5, has_fma=False))
+    assert "call" not in source
+    assert source.count("fmul <2 x double>") == 5
+    assert source.count("fadd <2 x double>") == 5 + 4  # and the total
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_host_keeps_its_pace_over_the_count(dtype):
     """Time grows with the count: the loop is not optimised away."""

@@ -9,7 +9,7 @@ from tinygrad_ugan.kernels.emitter import Emitter
 from tinygrad_ugan.kernels.jit_cache import compile_module
 from tinygrad_ugan.kernels.target import emulated_target, host_target
 
-TARGETS = {t.name: t for t in (host_target(), emulated_target("avx2"), emulated_target("neon"))}
+TARGETS = {t.name: t for t in (host_target(), *map(emulated_target, ("avx2", "neon", "generic")))}
 
 
 class Elementwise:

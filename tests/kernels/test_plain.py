@@ -1,22 +1,13 @@
-"""The fallback for processors without vectors, where it differs from the rest."""
+"""Programs run by the reference functions, where that differs from the kernels."""
 
 import subprocess
 import sys
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
 
 from tinygrad_ugan.kernels import plain
-from tinygrad_ugan.kernels.target import PLAIN, host_target
-
-
-def test_is_chosen_where_no_target_fits(monkeypatch):
-    features = dict.fromkeys(llvm.get_host_cpu_features(), False)
-    monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: features)
-    monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    assert host_target.__wrapped__() is PLAIN
 
 
 def test_vector_kernels_do_not_import_numba():

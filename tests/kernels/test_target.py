@@ -28,12 +28,12 @@ def machine(monkeypatch):
     [
         ("x86_64", AVX512, "avx512"),
         ("x86_64", AVX512 - {"avx512vl"}, "avx2"),
-        ("x86_64", {"avx2"}, "plain"),
-        ("x86_64", set(), "plain"),
+        ("x86_64", {"avx2"}, "generic"),
+        ("x86_64", set(), "generic"),
         ("aarch64", set(), "neon"),
         ("arm64", set(), "neon"),
         ("riscv64", {"neon"}, "neon"),
-        ("riscv64", set(), "plain"),
+        ("riscv64", set(), "generic"),
     ],
 )
 def test_the_best_that_the_machine_has(machine, name, features, expected):
@@ -46,12 +46,21 @@ def test_an_emulated_target_has_no_wider_registers(machine):
     kept = set(emulated_target.__wrapped__("avx2").features.split(","))
     assert kept == {"-avx512f", "-avx512dq", "-avx512vl", "+fma", "+avx2", "-neon"}
     assert "+avx512f" in emulated_target.__wrapped__("avx512").features
+    assert "+" not in emulated_target.__wrapped__("generic").features.replace("+neon", "")
+
+
+@pytest.mark.parametrize(("features", "has_fma"), [(set(), False), ({"fma"}, True), (AVX512, True)])
+def test_multiply_adds_are_one_instruction_where_there_is_one(machine, features, has_fma):
+    machine("x86_64", features)
+    assert host_target.__wrapped__().has_fma == has_fma
+    assert emulated_target.__wrapped__("avx2").has_fma
+    assert not emulated_target.__wrapped__("generic").has_fma
 
 
 def test_the_tiles_leave_registers_for_operands():
-    registers = {"avx512": 32, "avx2": 16, "neon": 32}
+    registers = {"avx512": 32, "avx2": 16, "neon": 32, "generic": 16}
     for name, _, (_, heights, vectors) in target._TARGETS:
-        assert max(heights) * vectors + vectors + 1 <= registers[name]
+        assert max(heights) * vectors + vectors + 1 + (name == "generic") <= registers[name]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -90,10 +90,13 @@ class Vectors(NamedTuple):
         Width of its widest vectors.
     chains : int
         Independent sums: more than latency times units, few enough to stay in registers.
+    has_fma : bool
+        Whether a multiply-add is one instruction.
     """
 
     bytes: int
     chains: int
+    has_fma: bool = True
 
 
 class MultiplyAdds:
@@ -133,22 +136,19 @@ fork_safety.call_in_child(_pool.cache_clear)
 
 
 def host_vectors() -> Vectors:
-    """Return the vectors of this machine: AVX-512, AVX2, or else NEON."""
-    import llvmlite.binding as llvm
+    """Return the vectors of this machine."""
+    from tinygrad_ugan.kernels.target import host_target
 
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
-        return Vectors(bytes=64, chains=24)
-    if features.get("avx2") and features.get("fma"):
-        return Vectors(bytes=32, chains=12)
-    return Vectors(bytes=16, chains=24)
+    target = host_target()
+    chains = 12 if target.name in ("avx2", "generic") else 24  # of sixteen registers, or of 32
+    return Vectors(target.vector_bytes, chains, target.has_fma)
 
 
 def loop_source(dtype: str, vectors: Vectors) -> str:
     """LLVM's text of ``double loop(int64 turns)``, one multiply-add for every chain in a turn.
 
-    Each chain is a vector s with s = s + a b. The function returns an element of their total:
-    without that they would be dead code.
+    Each chain is a vector s with s = s + a b, or s = a + b s without such an instruction. The
+    function returns an element of their total: without that they would be dead code.
     """
     from llvmlite import ir
 
@@ -166,7 +166,10 @@ def loop_source(dtype: str, vectors: Vectors) -> str:
     turn = builder.phi(count)
     sums = [builder.phi(vector) for _ in range(vectors.chains)]
     a, b = (ir.Constant(vector, [x] * lanes) for x in (0.5, 0.25))
-    grown = [builder.call(fma, [a, b, s]) for s in sums]
+    if vectors.has_fma:
+        grown = [builder.call(fma, [a, b, s]) for s in sums]
+    else:  # the product of two constants would be one
+        grown = [builder.fadd(a, builder.fmul(b, s)) for s in sums]
     following = builder.add(turn, ir.Constant(count, 1))
     turn.add_incoming(ir.Constant(count, 0), entry)
     turn.add_incoming(following, body)

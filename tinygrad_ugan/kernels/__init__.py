@@ -19,9 +19,8 @@ From below:
 - `buffer_pool` and `program_cache` keep memory and programs for reuse, `fork_safety` makes locks
   and threads survive a fork.
 
-`reference` specifies every kernel in plain NumPy. On a machine without any of the supported vector
-instruction sets, `plain` runs these functions instead, compiled by numba; `pairwise_l1` is compiled
-by numba everywhere.
+`reference` specifies every kernel in plain NumPy, and `plain` runs a program by these functions,
+compiled by numba: an oracle for tests. `pairwise_l1` is compiled by numba, too.
 
 Nothing is loaded before it is used: importing LLVM takes a while.
 """

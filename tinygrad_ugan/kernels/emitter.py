@@ -274,9 +274,10 @@ class Emitter:
         return Value(self, self.builder.extract_element(x.ir, ir.IntType(32)(i)))
 
     def fma(self, x: Value | Number, y: Value | Number, z: Value | Number) -> Value:
-        """``x y + z``, rounded once."""
+        """``x y + z``, rounded once; but twice where the processor cannot."""
         example = next(v for v in (x, y, z) if isinstance(v, Value))
-        return self._intrinsic("llvm.fma", *(self.like(v, example) for v in (x, y, z)))
+        x, y, z = (self.like(v, example) for v in (x, y, z))
+        return self._intrinsic("llvm.fma", x, y, z) if self.target.has_fma else x * y + z
 
     def where(self, mask: Value, x: Value | Number, y: Value | Number) -> Value:
         """`x` where the mask holds, and `y` elsewhere."""

@@ -1,4 +1,4 @@
-"""Execution of programs on processors without vector kernels: reference functions and numba.
+"""Execution of programs by the reference functions, compiled by numba: an oracle for the kernels.
 
 Much slower, on one thread, and with the same results up to rounding. A kernel has a number, stored
 in a program's table in place of the address of its machine code.

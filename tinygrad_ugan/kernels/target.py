@@ -18,7 +18,7 @@ class Target:
     Attributes
     ----------
     name : str
-        "avx512", "avx2", "neon", or "plain" for any other processor.
+        "avx512", "avx2", "neon", or "generic" for any other processor.
     vector_bytes : int
         Length of a vector register.
     tile_heights : tuple of int
@@ -29,6 +29,8 @@ class Target:
         (4 cycles, two units: 8 at least), and leaves registers for the operands: 8 x 2 of 32 with
         AVX-512 and NEON, 6 x 2 of 16 with AVX2. With more rows the accumulators spill; with more
         vectors, rows of an operand share cache sets.
+    has_fma : bool
+        Whether it rounds ``x y + z`` once; if not, that is a product and a sum.
     cpu, features : str
         Arguments of LLVM's code generator.
     """
@@ -37,6 +39,7 @@ class Target:
     vector_bytes: int
     tile_heights: tuple[int, ...]
     tile_vectors: int
+    has_fma: bool
     cpu: str
     features: str
 
@@ -58,16 +61,25 @@ class Target:
 _Registers = tuple[int, tuple[int, ...], int]
 """Bytes of a vector, and heights and vectors of a tile: what was fastest when measured."""
 
-# Name, required features, and what is in the registers.
+# Name, required features, and what is in the registers. The last has what all processors have: 128
+# bits, sixteen registers (where they are fewer or shorter, LLVM makes do).
 _TARGETS: tuple[tuple[str, tuple[str, ...], _Registers], ...] = (
     ("avx512", ("avx512f", "avx512dq", "avx512vl", "fma"), (64, (8,), 2)),
     ("avx2", ("avx2", "fma"), (32, (6, 4), 2)),
     ("neon", ("neon",), (16, (8,), 2)),
+    ("generic", (), (16, (4,), 2)),
 )
 
+# Prefixes of the features of x86 that other targets' processors lack.
+_BEYOND = {
+    "avx2": ("avx512",),
+    "neon": ("avx512",),
+    "generic": ("avx", "f16c", "fma", "sse3", "sse4", "ssse3", "vaes", "vpclmulqdq", "xop"),
+}
 
-PLAIN = Target("plain", 16, (8,), 1, "", "")
-"""No kernels are emitted for this target: `tinygrad_ugan.kernels.plain` replaces them."""
+PLAIN = Target("plain", 16, (8,), 1, True, "", "")
+"""No processor: programs run by the reference functions (`tinygrad_ugan.kernels.plain`), as an
+oracle."""
 
 
 @functools.cache
@@ -76,10 +88,8 @@ def host_target() -> Target:
     features = dict(llvm.get_host_cpu_features())
     if platform.machine() in ("arm64", "aarch64"):
         features["neon"] = True  # part of the architecture, but not always listed
-    for name, needed, tile in _TARGETS:
-        if all(features.get(feature) for feature in needed):
-            return Target(name, *tile, llvm.get_host_cpu_name(), _flags(features))
-    return PLAIN
+    name = next(name for name, needed, _ in _TARGETS if all(map(features.get, needed)))
+    return _target(name, features)
 
 
 @functools.cache
@@ -88,11 +98,15 @@ def emulated_target(name: str) -> Target:
 
     Without AVX-512, LLVM has only sixteen registers, as on a real AVX2 machine.
     """
-    features = {**llvm.get_host_cpu_features()}
-    if name != "avx512":
-        features = {k: v and not k.startswith("avx512") for k, v in features.items()}
-    tile = next(tile for known, _, tile in _TARGETS if known == name)
-    return Target(name, *tile, llvm.get_host_cpu_name(), _flags(features))
+    features = llvm.get_host_cpu_features()
+    beyond = _BEYOND.get(name, ())
+    return _target(name, {k: v and not k.startswith(beyond) for k, v in features.items()})
+
+
+def _target(name: str, features: dict[str, bool]) -> Target:
+    registers = next(registers for known, _, registers in _TARGETS if known == name)
+    has_fma = name != "generic" or bool(features.get("fma"))
+    return Target(name, *registers, has_fma, llvm.get_host_cpu_name(), _flags(features))
 
 
 def _flags(features: dict[str, bool]) -> str:

@@ -95,7 +95,6 @@ def _is_worth_it(net: LayerForm, x: Any, theta: Sequence[Any]) -> bool:
         and all(a.dtype == dtype for a in bare)
         and type(net.input_scale) is float
         and [a.shape for a in bare] == _shapes(net.sizes, len(x))
-        and _target() is not None
     )
 
 
@@ -103,14 +102,6 @@ def _shapes(sizes: Sequence[int], rows: int) -> list[tuple[int, ...]]:
     """Shapes of x, and of w and b of every layer: the kernels take no others."""
     layers = itertools.pairwise(sizes)
     return [(rows, sizes[0]), *(shape for m, n in layers for shape in ((m, n), (n,)))]
-
-
-@functools.cache
-def _target() -> Any:
-    """The target of the kernels, or None; imported late, as loading the compiler takes a while."""
-    from tinygrad_ugan.kernels.target import PLAIN, host_target
-
-    return None if host_target() == PLAIN else host_target()
 
 
 def _programs(net: LayerForm, rows: int, dtype: np.dtype[Any]) -> Any:
@@ -121,8 +112,9 @@ def _programs(net: LayerForm, rows: int, dtype: np.dtype[Any]) -> Any:
 def _make_programs(net: LayerForm, rows: int, dtype: np.dtype[Any]) -> Any:
     from tinygrad_ugan.kernels.network import Network
     from tinygrad_ugan.kernels.network_programs import NetworkProblem, NetworkPrograms
+    from tinygrad_ugan.kernels.target import host_target
 
-    problem = NetworkProblem(Network(*net), rows, _target(), dtype)
+    problem = NetworkProblem(Network(*net), rows, host_target(), dtype)
     return NetworkPrograms(problem, _program_cache().trim)
 
 

@@ -422,28 +422,24 @@ def _adam_program(groups: Sequence[Sequence[Any]]) -> Any:
     dtypes = {leaf.dtype for leaf in every}
     if len(dtypes) > 1 or every[0].dtype not in (np.float32, np.float64):
         return None
-    recent = _program_cache()
-    if recent is None:
-        return None
-    return recent.get((tuple(leaf.shape for leaf in groups[0]), every[0].dtype), _make_program)
+    return _program_cache().get(
+        (tuple(leaf.shape for leaf in groups[0]), every[0].dtype), _make_program
+    )
 
 
 @functools.cache
-def _program_cache() -> LRUCache | None:
-    """The programs that were used last; None where there are no kernels."""
+def _program_cache() -> LRUCache:
+    """The programs that were used last."""
     from tinygrad_ugan.kernels.program_cache import LRUCache
-    from tinygrad_ugan.kernels.target import PLAIN, host_target
 
-    return None if host_target() == PLAIN else LRUCache(max_bytes=256 * 2**20, max_entries=32)
+    return LRUCache(max_bytes=256 * 2**20, max_entries=32)
 
 
 def _make_program(shapes: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]) -> Any:
     from tinygrad_ugan.kernels.adam import AdamProgram
     from tinygrad_ugan.kernels.target import host_target
 
-    recent = _program_cache()
-    assert recent is not None
-    return AdamProgram(shapes, host_target(), dtype, recent.trim)
+    return AdamProgram(shapes, host_target(), dtype, _program_cache().trim)
 
 
 def _check_positive(settings: Any, *names: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.dynamics import Ascent
-from tinygrad_ugan.unroll.fusable import why_not_auto
+from tinygrad_ugan.unroll.fusable import why_not_fused
 from tinygrad_ugan.unroll.fused import fused_ascent
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem
@@ -43,7 +43,7 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
     """
     rule = Ascent([])
     problem = Problem(game, theta_g, rule.start(theta_d), [batch], rule)
-    if why_not_auto(problem) is None and (found := fused_ascent(problem)) is not None:
+    if why_not_fused(problem) is None and (found := fused_ascent(problem)) is not None:
         return found
     for name, tree in (("theta_g", theta_g), ("theta_d", theta_d), ("batch", batch)):
         check_library(name, tree)

@@ -11,7 +11,7 @@ from tinygrad_ugan import autodiff
 from tinygrad_ugan.tree import vdot
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import backsteps, outer_gradients
-from tinygrad_ugan.unroll.fusable import why_not_auto
+from tinygrad_ugan.unroll.fusable import why_not_fused
 from tinygrad_ugan.unroll.fused import fused_terms
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.method import check_finite, check_finite_parameters
@@ -61,7 +61,7 @@ def decompose(
     """
     problem = make_problem(game, theta_g, theta_d, batch, steps=steps, lr=lr)
     terms = None
-    if why_not_auto(problem) is None and (terms := fused_terms(problem)) is None:
+    if why_not_fused(problem) is None and (terms := fused_terms(problem)) is None:
         check_finite_parameters(problem)
     terms = terms or _by_adjoint(problem)
     check_finite(problem, (terms.value, terms.total))

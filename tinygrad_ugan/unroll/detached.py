@@ -11,7 +11,7 @@ from typing import Any
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.typing import PyTree
-from tinygrad_ugan.unroll.fusable import why_not_auto
+from tinygrad_ugan.unroll.fusable import why_not_fused
 from tinygrad_ugan.unroll.fused import fused
 from tinygrad_ugan.unroll.method import checked, through_samples
 from tinygrad_ugan.unroll.problem import Problem
@@ -20,7 +20,7 @@ from tinygrad_ugan.unroll.problem import Problem
 def detached(problem: Problem) -> tuple[Any, PyTree]:
     """Value of f_K and its gradient without the indirect term."""
     constant = replace(problem, constant_steps=problem.steps)
-    if why_not_auto(constant) is None:  # the same, in the kernels
+    if why_not_fused(constant) is None:  # the same, in the kernels
         return fused(constant)
     return _detached(problem)
 

@@ -16,22 +16,6 @@ from tinygrad_ugan.unroll.stated_form import TRACED, StatedForm
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def why_not_auto(problem: Problem) -> str | None:
-    """Why "auto" does not take `fused`; None if it does."""
-    reason = why_not_fused(problem)
-    if reason is None and not has_vectors():
-        return "there are no vector kernels for this processor"
-    return reason
-
-
-@functools.cache
-def has_vectors() -> bool:
-    """Whether this processor has vector kernels."""
-    from tinygrad_ugan.kernels.target import PLAIN, host_target
-
-    return host_target() != PLAIN
-
-
 def why_not_fused(problem: Problem) -> str | None:
     """Why `fused` cannot take a problem; None if it can."""
     form = problem.form

@@ -12,7 +12,7 @@ from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import adjoint
 from tinygrad_ugan.unroll.detached import detached
 from tinygrad_ugan.unroll.forward import forward
-from tinygrad_ugan.unroll.fusable import why_not_auto, why_not_fused
+from tinygrad_ugan.unroll.fusable import why_not_fused
 from tinygrad_ugan.unroll.fused import fused
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.implicit import implicit
@@ -141,7 +141,7 @@ def value_and_grad(
 def _choose(method: str, problem: Problem) -> Method:
     check_choice("method", method, _CHOICES)
     if method == "auto":
-        method = "fused" if why_not_auto(problem) is None else "adjoint"
+        method = "fused" if why_not_fused(problem) is None else "adjoint"
     elif method == "fused" and (reason := why_not_fused(problem)) is not None:
         raise ArgumentError("method", "'fused'", "another method for this game", reason)
     if problem.snapshots is not None and method not in _WITH_SNAPSHOTS:
@@ -177,5 +177,5 @@ def explain_method(
     problem = make_problem(
         game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer, state=state
     )
-    reason = why_not_auto(problem)
+    reason = why_not_fused(problem)
     return "fused" if reason is None else f"adjoint: {reason}"

@@ -1,8 +1,7 @@
 """Reference functions of all kernels in plain NumPy: their specification, and oracles in tests.
 
-On processors without vector kernels numba compiles these functions instead
-(`tinygrad_ugan.kernels.plain`). So they use only what numba supports, and a product is a loop: a
-call of BLAS would wake its threads.
+`tinygrad_ugan.kernels.plain` runs whole programs by them, compiled by numba. So they use only what
+numba supports, and a product is a loop: a call of BLAS would wake its threads.
 """
 
 from tinygrad_ugan.kernels.reference import layers, losses, parameters, philox
