@@ -90,7 +90,18 @@ def _show(run: Run, folder: Path, *, is_new: bool = True) -> None:
     if not run.finished:
         say(f"; go on with: {command}", warning="interrupted")
         sys.exit(INTERRUPTED)
+    if run.stopped_early:
+        say(_why_early(run))
     say(f"results in {folder}/: samples.png, losses.png, metrics.csv, config.json")
+
+
+def _why_early(run: Run) -> str:
+    """The reason for an early end; to go on beyond it would be another run."""
+    stop = run.config.early_stop
+    return (
+        f"stopped early at step {run.metrics[-1].step:,}: {stop.metric} was no better in the last "
+        f"{stop.patience} rows of the table; to go further, train with another early_stop.patience"
+    )
 
 
 def _draw(run: Run, folder: Path, command: str, is_new: bool) -> None:

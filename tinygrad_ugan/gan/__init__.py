@@ -22,6 +22,7 @@ from tinygrad_ugan.gan.training.callbacks import Callback, TensorBoard
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import (
     Config,
+    EarlyStop,
     Optimizer,
     Unroll,
     Update,
@@ -54,6 +55,7 @@ __all__ = [
     "Divergences",
     "DoubleRing",
     "Draws",
+    "EarlyStop",
     "Embedded",
     "Encoder",
     "FeatureMatching",

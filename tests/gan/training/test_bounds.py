@@ -14,7 +14,8 @@ from tinygrad_ugan.gan.training.registry import OwnData
 
 GROUPS = [
     gan.Config, gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded, gan.Networks, gan.Layers,
-    gan.Optimizer, gan.Unroll, gan.Update, gan.RegisteredData, GameFile,
+    gan.Optimizer, gan.Unroll, gan.Update, gan.EarlyStop,
+    gan.RegisteredData, GameFile,
     GameFile().generator.__class__, data.Moons, data.Circles, data.SwissRoll, data.Spirals,
     data.Pinwheel, data.Checkerboard, data.GaussianMixture, data.Gaussian1D, data.File, OwnData,
     gan.penalties.NoPenalty, gan.penalties.GradientPenalty, gan.penalties.R1, gan.penalties.R2,
@@ -25,6 +26,7 @@ WORDS = (
     "columns",
     "grey",
     "registered",
+    "metric",
 )  # that have no default of their type
 NUMBERS = [
     (group, field)

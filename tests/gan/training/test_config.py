@@ -37,6 +37,7 @@ EVERYTHING_CHANGED = gan.Config(
         "sgd", 0.1, 0.2, 0.3, 0.4, 1e-6, 0.5, 0.6, "constant", 0.7, 1, "mine"
     ),
     discriminator_optimizer=gan.Optimizer("momentum", 0.2),
+    early_stop=gan.EarlyStop("modes", "max", 3, 0.1),
     loss="least_squares", label_smoothing=0.1, penalty=gan.penalties.GradientPenalty(2.0, 0.5),
     instance_noise=0.2, feature_matching=True, game="mine",
     decay=True, clip=1.0, precision="float64", seed=1, threads=1,

@@ -158,6 +158,7 @@ _LATER_COLUMNS = ("precision", "recall", "two_sample")
 # Settings of this format that came later; their defaults are what was done before.
 _LATER_SETTINGS = (
     "ema",
+    "early_stop",
     "update.generator_steps",
     *("label_smoothing", "penalty", "instance_noise", "feature_matching"),
     *("networks.generator_layers", "networks.discriminator_layers"),

@@ -17,7 +17,7 @@ from tinygrad_ugan.gan.runs.checkpoint_arrays import check_storable
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
 from tinygrad_ugan.gan.training.callbacks import Callback
-from tinygrad_ugan.gan.training.checkpoint import Checkpoint
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint, stopped_early
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row, column_names
 from tinygrad_ugan.gan.training.loop import finish, start
@@ -95,8 +95,13 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether training used up its steps or seconds; False if it was interrupted."""
+        """Whether training ended by itself; False if it was interrupted."""
         return self.checkpoint.finished
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether ``config.early_stop`` ended training."""
+        return stopped_early(self.config, self.metrics)
 
     def columns(self) -> dict[str, Array]:
         """Return the metrics table as an array for every column; NaN where a row lacks it.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.environment import environment
 from tinygrad_ugan.gan.training.evaluation import Row
@@ -59,6 +61,24 @@ class Checkpoint:
 
     @property
     def finished(self) -> bool:
-        """Whether the steps or the seconds are used up, and the last row is there."""
+        """Whether the steps or the seconds are used up, or it stopped early; with the last row."""
         last_row = bool(self.rows) and self.rows[-1].step == self.step
-        return last_row and self.config.exhausted(self.step, self.seconds)
+        exhausted = self.config.exhausted(self.step, self.seconds)
+        return last_row and (exhausted or stopped_early(self.config, self.rows))
+
+
+def stopped_early(config: Config, rows: Sequence[Row]) -> bool:
+    """Whether ``config.early_stop`` ends training after these rows.
+
+    Raises
+    ------
+    ArgumentError
+        If the table has no column of that name.
+    """
+    stop = config.early_stop
+    if stop.metric is None:
+        return False
+    table = [row.columns() for row in rows]
+    for columns in table[:1]:
+        check_choice("early_stop.metric", stop.metric, columns)
+    return stop.is_due([columns.get(stop.metric, math.nan) for columns in table])

@@ -6,7 +6,9 @@ The text under each field is its help on the command line.
 from __future__ import annotations
 
 import json
+import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
@@ -258,6 +260,43 @@ class Update(Settings):
 
 
 @dataclass(frozen=True)
+class EarlyStop(Settings):
+    """When training stops before its last step, as a column of the metrics table improves no more.
+
+    Whether it does follows from the table alone, so a resumed run stops where it would have.
+
+    Examples
+    --------
+    The best look is the second; the two after it are no better.
+
+    >>> stop = EarlyStop(metric="loss", patience=2)
+    >>> [stop.is_due(values) for values in ([3.0], [3.0, 1.0, 2.0], [3.0, 1.0, 2.0, 1.5])]
+    [False, False, True]
+    """
+
+    metric: str | None = words(None)
+    """Column of the metrics table to watch, own ones too; none: training never stops early."""
+    mode: str = choice("min", ("min", "max"))
+    """min (lower is better) or max."""
+    patience: int = whole(10, least=1, most=STEPS)
+    """Rows of the table in a row without improvement, after which training stops."""
+    min_delta: float = number(0.0, least=0.0, most=1e300)
+    """Improvement that is too small to count; one has to be larger."""
+
+    def is_due(self, values: Sequence[float]) -> bool:
+        """Whether the last `patience` of these values of the metric are all no improvement.
+
+        A NaN is none.
+        """
+        sign = 1.0 if self.mode == "min" else -1.0
+        best, since = math.inf, 0
+        for value in values:
+            improved = sign * value < best - self.min_delta
+            best, since = (sign * value, 0) if improved else (best, since + 1)
+        return since >= self.patience
+
+
+@dataclass(frozen=True)
 class Config(Settings):
     """A training run; the defaults are the ring experiment of Metz et al. (2016), appendix A."""
 
@@ -267,6 +306,7 @@ class Config(Settings):
     update: Update = group(Update)
     generator_optimizer: Optimizer = group(Optimizer)
     discriminator_optimizer: Optimizer = group(Optimizer)
+    early_stop: EarlyStop = group(EarlyStop)
     loss: str = choice("minimax", LOSSES)
     """minimax, nonsaturating, max_likelihood, wasserstein, least_squares or hinge."""
     label_smoothing: float = fraction(0.0)

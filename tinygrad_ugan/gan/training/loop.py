@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 from tinygrad_ugan.gan.games.game import AnyBatch
 from tinygrad_ugan.gan.training.callbacks import Callback
-from tinygrad_ugan.gan.training.checkpoint import Checkpoint
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint, stopped_early
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Evaluation
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
@@ -110,10 +110,10 @@ class _Loop:
         return self._checkpoint()
 
     def _run(self) -> None:
-        self._record(finished := self._finished())
-        while not finished:
+        self._record(exhausted := self._exhausted())
+        while not exhausted and not stopped_early(self._config, self._rows):
             self._advance()
-            self._record(finished := self._finished())
+            self._record(exhausted := self._exhausted())
 
     def _advance(self) -> None:
         state, _ = self._at
@@ -128,13 +128,13 @@ class _Loop:
         for callback in self._callbacks:
             callback.on_step(following.step, self._seconds(), objectives)
 
-    def _record(self, finished: bool) -> None:
+    def _record(self, exhausted: bool) -> None:
         """Evaluate, keep samples for the pictures, and save a checkpoint, whichever is due."""
         state, config = self._at[0], self._config
         pictured = state.step in self._pictured
-        if pictured or finished or state.step % config.evaluate_every == 0:
-            self._evaluate(state, pictured or finished)
-        if finished or state.step % config.checkpoint_every == 0:
+        if pictured or exhausted or state.step % config.evaluate_every == 0:
+            self._evaluate(state, pictured or exhausted)
+        if exhausted or state.step % config.checkpoint_every == 0:
             self._save()
 
     def _evaluate(self, state: State, pictured: bool) -> None:
@@ -143,15 +143,15 @@ class _Loop:
         game, evaluation = self._take_step.game, self._evaluation
         samples = evaluation.samples(game, state)
         averaged = None if state.ema is None else evaluation.samples(game, state.averaged)
-        row = evaluation.row(game, state, samples, self._seconds(), averaged)
-        for kept, x in ((self._pictures, samples), (self._ema_pictures, averaged)):
-            if pictured and x is not None:
-                kept[state.step] = x.reshape(len(x), -1)
-        self._rows.append(row)
+        self._rows.append(row := evaluation.row(game, state, samples, self._seconds(), averaged))
+        if pictured or stopped_early(self._config, self._rows):
+            for kept, x in ((self._pictures, samples), (self._ema_pictures, averaged)):
+                if x is not None:
+                    kept[state.step] = x.reshape(len(x), -1)
         for callback in self._callbacks:
             callback.on_row(row)
 
-    def _finished(self) -> bool:
+    def _exhausted(self) -> bool:
         return self._config.exhausted(self._at[0].step, self._seconds())
 
     def _seconds(self) -> float:
