@@ -99,7 +99,7 @@ def test_mistakes(elsewhere, mistake):
         contextlib.redirect_stderr(shown),
         mock.patch("tinygrad_ugan.gan.train", side_effect=trained),
         mock.patch("tinygrad_ugan.gan.sweeps.hyperparameter_grid.train", side_effect=trained),
-        mock.patch("tinygrad_ugan.gan.sweeps.cluster._first_steps", side_effect=trained),
+        mock.patch("tinygrad_ugan.gan.sweeps.cluster.carry", side_effect=trained),
         pytest.raises(SystemExit) as error,
     ):
         main(arguments)

@@ -21,6 +21,11 @@ class _AnyArgumentError(Exception):
         super().__init__(_message(argument, given, expected, hint))
         self._parts = (argument, given, expected, hint)
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
+        """Let it be pickled, on its way from another process."""
+        argument, given, *rest = self._parts
+        return type(self), (argument, given if isinstance(given, str) else shown(given), *rest)
+
     def within(self, place: str) -> Self:
         """Return the same error about an argument that is part of another, ``place + argument``."""
         argument, *rest = self._parts

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
 from rich.table import Table
-from rich.text import Text
 
+from tinygrad_ugan import gan
 from tinygrad_ugan.commands.arguments import Configured
-from tinygrad_ugan.commands.output import console, quality_columns, save, say
+from tinygrad_ugan.commands.output import INTERRUPTED, console, quality_columns, save, say
 from tinygrad_ugan.errors import ArgumentError, printable
 from tinygrad_ugan.gan.sweeps import cluster
-from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, variations
+from tinygrad_ugan.gan.sweeps.sweep_table import SweepTable
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class SweepCommand(Configured):
 
     Such as: ugan sweep ring --vary unroll.steps=0,5,10 unroll.method=auto,detached --seeds 0 1 2
 
-    What is there already from an earlier call is not trained again. Needs the extra "sweep".
+    What is there already from an earlier call is not trained again, so that the same command goes
+    on with a sweep that was interrupted. Exit code 1 says that a run failed.
     """
 
     vary: tuple[str, ...] = ()
@@ -36,51 +38,46 @@ class SweepCommand(Configured):
     scheduler: str | None = None
     """Address of a dask cluster to use instead, such as tcp://host:8786."""
     out: Path = Path("runs/sweep")
-    """Folder for the runs, table.parquet, table.csv and summary.png."""
+    """Folder for the runs, table.csv and summary.png."""
 
     def run(self) -> None:
         """Train all; show and draw the summary."""
         vary = dict(map(_parse, self.vary))
-        total = len(variations(self.settings, vary, self.seeds))
-        with Progress(console=console) as progress:
-            task = progress.add_task("runs", total=total)
-
-            def on_result(each: Variation, status: str) -> None:
-                if status == "failed":
-                    progress.print(
-                        Text("failed", "red"), f": {each.folder}, see {cluster.ERROR} in it", sep=""
-                    )
-                progress.advance(task)
-
-            table = cluster.sweep(
+        try:
+            table = gan.sweep(
                 self.settings,
                 vary,
+                self.out,
                 seeds=self.seeds,
-                folder=self.out,
                 workers=self.workers,
                 scheduler=self.scheduler,
-                on_result=on_result,
                 plugins=self.plugin,
             )
+        except KeyboardInterrupt:
+            say("; the same command goes on from here", warning="interrupted")
+            sys.exit(INTERRUPTED)
         self._show(table, list(vary))
+        if len(table.done) < len(table):
+            sys.exit(1)
 
-    def _show(self, table: Any, vary: list[str]) -> None:
-        done = table[table["status"] == "done"]
+    def _show(self, table: SweepTable, vary: list[str]) -> None:
+        done = table.done
         console.print(f"{len(done)} of {len(table)} runs done")
+        drawn = ""
         if len(done):
             save(cluster.summary(table, vary), self.out / "summary.png")
-            columns = quality_columns(done.columns)
+            drawn = ", summary.png"
+            columns = quality_columns(done.names)
             shown = Table(*map(printable, vary), "seeds", *(head for head, _ in columns.values()))
-            groups = done.groupby(vary, sort=False) if vary else [((), done)]
-            for values, rows in groups:
-                means = rows[list(columns)].astype(float).mean()
+            for values, runs in done.by(vary).items():
                 cells = [
-                    (form if name != "modes" else "{:.1f}").format(means[name])
+                    (form if name != "modes" else "{:.1f}").format(runs[name].mean())
                     for name, (_, form) in columns.items()
                 ]
-                shown.add_row(*(printable(str(value)) for value in values), str(len(rows)), *cells)
+                shown.add_row(*(printable(str(value)) for value in values), str(len(runs)), *cells)
             console.print(shown)
-        say(f"results in {self.out}/: table.parquet, table.csv, summary.png")
+        page = f"ugan report {shlex.quote(str(self.out))}"
+        say(f"results in {self.out}/: {cluster.TABLE}{drawn}; a page of them: {page}")
 
 
 def _parse(text: str) -> tuple[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Processes that die, fail and are stopped, and a sweep in two of them without dask."""
+"""Processes that die, fail and are stopped, and a sweep in two of them without dask and pandas."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ import pytest
 
 from tests.gan.small import bits, varied
 from tinygrad_ugan import gan
+from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import variations
 from tinygrad_ugan.gan.sweeps.process_pool import run_all
 
@@ -35,6 +36,35 @@ def test_only_the_task_that_kills_its_process_is_lost(tmp_path):
     assert str(error) == "the process ended with exit code -9"
     assert found == dict.fromkeys(["a", "dies once", "b", "c"], "7")
     assert os.environ.get("OMP_NUM_THREADS") != "7"
+
+
+def refuse():
+    """Fail as an import does."""
+    raise ArgumentError("plugin", "x", "a module that can be imported")
+
+
+def fail():
+    """Fail as code of one's own does."""
+    raise ZeroDivisionError("0")
+
+
+def leave():
+    """End as a script without a guard does."""
+    os._exit(1)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "kind", "words"),
+    [
+        (refuse, ArgumentError, "plugin: expected a module that can be imported, got x"),
+        (fail, ChildProcessError, "ZeroDivisionError: 0"),
+        (leave, ChildProcessError, "exit code 1 before its first task; a script that starts"),
+    ],
+)
+def test_what_keeps_a_process_from_beginning_is_raised_here(prepare, kind, words, tmp_path):
+    tasks = run_all(partial(work, folder=tmp_path), ["a", "b"], 1, prepare=prepare, limits={})
+    with pytest.raises(kind, match=words):
+        next(tasks)
 
 
 def train(each, folder):
@@ -65,13 +95,13 @@ def test_stopped_training_leaves_a_checkpoint_that_resumes(tmp_path):
     assert not run.finished
 
 
-def test_a_sweep_without_dask_equals_serial_runs(tmp_path, monkeypatch):
-    pytest.importorskip("pyarrow")
-    monkeypatch.setitem(sys.modules, "dask", None)
-    monkeypatch.setitem(sys.modules, "distributed", None)
+def test_a_sweep_without_dask_and_pandas_equals_serial_runs(tmp_path, monkeypatch):
+    for name in ("dask", "distributed", "pandas", "pyarrow"):
+        monkeypatch.setitem(sys.modules, name, None)
     config, vary = varied(steps=4), {"unroll.method": ["auto", "detached"]}
     table = gan.sweep(config, vary, folder=tmp_path / "sweep", workers=2)
     assert table["status"].tolist() == ["done", "done"]
+    assert len((tmp_path / "sweep/table.csv").read_text().splitlines()) == 3
     for each in variations(config, vary, [0]):
         parallel = gan.load(tmp_path / "sweep" / each.folder)
         assert bits(parallel.checkpoint.state) == bits(gan.train(each.config).checkpoint.state)

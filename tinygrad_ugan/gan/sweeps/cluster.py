@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -17,24 +17,24 @@ from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.extras import import_extra
 from tinygrad_ugan.gan.runs.atomic_io import write_file
 from tinygrad_ugan.gan.runs.locks import BusyError, at_work
+from tinygrad_ugan.gan.sweeps.carried import Carried, carry
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
 from tinygrad_ugan.gan.sweeps.process_pool import run_all
+from tinygrad_ugan.gan.sweeps.sweep_dir import ERROR, write_grid
+from tinygrad_ugan.gan.sweeps.sweep_progress import progress_bar
+from tinygrad_ugan.gan.sweeps.sweep_table import SweepTable, identity_columns, result_row
 from tinygrad_ugan.gan.training.config import THREADS, Config
 from tinygrad_ugan.gan.training.environment import THREAD_LIMITS
-from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
-from tinygrad_ugan.gan.training.registry import import_plugin
 from tinygrad_ugan.gan.training.sampler import Draws, streams
-from tinygrad_ugan.gan.training.setup import Setup
+from tinygrad_ugan.gan.training.setup import Metric, Setup
 from tinygrad_ugan.gan.training.step import TrainStep
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 _Ended = Generator[tuple[Variation, dict[str, Any]], None, None]
-_COLUMNS = [name for name in Row._fields if name != "own"]
-TABLE, ERROR = "table", "error.txt"
+TABLE = "table.csv"
 SHOWN = {
     "modes": "modes covered",
     "high_quality": "high-quality fraction",
@@ -44,20 +44,33 @@ SHOWN = {
     "two_sample": "accuracy of the two-sample test",
     "sliced_wasserstein": "sliced Wasserstein distance",
 }
+# What a part that is handed in takes the place of: these settings would change nothing.
+_REPLACED = {
+    "game": ("game", "networks.generator", "networks.discriminator"),
+    "data": ("data",),
+    "optimizers.generator": ("generator_optimizer",),
+    "optimizers.discriminator": ("discriminator_optimizer",),
+}
 
 
 def sweep(
     config: Config,
     vary: Mapping[str, Sequence[Any]],
+    folder: str | os.PathLike[str],
     *,
     seeds: Sequence[int] = (0,),
-    folder: str | os.PathLike[str],
+    game: Any = None,
+    data: Any = None,
+    init: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
+    optimizers: Mapping[str, Any] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     on_result: Callable[[Variation, str], None] | None = None,
     plugins: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Train every combination of some settings with every seed: needs the extra "sweep".
+    progress: bool = True,
+) -> SweepTable:
+    """Train every combination of some settings with every seed.
 
     The runs are shared out among processes on this machine, or the workers of a dask cluster.
 
@@ -72,9 +85,12 @@ def sweep(
         The settings that do not vary.
     vary : mapping of str to sequence
         The values of each setting that varies, by its name, such as "unroll.steps".
-    seeds : sequence of int
     folder : path
         The folder for runs and table; workers must see it under the same name.
+    seeds : sequence of int
+    game, data, init, metrics, optimizers : Any, optional
+        As of `train`. They are pickled on the way to the other processes; what cannot be, such as a
+        lambda, is refused by name.
     workers : int, optional
         Processes on this machine; one a core if not given.
     scheduler : str, optional
@@ -83,19 +99,21 @@ def sweep(
         Called with each variation when it ends, and "done" or "failed".
     plugins : sequence of str
         Modules that each worker imports first, such as those that register a game.
+    progress : bool
+        Whether to show on standard error how many runs have ended, and the time left.
 
     Returns
     -------
-    pandas.DataFrame
-        A row for every run, in the order of the grid: the settings that vary, the seed, the status,
-        the last row of its metrics, its folder, and its error. It is also written to table.parquet
-        and table.csv.
+    SweepTable
+        A row for every run, in the order of the grid: the settings that vary, the seed, the folder,
+        the status, the error, and the last row of its metrics. It is also written to table.csv.
+        ``table["modes"]`` is a column as an array, ``table.to_pandas()`` a DataFrame.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        If a setting or its values are invalid, or the settings or the folder cannot be written;
-        nothing has been trained then.
+        If a setting or its values are invalid, a part cannot be handed to another process, or the
+        settings or the folder cannot be written; nothing has been trained then.
     BusyError
         If another process is writing to the folder.
 
@@ -103,83 +121,107 @@ def sweep(
     --------
     ::
 
-        table = sweep(Config(), {"unroll.steps": [0, 5, 10]}, seeds=range(5), folder="runs/steps")
-        table.groupby("unroll.steps")["high_quality"].mean()
+        table = sweep(Config(), {"unroll.steps": [0, 5, 10]}, "runs/steps", seeds=range(5))
+        for (steps,), runs in table.done.by(["unroll.steps"]).items():
+            print(steps, runs["high_quality"].mean())
     """
-    for module in ("pandas", "pyarrow"):  # now, not after the last run
-        import_extra(module, "sweep")
     if workers is not None and not 1 <= workers <= THREADS:
         raise ArgumentError("workers", workers, f"a whole number >= 1 and <= {THREADS:,}")
     config.to_dict()  # raises if they cannot be written
+    parts = {
+        "game": game, "data": data, "init": init, "metrics": metrics, "optimizers": optimizers,
+    }  # fmt: skip
+    variations(config, vary, seeds)  # mistakes in the grid come first
+    config, parts = _without_names(config, parts, vary)
     every, place = variations(config, vary, seeds), Path(folder).resolve()
-    for each in every if scheduler is None else ():  # elsewhere there may be more memory
-        check_memory(training_needs(each.config))
+    different = tuple(dict.fromkeys(each.config.updated({"seed": 0}) for each in every))
+    carried = carry(parts, different, plugins)
+    for each in different:
+        setup = Setup.of(each, **parts)
+        if scheduler is None:  # elsewhere there may be more memory
+            check_memory(training_needs(setup))
     with at_work(place):
-        first_steps = _first_steps(every, plugins)
+        write_grid(place, vary, every)
+        prepare = partial(take_first_steps, different, carried)
+        train = partial(train_one, folder=place, carried=carried)
         if scheduler is None:
-            ended = _on_this_machine(every, place, workers, first_steps)
+            ended = _on_this_machine(every, workers, prepare, train)
         else:
-            ended = _on_cluster(every, place, scheduler, first_steps)
+            ended = _on_cluster(every, scheduler, prepare, train)
         results = {}
-        with closing(ended):  # an interrupt stops the workers
-            for each, row in ended:
-                results[each.folder] = row
+        bar = progress_bar(len(every), shown=progress)
+        with bar as show, closing(ended):  # an interrupt stops the workers
+            for variation, row in ended:
+                results[variation.folder] = row
+                show(variation.folder, row["error"])
                 if on_result is not None:
-                    on_result(each, row["status"])
-        table = tidy([results[each.folder] for each in every])
-        write_file(place / f"{TABLE}.parquet", table.to_parquet())
-        write_file(place / f"{TABLE}.csv", table.to_csv(index=False))
+                    on_result(variation, row["status"])
+        table = SweepTable(tuple(results[each.folder] for each in every))
+        write_file(place / TABLE, table.to_csv())
     return table
 
 
-def tidy(results: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return the results of runs as one table; failed runs have no metrics.
+def _without_names(
+    config: Config, parts: Mapping[str, Any], vary: Iterable[str]
+) -> tuple[Config, dict[str, Any]]:
+    """The settings, naming what has a name, and the parts that have none."""
+    setup = Setup.of(config, **parts)
+    for part in setup.handed_in:
+        for name in vary:
+            if any(f"{name}.".startswith(f"{other}.") for other in _REPLACED.get(part, ())):
+                given = f"{name!r}, in whose place {part} is handed in"
+                raise ArgumentError("vary", given, "settings that make a difference")
+    own = {name.partition(".")[0] for name in setup.handed_in}
+    kept = {name: part for name, part in parts.items() if name in own or name == "metrics"}
+    if "optimizers" in kept:
+        kept["optimizers"] = {
+            player: each
+            for player, each in kept["optimizers"].items()
+            if f"optimizers.{player}" in setup.handed_in
+        }
+    return setup.config, {name: part for name, part in kept.items() if part is not None}
 
-    Columns that no run has are left out, unless all runs failed.
-    """
-    pd = import_extra("pandas", "sweep")
-    names = dict.fromkeys(name for row in results for name in row)
-    names |= {} if "step" in names else dict.fromkeys(_COLUMNS)
-    return pd.DataFrame(results, columns=list(names)).convert_dtypes()
 
-
-def train_one(each: Variation, folder: Path) -> dict[str, Any]:
+def train_one(each: Variation, folder: Path, carried: Carried) -> dict[str, Any]:
     """Train one run of a sweep in this process; return its row of the table."""
     try:
-        last = obtain(each.config, folder / each.folder).metrics[-1]
+        last = obtain(each.config, folder / each.folder, **carried.unpack()).metrics[-1]
     except Exception as error:  # of any kind: the other runs continue
         if not isinstance(error, BusyError):  # in which case the folder is not ours
             (folder / each.folder).mkdir(parents=True, exist_ok=True)
             write_file(folder / each.folder / ERROR, traceback.format_exc())
         return _failed(each, error)
     (folder / each.folder / ERROR).unlink(missing_ok=True)  # of an earlier attempt
-    return {**_identity(each), "status": "done", "error": "", **last.columns()}
+    return result_row(_identity(each), "done", last=last)
 
 
 def _identity(each: Variation) -> dict[str, Any]:
-    """The columns that identify a run."""
-    varied = {n: v if isinstance(v, int | float) else str(v) for n, v in each.settings.items()}
-    return {**varied, "seed": each.config.seed, "folder": each.folder}
+    return identity_columns(each.settings, each.config.seed, each.folder)
 
 
 def _failed(each: Variation, error: BaseException) -> dict[str, Any]:
-    return {**_identity(each), "status": "failed", "error": f"{type(error).__name__}: {error}"}
+    return result_row(_identity(each), "failed", f"{type(error).__name__}: {error}")
 
 
 def _on_this_machine(
-    every: Sequence[Variation], folder: Path, workers: int | None, first_steps: Callable[[], None]
+    every: Sequence[Variation],
+    workers: int | None,
+    prepare: Callable[[], None],
+    train: Callable[[Variation], dict[str, Any]],
 ) -> _Ended:
     """Train in processes that divide the cores among them."""
     cores = os.cpu_count() or 1
     processes = workers or cores
     limits = dict.fromkeys(THREAD_LIMITS, str(max(1, cores // processes)))
-    train = partial(train_one, folder=folder)
-    for each, result in run_all(train, every, processes, prepare=first_steps, limits=limits):
+    for each, result in run_all(train, every, processes, prepare=prepare, limits=limits):
         yield each, _row(each, result)
 
 
 def _on_cluster(
-    every: Sequence[Variation], folder: Path, scheduler: str, first_steps: Callable[[], None]
+    every: Sequence[Variation],
+    scheduler: str,
+    prepare: Callable[[], None],
+    train: Callable[[Variation], dict[str, Any]],
 ) -> _Ended:
     """Train on the workers of a dask cluster."""
     distributed = import_extra("distributed", "cluster")
@@ -188,9 +230,9 @@ def _on_cluster(
     except (OSError, ValueError) as error:
         raise ArgumentError("scheduler", f"{scheduler}: {error}", "a dask cluster") from None
     with client:
-        client.register_worker_callbacks(first_steps)  # of later workers too
+        client.register_worker_callbacks(prepare)  # of later workers too
         # pure=False: the result depends on the folder, and must not be cached
-        futures = client.map(train_one, every, folder=folder, pure=False)
+        futures = client.map(train, every, pure=False)
         named = dict(zip(futures, every, strict=True))
         for future in distributed.as_completed(futures):
             died, each = future.status != "finished", named[future]
@@ -203,40 +245,32 @@ def _row(each: Variation, result: Any) -> dict[str, Any]:
     return row
 
 
-def _first_steps(every: Sequence[Variation], plugins: Sequence[str]) -> Callable[[], None]:
-    """Return what a worker does first: a step of every kind, which compiles the kernels."""
-    for name in plugins:  # if one cannot be imported, say so here
-        import_plugin("plugin", name)
-    different = dict.fromkeys(each.config.updated({"seed": 0}) for each in every)
-    return partial(take_first_steps, tuple(different), tuple(plugins))
-
-
-def take_first_steps(configs: Sequence[Config], plugins: Sequence[str] = ()) -> None:
-    """Import the plugins, and take the first training step of each, to compile the kernels."""
-    for name in plugins:
-        import_plugin("plugin", name)
+def take_first_steps(configs: Sequence[Config], carried: Carried) -> None:
+    """Take the first training step of each, which compiles the kernels."""
     for config in configs:
-        init_rng, batch_rng = streams(config)
-        step = TrainStep(setup := Setup.of(config))
-        with suppress(ArgumentError), np.errstate(all="ignore"):  # the run itself will raise
+        setup = Setup.of(config, **carried.unpack())
+        with suppress(Exception), np.errstate(all="ignore"):  # the run itself will raise
+            init_rng, batch_rng = streams(setup.config)
+            step = TrainStep(setup)
             step(step.init(init_rng), Draws(setup, batch_rng).next())
 
 
-def summary(table: pd.DataFrame, vary: Sequence[str]) -> Figure:
+def summary(table: SweepTable, vary: Sequence[str]) -> Figure:
     """Draw means over seeds with 95 % confidence intervals, and every seed as a dot.
 
     Parameters
     ----------
-    table : pandas.DataFrame
+    table : SweepTable
         As from `sweep`.
     vary : sequence of str
         The columns of the settings that vary.
     """
-    done = table[table["status"] == "done"]
-    settings = done[list(vary)].astype(str).agg(", ".join, axis=1) if vary else done["status"]
+    done = table.done
+    names = [name for name in SHOWN if name in done.names and done.by(vary)]
+    settings = {", ".join(map(str, v)) or "done": rows for v, rows in done.by(vary).items()}
     groups = {
-        name: {label: x.to_numpy(float) for label, x in done.groupby(settings, sort=False)[name]}
-        for name in SHOWN
-        if name in done and done[name].notna().any()
+        name: {label: rows[name] for label, rows in settings.items()}
+        for name in names
+        if np.isfinite(np.asarray(done[name], float)).any()
     }
     return viz.intervals(groups, {name: SHOWN[name] for name in groups}, xlabel=", ".join(vary))

@@ -91,8 +91,19 @@ def variations(
     return every
 
 
-def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> Run:
+def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = (), **parts: Any) -> Run:
     """Return the run in a folder, after training it to the end if it is not finished.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    folder : Path
+        The run's folder.
+    callbacks : sequence of Callback
+        Called around the loop.
+    **parts : Any
+        The game, the data and the others of `train` that the settings do not name.
 
     Raises
     ------
@@ -101,13 +112,13 @@ def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = ()) -> 
     ArgumentTypeError
         If the settings cannot be written to a file.
     """
-    config = Setup.of(config).config  # imports and reads what the settings name, first
+    config = Setup.of(config, **parts).config  # imports and reads what the settings name, first
     if not RunDir(folder).holds_run:
-        return train(config, folder=folder, callbacks=callbacks)
-    if (run := load(folder)).config.to_dict() != config.to_dict():
+        return train(config, folder=folder, callbacks=callbacks, **parts)
+    if (run := load(folder, **parts)).config.to_dict() != config.to_dict():
         given = f"{folder}, which holds a run of other settings"
         raise ArgumentError("folder", given, "a new folder, or one of these settings")
-    return run if run.finished else resume(folder, callbacks=callbacks)
+    return run if run.finished else resume(folder, callbacks=callbacks, **parts)
 
 
 def _written(value: Any) -> str:

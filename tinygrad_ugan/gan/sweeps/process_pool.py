@@ -11,8 +11,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+
 ATTEMPTS = 2  # at each task, if the process dies
 GRACE = 30.0  # seconds to save what a process is at
+_GUARD = 'a script that starts processes does so under `if __name__ == "__main__":`'
 _CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks
 
 
@@ -27,13 +30,27 @@ class _Worker:
         with _environment(limits):
             self.process.start()
         end.close()
-        self.busy = False
+        self.ready = self.busy = False
 
     def begin(self, task: Any, attempts: int) -> None:
         """Hand over a task."""
         self.task, self.attempts, self.busy = task, attempts, True
         with suppress(OSError):  # it is dead, which `result` says
             self.pipe.send(task)
+
+    def prepared(self) -> None:
+        """Receive word that it is ready, or raise what kept it from that."""
+        self.ready = True
+        try:
+            error = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            if not self.process.exitcode or self.process.exitcode < 0:
+                return  # it was killed, which `result` says
+            text = f"a process of the sweep ended with exit code {self.process.exitcode}"
+            raise ChildProcessError(f"{text} before its first task; {_GUARD}") from None
+        if error is not None:
+            raise error
 
     def result(self) -> Any:
         """Return the result, or an error if the process died."""
@@ -77,6 +94,13 @@ def run_all(
         Called first in every process.
     limits : mapping of str to str
         Environment variables of the processes.
+
+    Raises
+    ------
+    Exception
+        What `prepare` raised in a process.
+    ChildProcessError
+        If a process could not even begin.
     """
     waiting = deque((task, ATTEMPTS) for task in tasks)
     workers: list[_Worker] = []
@@ -87,6 +111,9 @@ def run_all(
         while busy := {worker.pipe: worker for worker in workers if worker.busy}:
             for pipe in wait(list(busy)):
                 worker = busy[pipe]  # type: ignore[index]  # one of those that were given
+                if not worker.ready:
+                    worker.prepared()
+                    continue
                 task, left, result = worker.task, worker.attempts - 1, worker.result()
                 if died := isinstance(result, ChildProcessError):
                     workers.remove(worker)
@@ -117,11 +144,22 @@ def _work(pipe: Connection, function: Callable[[Any], Any], prepare: Callable[[]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops us
     signal.signal(signal.SIGTERM, stop)
     with suppress(KeyboardInterrupt, EOFError, OSError):
-        prepare()
+        pipe.send(_failure(prepare))
         while not stopped:
             result = function(pipe.recv())
             if not stopped:  # else it is that of an interrupted task
                 pipe.send(result)
+
+
+def _failure(prepare: Callable[[], None]) -> Exception | None:
+    """Call `prepare`; return its error, in a form that can be sent."""
+    try:
+        prepare()
+    except (ArgumentError, ArgumentTypeError) as error:
+        return error
+    except Exception as error:
+        return ChildProcessError(f"{type(error).__name__}: {error}")
+    return None
 
 
 @contextmanager

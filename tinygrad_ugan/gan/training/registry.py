@@ -69,6 +69,11 @@ def name_of(thing: Any) -> str | None:
     return next((name for name, each in _THINGS.items() if each is thing), None)
 
 
+def registered(name: str) -> Any:
+    """Return the thing under a registered name as it is, or None."""
+    return _THINGS.get(name)
+
+
 def find(argument: str, name: str, config: Any) -> Any:
     """Return the game, data or optimiser of that name.
 

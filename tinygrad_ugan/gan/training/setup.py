@@ -7,7 +7,7 @@ described by the settings or were handed in.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -325,15 +325,21 @@ def _optimizers(config: Config, own: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _check_imported(config: Config) -> None:
-    """Refuse to import what the settings name: only the user may ask for that."""
+def names_in(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield each setting that names a thing of one's own, and the name."""
     for group in _GROUPS.values():
         if (name := getattr(config, group).registered) is not None:
-            check_imported(f"{group}.registered", name)
+            yield f"{group}.registered", name
     if config.game is not None:
-        check_imported("game", config.game)
+        yield "game", config.game
     if isinstance(config.data, RegisteredData):
-        check_imported("data.name", config.data.name)
+        yield "data.name", config.data.name
+
+
+def _check_imported(config: Config) -> None:
+    """Refuse to import what the settings name: only the user may ask for that."""
+    for setting, name in names_in(config):
+        check_imported(setting, name)
 
 
 def _check_data(data: Any) -> None:
