@@ -32,6 +32,8 @@ class SampleCommand(Plugged):
     """How many."""
     seed: int = 0
     """Seed of the noise."""
+    best: bool = False
+    """Draw from the best checkpoint by the metric of early_stop, not the last."""
     ema: bool = False
     """Draw from the moving average of the generator's weights."""
     out: Path = Path("samples.npy")
@@ -43,7 +45,7 @@ class SampleCommand(Plugged):
         check_whole("seed", self.seed, 0, SEED)
         check_choice("out's suffix", self.out.suffix, SUFFIXES)
         check_file_place("out", self.out)
-        run = gan.load(self.folder)
+        run = gan.load(self.folder, best=self.best)
         check_memory({"n": _bytes(self.n, run.setup)}, "sampling")
         samples = run.generate(self.n, np.random.default_rng(self.seed), ema=self.ema)
         write_file(self.out, self._content(run, samples))

@@ -54,6 +54,8 @@ class ResumeCommand(Plugged):
     """The run's folder."""
     step: int | None = None
     """The checkpoint to resume from, by its step; the last one if not given."""
+    early_stop: bool = True
+    """Stop early as the settings say; without, a run that stopped early goes on."""
     tensorboard: bool = False
     """Write event files for TensorBoard too; needs the extra "tensorboard"."""
 
@@ -61,8 +63,13 @@ class ResumeCommand(Plugged):
         """Train to the end, draw, and show the result."""
         before = gan.load(self.folder, step=self.step)
         callbacks = _callbacks(self.folder.name, before.config, self.folder, self.tensorboard)
-        run = gan.resume(self.folder, step=self.step, callbacks=callbacks)
-        _show(run, self.folder, is_new=not before.finished)
+        over = before.finished and (self.early_stop or not before.stopped_early)
+        run = before
+        if not over:
+            run = gan.resume(
+                self.folder, step=self.step, callbacks=callbacks, early_stop=self.early_stop
+            )
+        _show(run, self.folder, is_new=not over)
 
 
 @dataclass(frozen=True)
@@ -91,17 +98,12 @@ def _show(run: Run, folder: Path, *, is_new: bool = True) -> None:
         say(f"; go on with: {command}", warning="interrupted")
         sys.exit(INTERRUPTED)
     if run.stopped_early:
-        say(_why_early(run))
+        hint = f"go on with: {command} --no-early-stop"
+        say(
+            f" at step {run.checkpoint.step:,}: {run.stopped_early}; {hint}",
+            warning="stopped early",
+        )
     say(f"results in {folder}/: samples.png, losses.png, metrics.csv, config.json")
-
-
-def _why_early(run: Run) -> str:
-    """The reason for an early end; to go on beyond it would be another run."""
-    stop = run.config.early_stop
-    return (
-        f"stopped early at step {run.metrics[-1].step:,}: {stop.metric} was no better in the last "
-        f"{stop.patience} rows of the table; to go further, train with another early_stop.patience"
-    )
 
 
 def _draw(run: Run, folder: Path, command: str, is_new: bool) -> None:

@@ -18,7 +18,7 @@ from tinygrad_ugan.gan.runs.replay import replay
 from tinygrad_ugan.gan.runs.run import Run, load, resume, train
 from tinygrad_ugan.gan.sweeps.cluster import sweep
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
-from tinygrad_ugan.gan.training.callbacks import Callback, TensorBoard
+from tinygrad_ugan.gan.training.callbacks import Callback, StepRecord, TensorBoard
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import (
     Config,
@@ -79,6 +79,7 @@ __all__ = [
     "Run",
     "SemiSupervised",
     "State",
+    "StepRecord",
     "TensorBoard",
     "TrainStep",
     "Unroll",

@@ -70,6 +70,7 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
         title=title,
         labels=list(runs),
         results=_results(runs),
+        notes=_notes(runs),
         sections=_sections(runs),
         settings=_side_by_side(settings),
         metrics=[(label, _metrics(run)) for label, run in runs.items()],
@@ -87,6 +88,15 @@ def _results(runs: Mapping[str, Run]) -> Table:
     last = {label: run.metrics[-1] for label, run in runs.items()}
     names = column_names(last.values())
     return Table(names, [(label, _cells(row, names)) for label, row in last.items()])
+
+
+def _notes(runs: Mapping[str, Run]) -> list[str]:
+    """Which runs stopped early, and why."""
+    return [
+        f"{label}: stopped early at step {run.checkpoint.step}: {run.stopped_early}"
+        for label, run in runs.items()
+        if run.stopped_early
+    ]
 
 
 def _metrics(run: Run) -> Table:

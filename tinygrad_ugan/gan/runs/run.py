@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from tinygrad_ugan.gan.games.game import Batch, with_draws
 from tinygrad_ugan.gan.runs.checkpoint_arrays import check_storable
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
-from tinygrad_ugan.gan.training.callbacks import Callback
-from tinygrad_ugan.gan.training.checkpoint import Checkpoint, stopped_early
+from tinygrad_ugan.gan.training.callbacks import AnyCallback, check_callbacks
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row, column_names
 from tinygrad_ugan.gan.training.loop import finish, start
@@ -95,13 +96,13 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether training ended by itself; False if it was interrupted."""
+        """Whether training used up its steps or seconds, or stopped early; not interrupted."""
         return self.checkpoint.finished
 
     @property
-    def stopped_early(self) -> bool:
-        """Whether ``config.early_stop`` ended training."""
-        return stopped_early(self.config, self.metrics)
+    def stopped_early(self) -> str:
+        """Why training stopped early; empty if it did not."""
+        return self.checkpoint.stopped_early
 
     def columns(self) -> dict[str, Array]:
         """Return the metrics table as an array for every column; NaN where a row lacks it.
@@ -138,14 +139,15 @@ class Run:
         samples: Array = game.generate(theta_g, with_draws(game, Batch(real, noise)))
         return samples
 
-    def resume(self, *, callbacks: Sequence[Callback] = ()) -> Run:
+    def resume(self, *, callbacks: Sequence[AnyCallback] = (), early_stop: bool = True) -> Run:
         """Continue where training was interrupted: see `tinygrad_ugan.gan.resume`."""
-        if self.finished:
-            return self
+        begun = self.checkpoint if early_stop else self.checkpoint.without_early_stop()
+        if begun.finished:
+            return _warned(self)
         if self.folder is None:
-            return _finish(self.checkpoint, None, callbacks)
+            return _finish(begun, None, callbacks)
         with (store := RunDir(self.folder)).at_work():
-            return _finish(self.checkpoint, store, callbacks)
+            return _resumed(begun, store, callbacks, early_stop)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
@@ -167,7 +169,7 @@ def train(
     init: Any = None,
     metrics: Mapping[str, Metric] | None = None,
     optimizers: Mapping[str, Any] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[AnyCallback] = (),
 ) -> Run:
     """Train a GAN: the one that the settings describe, or another game, on other data.
 
@@ -196,8 +198,10 @@ def train(
     optimizers : mapping of str to optimiser, optional
         Optimisers of one's own, with `init` and `update` as those of `tinygrad_ugan.optim`: of the
         "generator", of the "discriminator", and for "unroll" that of the unrolled steps.
-    callbacks : sequence of Callback
-        Called around the loop.
+    callbacks : sequence of Callback or callable
+        Called around the loop. A function is called after every step with a `StepRecord`: the
+        step, the state, which it cannot change, and the row if there is one; training ends if it
+        returns True.
 
     Returns
     -------
@@ -227,6 +231,7 @@ def train(
     >>> [row.step for row in run.metrics], run.samples.shape
     ([0, 1, 2], (3, 2500, 2))
     """
+    check_callbacks(callbacks)
     setup = Setup.of(
         config, game=game, data=data, init=init, metrics=metrics, optimizers=optimizers
     )
@@ -250,7 +255,8 @@ def resume(
     init: Any = None,
     metrics: Mapping[str, Metric] | None = None,
     optimizers: Mapping[str, Any] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[AnyCallback] = (),
+    early_stop: bool = True,
 ) -> Run:
     """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
 
@@ -263,8 +269,11 @@ def resume(
     game, data, init, metrics, optimizers : Any, optional
         What was handed in to `train`, again, if it has no registered name: only classes are kept.
         Of `init` no more than the structure is used.
-    callbacks : sequence of Callback
-        Called around the loop.
+    callbacks : sequence of Callback or callable
+        Called around the loop, as of `train`.
+    early_stop : bool
+        False: go on without the early stop of the settings, from then on; the only way to go on
+        with a run that stopped early. It is returned as it is otherwise, with a warning.
 
     Returns
     -------
@@ -283,16 +292,19 @@ def resume(
         "game": game, "data": data, "init": init, "metrics": metrics, "optimizers": optimizers,
     }  # fmt: skip
     found = store.load(step, parts)
-    if found.finished:  # nothing will be written: no lock
-        return Run(found, store.path)
+    if found.finished and (
+        early_stop or not found.stopped_early
+    ):  # nothing will be written: no lock
+        return _warned(Run(found, store.path))
     with store.at_work():
-        return _finish(store.load(step, parts), store, callbacks)
+        return _resumed(store.load(step, parts), store, callbacks, early_stop)
 
 
 def load(
     folder: str | os.PathLike[str],
     *,
     step: int | None = None,
+    best: bool = False,
     game: Any = None,
     data: Any = None,
     init: Any = None,
@@ -300,6 +312,8 @@ def load(
     optimizers: Mapping[str, Any] | None = None,
 ) -> Run:
     """Load a run from its folder, at its last checkpoint or that of a given step.
+
+    With `best` at the best row by the metric of `early_stop`, which the folder then keeps.
 
     `game`, `data`, `init`, `metrics` and `optimizers` are as of `resume`. Loading imports no module
     that the folder names: register what it needs, or import it, before.
@@ -312,10 +326,31 @@ def load(
     parts = {
         "game": game, "data": data, "init": init, "metrics": metrics, "optimizers": optimizers,
     }  # fmt: skip
-    return Run(RunDir(Path(folder)).load(step, parts), Path(folder))
+    store = RunDir(Path(folder))
+    if best and step is not None:
+        raise ArgumentError("best", True, "False, as a step is given")
+    return Run(store.load_best(parts) if best else store.load(step, parts), store.path)
 
 
-def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[Callback]) -> Run:
+def _warned(run: Run) -> Run:
+    """The run, with a warning if it is over because it stopped early."""
+    if run.stopped_early:
+        hint = "resume(..., early_stop=False) goes on"
+        warnings.warn(f"stopped early: {run.stopped_early}; {hint}", stacklevel=3)
+    return run
+
+
+def _resumed(
+    begun: Checkpoint, store: RunDir, callbacks: Sequence[AnyCallback], early_stop: bool
+) -> Run:
+    """Go on, from now on without an early stop if it is not wanted."""
+    if not early_stop and begun.config.early_stop.metric is not None:
+        begun = begun.without_early_stop()
+        store.write_settings(begun.config)
+    return _finish(begun, store, callbacks)
+
+
+def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[AnyCallback]) -> Run:
     """Train from a checkpoint to the end; the caller holds the lock on the folder."""
     folder = None if store is None else store.path
     if begun.finished:

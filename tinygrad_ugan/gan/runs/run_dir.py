@@ -3,6 +3,8 @@
 config.json      the settings
 metrics.csv      the metrics table
 checkpoints/     see `tinygrad_ugan.gan.runs.checkpoint_files`
+best/            the checkpoint of the best row, if there may be an early stop
+stopped.txt      exists only if training stopped early, and says why
 failure/         exists only if training left the finite numbers
 """
 
@@ -62,6 +64,11 @@ class RunDir:
         return self.path / "failure" / "last-good"
 
     @property
+    def best(self) -> Path:
+        """The checkpoint of the best row by the metric of `early_stop`."""
+        return self.path / "best"
+
+    @property
     def holds_run(self) -> bool:
         """Whether the folder has a checkpoint."""
         return bool(checkpoint_files.list_checkpoints(self.checkpoints))
@@ -80,13 +87,42 @@ class RunDir:
             hint = "go on with it by `ugan resume`, or choose another folder"
             raise ArgumentError("folder", f"{self.path}, which holds a run", "a new folder", hint)
         try:
-            write_file(self.path / "config.json", config.to_json())
+            self.write_settings(config)
         except OSError as error:
             raise ArgumentError("folder", f"{error}", "a folder that can be written to") from None
+
+    def write_settings(self, config: Config) -> None:
+        """Write the settings for people to read."""
+        write_file(self.path / "config.json", config.to_json())
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint; of the earlier ones, keep the last few."""
         checkpoint_files.save(self.checkpoints, checkpoint)
+        note = self.path / "stopped.txt"
+        if checkpoint.stopped_early:
+            write_file(
+                note, f"stopped early at step {checkpoint.step}: {checkpoint.stopped_early}\n"
+            )
+        else:
+            note.unlink(missing_ok=True)
+
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint that is the best so far."""
+        checkpoint_files.write(self.best, checkpoint)
+
+    def load_best(self, parts: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+        """Read the best checkpoint.
+
+        Raises
+        ------
+        ArgumentError
+            If the folder keeps none.
+        """
+        if not self.best.exists():
+            hint = "a run with the setting early_stop.metric keeps one"
+            given = f"true, of {self.path}, which keeps none"
+            raise ArgumentError("best", given, "false", hint)
+        return checkpoint_files.read(self.best, parts)
 
     def save_failure(self, last_good: Checkpoint, batches: Sequence[AnyBatch]) -> str:
         """Write the state and the batches of a failed step; return advice on how to replay it."""

@@ -12,7 +12,7 @@ from typing import Any
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.runs.run import Run, load, resume, train
 from tinygrad_ugan.gan.runs.run_dir import RunDir
-from tinygrad_ugan.gan.training.callbacks import Callback
+from tinygrad_ugan.gan.training.callbacks import AnyCallback
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.setup import Setup
 
@@ -91,7 +91,9 @@ def variations(
     return every
 
 
-def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = (), **parts: Any) -> Run:
+def obtain(
+    config: Config, folder: Path, callbacks: Sequence[AnyCallback] = (), **parts: Any
+) -> Run:
     """Return the run in a folder, after training it to the end if it is not finished.
 
     Parameters
@@ -100,7 +102,7 @@ def obtain(config: Config, folder: Path, callbacks: Sequence[Callback] = (), **p
         The settings.
     folder : Path
         The run's folder.
-    callbacks : sequence of Callback
+    callbacks : sequence of Callback or callable
         Called around the loop.
     **parts : Any
         The game, the data and the others of `train` that the settings do not name.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tinygrad_ugan.errors import check_choice
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.early_stop import Patience
 from tinygrad_ugan.gan.training.environment import environment
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.setup import Setup
@@ -60,25 +59,18 @@ class Checkpoint:
         return self.state.step
 
     @property
+    def stopped_early(self) -> str:
+        """Why training stopped early; empty if it did not."""
+        return Patience(self.config.early_stop, self.rows).reason
+
+    @property
     def finished(self) -> bool:
-        """Whether the steps or the seconds are used up, or it stopped early; with the last row."""
+        """Whether training is over, by its steps, its seconds or early, with the last row."""
         last_row = bool(self.rows) and self.rows[-1].step == self.step
-        exhausted = self.config.exhausted(self.step, self.seconds)
-        return last_row and (exhausted or stopped_early(self.config, self.rows))
+        over = self.config.exhausted(self.step, self.seconds) or bool(self.stopped_early)
+        return last_row and over
 
-
-def stopped_early(config: Config, rows: Sequence[Row]) -> bool:
-    """Whether ``config.early_stop`` ends training after these rows.
-
-    Raises
-    ------
-    ArgumentError
-        If the table has no column of that name.
-    """
-    stop = config.early_stop
-    if stop.metric is None:
-        return False
-    table = [row.columns() for row in rows]
-    for columns in table[:1]:
-        check_choice("early_stop.metric", stop.metric, columns)
-    return stop.is_due([columns.get(stop.metric, math.nan) for columns in table])
+    def without_early_stop(self) -> Checkpoint:
+        """Return the checkpoint with settings that no longer ask for an early stop."""
+        config = self.config.updated({"early_stop.metric": None})
+        return replace(self, setup=replace(self.setup, config=config))

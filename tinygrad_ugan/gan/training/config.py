@@ -6,9 +6,7 @@ The text under each field is its help on the command line.
 from __future__ import annotations
 
 import json
-import math
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
@@ -261,39 +259,16 @@ class Update(Settings):
 
 @dataclass(frozen=True)
 class EarlyStop(Settings):
-    """When training stops before its last step, as a column of the metrics table improves no more.
-
-    Whether it does follows from the table alone, so a resumed run stops where it would have.
-
-    Examples
-    --------
-    The best look is the second; the two after it are no better.
-
-    >>> stop = EarlyStop(metric="loss", patience=2)
-    >>> [stop.is_due(values) for values in ([3.0], [3.0, 1.0, 2.0], [3.0, 1.0, 2.0, 1.5])]
-    [False, False, True]
-    """
+    """The end of training once a column of the metrics table no longer improves."""
 
     metric: str | None = words(None)
-    """Column of the metrics table to watch, own ones too; none: training never stops early."""
+    """The column, such as high_quality, ema_modes or one's own; no early stop if none."""
     mode: str = choice("min", ("min", "max"))
-    """min (lower is better) or max."""
+    """min if the metric is better the smaller it is, or max."""
     patience: int = whole(10, least=1, most=STEPS)
-    """Rows of the table in a row without improvement, after which training stops."""
+    """Looks, which are rows of the table, in a row without improvement before training stops."""
     min_delta: float = number(0.0, least=0.0, most=1e300)
-    """Improvement that is too small to count; one has to be larger."""
-
-    def is_due(self, values: Sequence[float]) -> bool:
-        """Whether the last `patience` of these values of the metric are all no improvement.
-
-        A NaN is none.
-        """
-        sign = 1.0 if self.mode == "min" else -1.0
-        best, since = math.inf, 0
-        for value in values:
-            improved = sign * value < best - self.min_delta
-            best, since = (sign * value, 0) if improved else (best, since + 1)
-        return since >= self.patience
+    """Improvement over the best so far that is too small to count."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,21 @@ import numpy as np
 
 from tinygrad_ugan.errors import ArgumentError, NonFiniteError
 from tinygrad_ugan.gan.games.game import AnyBatch
-from tinygrad_ugan.gan.training.callbacks import Callback
-from tinygrad_ugan.gan.training.checkpoint import Checkpoint, stopped_early
+from tinygrad_ugan.gan.training.callbacks import (
+    AnyCallback,
+    Callback,
+    StepRecord,
+    asks_to_stop,
+    check_callbacks,
+)
+from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.early_stop import Patience, check_early_stop
 from tinygrad_ugan.gan.training.evaluation import Evaluation
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 from tinygrad_ugan.gan.training.sampler import Draws, streams
 from tinygrad_ugan.gan.training.setup import Setup
-from tinygrad_ugan.gan.training.step import State, TrainStep
+from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 
 
@@ -28,6 +35,9 @@ class Store(Protocol):
     def save(self, checkpoint: Checkpoint) -> None:
         """Save a checkpoint."""
 
+    def save_best(self, checkpoint: Checkpoint) -> None:
+        """Save the checkpoint that is the best so far by the metric of `early_stop`."""
+
     def save_failure(self, last_good: Checkpoint, batches: Sequence[AnyBatch]) -> str:
         """Save a step that left the finite numbers; return advice on how to repeat it."""
 
@@ -36,15 +46,17 @@ def start(config: Config | Setup) -> Checkpoint:
     """Return training before its first step."""
     setup = Setup.of(config)
     check_memory(training_needs(setup))
+    check_early_stop(setup)
     init_rng, batch_rng = streams(setup.config)
     state = TrainStep(setup).init(init_rng)
     return Checkpoint(setup, state, Draws(setup, batch_rng).state, (), {}, 0.0)
 
 
 def finish(
-    begun: Checkpoint, callbacks: Sequence[Callback] = (), store: Store | None = None
+    begun: Checkpoint, callbacks: Sequence[AnyCallback] = (), store: Store | None = None
 ) -> Checkpoint:
     """Train from a checkpoint to the end, or until interrupted."""
+    check_callbacks(callbacks)
     check_memory(training_needs(begun.setup))
     _check_columns(begun)
     return _Loop(begun, callbacks, store).run()
@@ -79,11 +91,12 @@ class _Loop:
     """
 
     def __init__(
-        self, begun: Checkpoint, callbacks: Sequence[Callback], store: Store | None
+        self, begun: Checkpoint, callbacks: Sequence[AnyCallback], store: Store | None
     ) -> None:
         self._setup = setup = begun.setup
         self._config = config = setup.config
-        self._callbacks = callbacks
+        self._callbacks = [each for each in callbacks if isinstance(each, Callback)]
+        self._functions = [each for each in callbacks if not isinstance(each, Callback)]
         self._store = store
         self._take_step = TrainStep(setup)
         self._draws = Draws(setup, streams(config)[1])
@@ -92,6 +105,7 @@ class _Loop:
         self._at = begun.state, begun.draws
         self._rows = list(begun.rows)
         self._pictures, self._ema_pictures = dict(begun.pictures), dict(begun.ema_pictures)
+        self._patience = Patience(config.early_stop, begun.rows)
         self._saved = begun.step, len(begun.rows)
         self._started = time.perf_counter() - begun.seconds
         pictured = np.linspace(0, config.steps, config.pictures).round().astype(int)
@@ -99,7 +113,7 @@ class _Loop:
 
     def run(self) -> Checkpoint:
         """Train to the end, or until interrupted."""
-        with suppress(KeyboardInterrupt), ExitStack() as stack:
+        with self._kept_after_errors(), suppress(KeyboardInterrupt), ExitStack() as stack:
             for callback in self._callbacks:
                 callback.on_start(self._at[0].step, tuple(self._rows))
                 stack.callback(callback.on_end)
@@ -109,13 +123,37 @@ class _Loop:
         self._save()
         return self._checkpoint()
 
-    def _run(self) -> None:
-        self._record(exhausted := self._exhausted())
-        while not exhausted and not stopped_early(self._config, self._rows):
-            self._advance()
-            self._record(exhausted := self._exhausted())
+    @contextmanager
+    def _kept_after_errors(self) -> Iterator[None]:
+        """Save a checkpoint before the error of a callback, or of a metric of one's own, passes."""
+        try:
+            yield
+        except (OSError, NonFiniteError):  # nothing can be saved; the last good step is already
+            raise
+        except Exception as error:
+            self._save()
+            if self._store is not None:
+                error.add_note(f"the run is kept at step {self._at[0].step}: resume goes on there")
+            raise
 
-    def _advance(self) -> None:
+    def _run(self) -> None:
+        finished = self._record()
+        while not finished:
+            objectives = self._advance()
+            finished = self._record()
+            self._call_functions(objectives)
+
+    def _call_functions(self, objectives: Objectives) -> None:
+        if not self._functions:
+            return
+        state, last = self._at[0], self._rows[-1]
+        row = last if last.step == state.step else None
+        for function in self._functions:
+            record = StepRecord.of(state, row, objectives, self._seconds())
+            if asks_to_stop(function, record):
+                raise KeyboardInterrupt
+
+    def _advance(self) -> Objectives:
         state, _ = self._at
         batches = self._draws.next()
         try:
@@ -127,15 +165,22 @@ class _Loop:
         self._at = following, self._draws.state
         for callback in self._callbacks:
             callback.on_step(following.step, self._seconds(), objectives)
+        return objectives
 
-    def _record(self, exhausted: bool) -> None:
-        """Evaluate, keep samples for the pictures, and save a checkpoint, whichever is due."""
+    def _record(self) -> bool:
+        """Evaluate, keep samples for the pictures, and save a checkpoint, whichever is due.
+
+        Return whether training is over.
+        """
         state, config = self._at[0], self._config
+        finished = config.exhausted(state.step, self._seconds())
         pictured = state.step in self._pictured
-        if pictured or exhausted or state.step % config.evaluate_every == 0:
-            self._evaluate(state, pictured or exhausted)
-        if exhausted or state.step % config.checkpoint_every == 0:
+        if pictured or finished or state.step % config.evaluate_every == 0:
+            self._evaluate(state, pictured or finished)
+        finished = finished or bool(self._patience.reason)
+        if finished or state.step % config.checkpoint_every == 0:
             self._save()
+        return finished
 
     def _evaluate(self, state: State, pictured: bool) -> None:
         if self._rows and self._rows[-1].step == state.step:  # done before a checkpoint
@@ -143,16 +188,17 @@ class _Loop:
         game, evaluation = self._take_step.game, self._evaluation
         samples = evaluation.samples(game, state)
         averaged = None if state.ema is None else evaluation.samples(game, state.averaged)
-        self._rows.append(row := evaluation.row(game, state, samples, self._seconds(), averaged))
-        if pictured or stopped_early(self._config, self._rows):
-            for kept, x in ((self._pictures, samples), (self._ema_pictures, averaged)):
-                if x is not None:
-                    kept[state.step] = x.reshape(len(x), -1)
+        row = evaluation.row(game, state, samples, self._seconds(), averaged)
+        improved = self._patience.look(row)
+        pictured = pictured or bool(self._patience.reason)
+        for kept, x in ((self._pictures, samples), (self._ema_pictures, averaged)):
+            if pictured and x is not None:
+                kept[state.step] = x.reshape(len(x), -1)
+        self._rows.append(row)
+        if improved and self._store is not None:
+            self._store.save_best(self._checkpoint())
         for callback in self._callbacks:
             callback.on_row(row)
-
-    def _exhausted(self) -> bool:
-        return self._config.exhausted(self._at[0].step, self._seconds())
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
