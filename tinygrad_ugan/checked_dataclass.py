@@ -188,6 +188,8 @@ def positives(default: float, *, most: float) -> Any:
     def check(name: str, value: Any) -> float | tuple[float, ...]:
         if not isinstance(value, list | tuple):
             return float(one(name, value))
+        if not value:
+            raise ArgumentError(name, "none", "a positive number, or a list of them")
         return tuple(one(f"{name}[{i}]", x) for i, x in enumerate(value))
 
     return field(default=default, metadata={"check": check, "most": most})

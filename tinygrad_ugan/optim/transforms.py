@@ -15,6 +15,7 @@ import optree
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.optim.optimizers import Optimizer
 from tinygrad_ugan.optim.schedules import value_at
+from tinygrad_ugan.optim.validation import is_optimizer
 from tinygrad_ugan.typing import PyTree
 
 
@@ -37,7 +38,7 @@ def chain(*parts: Optimizer) -> Transform:
     array([-0.3, -0.4])
     """
     for i, part in enumerate(parts):
-        if not (callable(getattr(part, "init", None)) and callable(getattr(part, "update", None))):
+        if not is_optimizer(part):
             expected = "an optimiser or transformation, with init and update"
             raise ArgumentTypeError(f"parts[{i}]", repr(part), expected)
 

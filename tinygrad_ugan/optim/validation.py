@@ -13,6 +13,12 @@ from tinygrad_ugan.errors import ArgumentError, kind_of
 from tinygrad_ugan.typing import PyTree
 
 
+def is_optimizer(thing: Any) -> bool:
+    """Whether it has `init` and `update`, and is no class, which would have to be called first."""
+    both = all(callable(getattr(thing, name, None)) for name in ("init", "update"))
+    return both and not isinstance(thing, type)
+
+
 def leaves_like(models: list[Any], structure: Any, name: str, tree: PyTree) -> list[Any]:
     """Return the leaves of a tree that must be like the parameters, in structure and shapes."""
     leaves, found = optree.tree_flatten(tree)
@@ -54,14 +60,37 @@ def checked_update(
 
 
 def try_update(optimizer: Any, state: PyTree, params: PyTree) -> None:
-    """Take a step of an optimiser on bare arrays, as `checked_update` has it.
+    """Take a step of an optimiser on bare arrays, as `checked_update` has it, to see what it does.
 
-    Where everything is traced, it cannot be seen whether the optimiser widens a dtype itself.
+    Where everything is traced, it cannot be seen whether the optimiser widens a dtype itself; and
+    only arrays that are protected tell who writes to them.
+
+    Raises
+    ------
+    ArgumentError
+        As `checked_update`, or if the optimiser writes to an array that it is given.
     """
-    params, state = optree.tree_map(untrace, (params, state))
-    with np.errstate(all="ignore"):
-        updated = optimizer.update(optree.tree_map(np.ones_like, params), state, params)
-    checked_update(optimizer, updated, state, params)
+    grads = optree.tree_map(lambda x: np.ones_like(untrace(x)), params)
+    given = optree.tree_map(_protected, (grads, state, params))
+    try:
+        with np.errstate(all="ignore"):
+            updated = optimizer.update(*given)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        written = f"{kind_of(optimizer)}.update, which writes to an array that it is given"
+        hint = "write v = 0.9 * v + g in place of v *= 0.9; v += g"
+        raise ArgumentError("optimizer", written, "one that returns new arrays", hint) from error
+    checked_update(optimizer, updated, *given[1:])
+
+
+def _protected(leaf: Any) -> Any:
+    bare = untrace(leaf)
+    if not isinstance(bare, np.ndarray):
+        return bare
+    view = bare.view()
+    view.flags.writeable = False
+    return view
 
 
 def _checked(name: str, tree: PyTree, model: PyTree, like: str) -> PyTree:

@@ -13,6 +13,7 @@ from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.pytrees import is_traced
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from tinygrad_ugan.nn.validation import check_array
+from tinygrad_ugan.optim.validation import is_optimizer
 from tinygrad_ugan.tree import is_finite
 from tinygrad_ugan.typing import PyTree
 
@@ -47,7 +48,7 @@ def check_step_sizes(lr: Any, steps: int) -> list[Any]:
 
 def check_optimizer(optimizer: Any) -> None:
     """Refuse an optimiser without `init` and `update`."""
-    if not all(callable(getattr(optimizer, name, None)) for name in ("init", "update")):
+    if not is_optimizer(optimizer):
         expected = (
             "an optimiser of ug.optim, SGD, Momentum or Adam, or another with init and update"
         )

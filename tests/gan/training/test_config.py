@@ -31,6 +31,7 @@ EVERYTHING_CHANGED = gan.Config(
     unroll=gan.Unroll(
         5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried", 1e-6, 0.4, 0.5, "mine",
         True,
+        "constant", 0.6,
     ),
     update=gan.Update("simultaneous", 2, "last"),
     generator_optimizer=gan.Optimizer(
@@ -62,8 +63,10 @@ def test_every_setting_differs_in_the_round_trip():
     default, changed = (dict(leaves(c.to_dict())) for c in (gan.Config(), EVERYTHING_CHANGED))
     same = {name for name in default if name in changed and default[name] == changed[name]}
     names = {each.name for each in dataclasses.fields(gan.Optimizer)} - {"method", "lr"}
-    # decay is another word for a linear schedule, and only one step of G goes with keep = "last"
+    # decay is another word for a linear schedule, only one step of G goes with keep = "last", and
+    # a carried state with one step size
     others = {"generator_optimizer.schedule", "update.generator_steps"}
+    others |= {"unroll.schedule", "unroll.warmup"}
     assert same == {"discriminator_optimizer." + name for name in names} | others
 
 
@@ -138,10 +141,17 @@ def test_text_that_is_no_such_thing(read, name):
         ({"unroll": 3}, "unroll: expected a table of settings, got 3"),
         ({"unroll": {"steps": 0}, "update": {"keep": "last"}}, "update.keep: .*unroll.steps = 0"),
         ({"unroll": {"lr": [0.1, 0.2]}}, "unroll.lr: .*unroll.steps = 10 of them, got 2 of them"),
+        ({"unroll": {"lr": [], "steps": 0}}, "unroll.lr: expected a positive number, or a list"),
+        (
+            {"unroll": {"lr": [0.1], "steps": 1, "schedule": "linear"}},
+            "unroll.lr: expected one step size, as unroll has a schedule, got several",
+        ),
+        ({"unroll": {"warmup": 3, "steps": 3}}, "unroll.warmup: expected less than unroll.steps"),
+        ({"unroll": {"schedule": "exponential"}}, "unroll.final: expected a number above 0"),
         ({"unroll": {"lr": [0.1, -1], "steps": 2}}, r"unroll.lr\[1\]: expected a positive number"),
         (
             {"unroll": {"lr": [0.1], "steps": 1, "state": "carried"}},
-            "unroll.lr: expected one step size, as unroll.state = 'carried'",
+            "unroll.state: expected 'zero', as the step size varies, got 'carried'",
         ),
         ({"generator_optimizer": {"method": "adm"}}, "generator_optimizer.method: .*mean 'adam'"),
         ({"generator_optimizer": {"schedule": "cosin"}}, "schedule: .*did you mean 'cosine'"),

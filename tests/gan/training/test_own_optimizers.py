@@ -17,7 +17,6 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.gan.training import registry
 from tinygrad_ugan.gan.training.config import OPTIMIZERS
 from tinygrad_ugan.gan.training.sampler import streams
-from tinygrad_ugan.gan.training.setup import Setup
 
 
 @pytest.fixture(autouse=True)
@@ -167,6 +166,23 @@ def test_decay_is_a_linear_schedule_to_the_bit():
     ]
 
 
+@pytest.mark.parametrize("schedule", FACTORS)
+@pytest.mark.parametrize("warmup", [0, 2])
+def test_a_schedule_over_the_unrolled_steps_is_a_list_of_step_sizes(schedule, warmup):
+    unroll = gan.Unroll(6, 0.5, schedule=schedule, final=0.2, warmup=warmup)
+    factors = [
+        (k + 1) / warmup if k < warmup else FACTORS[schedule]((k - warmup) / (6 - warmup))
+        for k in range(6)
+    ]
+    np.testing.assert_allclose(np.broadcast_to(unroll.step_sizes(), 6), 0.5 * np.array(factors))
+    for method in ("sgd", "adam"):
+        varying = dataclasses.replace(unroll, optimizer=method)
+        one_by_one = gan.Unroll(6, tuple(0.5 * np.array(factors)), method)
+        first, second = (gan.train(varied(unroll=u, steps=2)) for u in (varying, one_by_one))
+        assert relative_error(first.theta_g, second.theta_g) < 1e-5
+    assert dataclasses.replace(unroll, steps=0).dynamics() == {"steps": 0, "lr": 0.5}
+
+
 # One's own.
 
 
@@ -235,7 +251,8 @@ def test_a_module_and_its_attribute(tmp_path, monkeypatch):
     ("optimizers", "words"),
     [
         ({"generater": Lion()}, "optimizers: expected one of 'generator'.*did you mean"),
-        ({"unroll": 3}, r"optimizers\.unroll: expected one with init and update, got a int"),
+        ({"unroll": 3}, r"optimizers\.unroll: expected an object with init and update, got a int"),
+        ({"generator": optim.SGD}, r"optimizers\.generator: .*init and update, got the class SGD"),
     ],
 )
 def test_what_is_no_optimiser(optimizers, words):
@@ -261,6 +278,26 @@ class Growing(Lion):
 def test_a_state_that_changes_is_refused_by_the_players_name(player, words, tmp_path):
     with pytest.raises(ArgumentError, match=words):
         gan.train(SMALL, tmp_path / "run", optimizers={player: Growing()})
+
+
+class InPlace(Lion):
+    """Not pure: it writes to its own state."""
+
+    def update(self, grads, state, params):
+        for m, g in zip(*map(optree.tree_leaves, (state["mean"], grads)), strict=True):
+            m *= 0.9
+            m += g
+        return optree.tree_map(lambda m: -self.lr * m, state["mean"]), state
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator", "unroll"])
+def test_an_optimiser_that_writes_to_its_arguments_is_refused(player, tmp_path):
+    words = r"optimizer: expected one that returns new arrays, got .*InPlace\.update.*v = 0\.9"
+    with pytest.raises(ArgumentError, match=words) as error:
+        gan.train(SMALL, tmp_path / "run", optimizers={player: InPlace()})
+    if player != "unroll":
+        assert str(error.value).startswith(f"{player}_optimizer: ")
+        assert not (tmp_path / "run").exists()
 
 
 class Boolean(Lion):
@@ -321,13 +358,12 @@ def test_a_state_that_cannot_be_carried_is_refused_at_the_start(settings, given,
 
 
 def test_ones_own_state_is_carried():
-    setup = Setup.of(
+    step = gan.TrainStep(
         SMALL.updated({"unroll.state": "carried"}),
         optimizers={"discriminator": Lion(0.01), "unroll": Lion(0.01)},
     )
-    step = gan.TrainStep(setup)
     state = step.init(streams(SMALL)[0])
-    batches = gan.Draws(setup, streams(SMALL)[1]).next()
+    batches = gan.Draws(SMALL, streams(SMALL)[1]).next()
     state, _ = step(state, batches)
     how = {"steps": 2, "optimizer": Lion(0.01), "state": state.optimizer_d}
     value, _ = ug.unroll.value_and_grad(step.game, state.theta_g, state.theta_d, batches[0], **how)

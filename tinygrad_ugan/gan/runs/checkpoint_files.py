@@ -162,13 +162,10 @@ _LATER_SETTINGS = (
     "update.generator_steps",
     *("label_smoothing", "penalty", "instance_noise", "feature_matching"),
     *("networks.generator_layers", "networks.discriminator_layers"),
+    *("unroll.state", "unroll.eps", "unroll.redraw"),
     *(
-        f"unroll.{name}"
-        for name in ("state", "eps", "decay", "weight_decay", "registered", "redraw")
-    ),
-    *(
-        f"{player}_optimizer.{name}"
-        for player in ("generator", "discriminator")
+        f"{group}.{name}"
+        for group in ("unroll", "generator_optimizer", "discriminator_optimizer")
         for name in ("decay", "weight_decay", "schedule", "final", "warmup", "registered")
     ),
 )

@@ -103,6 +103,24 @@ def _optimizer(method: str, settings: Any, lr: Any) -> optim.Optimizer:
     return optim.chain(optim.add_decayed_weights(weight_decay), built)
 
 
+def _factor(settings: Any, steps: int) -> optim.Schedule:
+    """The factor of the step size, as a function of the steps taken of so many."""
+    then: optim.Schedule = optim.ConstantSchedule(1.0)
+    left, final = steps - settings.warmup, settings.final
+    if settings.schedule == "linear":
+        then = optim.LinearSchedule(1.0, final, left)
+    elif settings.schedule == "cosine":
+        then = optim.CosineSchedule(1.0, left, final)
+    elif settings.schedule == "exponential":
+        then = optim.ExponentialSchedule(1.0, final, left)
+    return optim.WarmupSchedule(settings.warmup, then) if settings.warmup else then
+
+
+def _check_final(settings: Any) -> None:
+    if settings.schedule == "exponential" and settings.final == 0:
+        raise ArgumentError("final", 0, "a number above 0, as the schedule is exponential")
+
+
 @dataclass(frozen=True)
 class Optimizer(Settings):
     """The optimiser of one player."""
@@ -134,8 +152,7 @@ class Optimizer(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.schedule == "exponential" and self.final == 0:
-            raise ArgumentError("final", 0, "a number above 0, as the schedule is exponential")
+        _check_final(self)
 
     def build(self) -> optim.Optimizer:
         """Return the optimiser that `method` names; the schedule is not its own: see `factor`."""
@@ -143,15 +160,7 @@ class Optimizer(Settings):
 
     def factor(self, steps: int) -> optim.Schedule:
         """Return the factor of the step size, as a function of the training steps taken."""
-        then: optim.Schedule = optim.ConstantSchedule(1.0)
-        left = steps - self.warmup
-        if self.schedule == "linear":
-            then = optim.LinearSchedule(1.0, self.final, left)
-        elif self.schedule == "cosine":
-            then = optim.CosineSchedule(1.0, left, self.final)
-        elif self.schedule == "exponential":
-            then = optim.ExponentialSchedule(1.0, self.final, left)
-        return optim.WarmupSchedule(self.warmup, then) if self.warmup else then
+        return _factor(self, steps)
 
     def ascent(self, steps: int) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` for that many unrolled steps."""
@@ -198,21 +207,44 @@ class Unroll(Settings):
     redraw: bool = switch(False)
     """Draw the random numbers of dropout, noise and penalties anew for each unrolled step, instead
     of once for all."""
+    schedule: str = choice("constant", SCHEDULES)
+    """The step size over the K steps: constant, or linear, cosine or exponential from lr to its
+    end."""
+    final: float = number(0.0, least=0.0, most=1e6)
+    """Its end, after K steps, as a share of lr; that of an exponential one is above 0."""
+    warmup: int = whole(0, least=0, most=UNROLLED)
+    """Unrolled steps in which the step size grows to lr, before the schedule; none if 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.lr, tuple):
-            self._check_step_sizes(self.lr)
+        _check_final(self)
+        self._check_step_sizes()
         if self.truncate is not None and self.truncate > self.steps:
             expected = f"at most unroll.steps = {self.steps}"
             raise ArgumentError("truncate", repr(self.truncate), expected)
 
-    def _check_step_sizes(self, lr: tuple[float, ...]) -> None:
-        if len(lr) != self.steps:
+    @property
+    def _has_schedule(self) -> bool:
+        return self.schedule != "constant" or self.warmup > 0
+
+    def _check_step_sizes(self) -> None:
+        if isinstance(self.lr, tuple) and len(self.lr) != self.steps:
             expected = f"one step size, or unroll.steps = {self.steps} of them"
-            raise ArgumentError("lr", f"{len(lr)} of them", expected)
-        if self.state == "carried":  # whose count of steps goes on
-            raise ArgumentError("lr", "several", "one step size, as unroll.state = 'carried'")
+            raise ArgumentError("lr", f"{len(self.lr)} of them", expected)
+        if isinstance(self.lr, tuple) and self._has_schedule:
+            raise ArgumentError("lr", "several", "one step size, as unroll has a schedule")
+        if self.warmup >= self.steps > 0:
+            raise ArgumentError("warmup", self.warmup, f"less than unroll.steps = {self.steps}")
+        if self.state == "carried" and (isinstance(self.lr, tuple) or self._has_schedule):
+            given = "'carried', by which the optimiser's count of steps goes on"
+            raise ArgumentError("state", given, "'zero', as the step size varies")
+
+    def step_sizes(self) -> float | tuple[float, ...]:
+        """Return the step size, or one for each step if they differ."""
+        if isinstance(self.lr, tuple) or self.steps == 0 or not self._has_schedule:
+            return self.lr
+        factor, lr = _factor(self, self.steps), self.lr
+        return tuple(lr * factor(k) for k in range(self.steps))
 
     @property
     def batches(self) -> int:
@@ -221,10 +253,11 @@ class Unroll(Settings):
 
     def dynamics(self) -> dict[str, Any]:
         """Return the arguments of `unroll.value_and_grad` that define the unrolled steps."""
+        lr = self.step_sizes()
         if self.optimizer == "sgd" and self.weight_decay is None:
-            return {"steps": self.steps, "lr": self.lr}
-        lr = self.lr.__getitem__ if isinstance(self.lr, tuple) else self.lr
-        return {"steps": self.steps, "optimizer": _optimizer(self.optimizer, self, lr)}
+            return {"steps": self.steps, "lr": lr}
+        by_step = lr.__getitem__ if isinstance(lr, tuple) else lr
+        return {"steps": self.steps, "optimizer": _optimizer(self.optimizer, self, by_step)}
 
 
 @dataclass(frozen=True)

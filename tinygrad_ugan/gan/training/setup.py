@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,8 @@ from tinygrad_ugan.gan.training.registry import (
     find,
     name_of,
 )
-from tinygrad_ugan.optim.validation import check_state
+from tinygrad_ugan.optim.validation import check_state, is_optimizer, try_update
+from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
@@ -169,10 +170,22 @@ class Setup:
             found = {"steps": unrolled.steps, "optimizer": own}
         return {**found, "state": optimizer_d} if unrolled.state == "carried" else found
 
-    def check_carried(self, theta_d: PyTree, optimizer_d: PyTree) -> None:
-        """Raise `ArgumentError` if the unrolled steps cannot go on from the real one's state."""
-        if self.config.unroll.state == "zero":
-            return
+    def check_optimizers(
+        self, theta_g: PyTree, theta_d: PyTree, optimizer_g: PyTree, optimizer_d: PyTree
+    ) -> None:
+        """Raise `ArgumentError` if an optimiser is none, or a state cannot be carried."""
+        for player, state, theta in (
+            ("generator", optimizer_g, theta_g),
+            ("discriminator", optimizer_d, theta_d),
+        ):
+            optimizer = self.optimizers[player]
+            if stated(optimizer, "kernel_form") is None:
+                with said_of(player):
+                    try_update(optimizer, state, theta)
+        if self.config.unroll.state == "carried":
+            self._check_carried(theta_d, optimizer_d)
+
+    def _check_carried(self, theta_d: PyTree, optimizer_d: PyTree) -> None:
         inner = self.dynamics(optimizer_d).get("optimizer")
         given = f"'carried' from {kind_of(self.optimizers['discriminator'])}"
         if inner is None:
@@ -182,6 +195,15 @@ class Setup:
         except ArgumentError as error:
             expected = "'zero', or an optimiser of the unrolled steps with the same kind of state"
             raise ArgumentError("unroll.state", f"{given} to {kind_of(inner)}", expected) from error
+
+
+@contextmanager
+def said_of(player: str) -> Iterator[None]:
+    """Let errors about an optimiser say which player's it is."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise error.within(f"{player}_") from None
 
 
 def _checked_metrics(metrics: Mapping[str, Any]) -> Mapping[str, Metric]:
@@ -319,8 +341,9 @@ def _optimizers(config: Config, own: Mapping[str, Any]) -> dict[str, Any]:
             each = settings.build()
         if each is None:
             continue
-        if not all(callable(getattr(each, name, None)) for name in ("init", "update")):
-            raise ArgumentTypeError(place, f"a {kind_of(each)}", "one with init and update")
+        if not is_optimizer(each):
+            given = f"the class {each.__name__}" if isinstance(each, type) else f"a {kind_of(each)}"
+            raise ArgumentTypeError(place, given, "an object with init and update")
         found[player] = each
     return found
 

@@ -8,8 +8,7 @@ theta_D^1, never to theta_D^K (unless ``update.keep = "last"`` asks for that mis
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteErro
 from tinygrad_ugan.gan.games.game import AnyBatch
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.sampler import Draws, streams
-from tinygrad_ugan.gan.training.setup import Setup
+from tinygrad_ugan.gan.training.setup import Setup, said_of
 from tinygrad_ugan.optim import descend
 from tinygrad_ugan.tree import is_finite, norm
 from tinygrad_ugan.typing import PyTree
@@ -61,8 +60,8 @@ class TrainStep:
     ----------
     config : Config or Setup
         The settings, or the parts of a run.
-    game : Any, optional
-        A game in place of the one that the settings describe: see `train`.
+    game, optimizers : Any, optional
+        A game and optimisers in place of those that the settings describe: see `train`.
 
     Examples
     --------
@@ -75,8 +74,14 @@ class TrainStep:
     (1, -1.4)
     """
 
-    def __init__(self, config: Config | Setup, game: Any = None) -> None:
-        self.setup = Setup.of(config, game=game)
+    def __init__(
+        self,
+        config: Config | Setup,
+        game: Any = None,
+        *,
+        optimizers: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.setup = Setup.of(config, game=game, optimizers=optimizers)
         self.config = self.setup.config
         self.game = self.setup.game
         self._optimizer_g = self.setup.optimizers["generator"]
@@ -90,7 +95,7 @@ class TrainStep:
     def start(self, theta_g: PyTree, theta_d: PyTree) -> State:
         """Initialise the optimisers at given parameters."""
         states = self._optimizer_g.init(theta_g), self._optimizer_d.init(theta_d)
-        self.setup.check_carried(theta_d, states[1])
+        self.setup.check_optimizers(theta_g, theta_d, *states)
         return State(theta_g, theta_d, *states, 0, theta_g if self.config.ema else None)
 
     def __call__(self, state: State, batches: Sequence[AnyBatch]) -> tuple[State, Objectives]:
@@ -196,7 +201,7 @@ class TrainStep:
             )
             first = f_K if first is None else first
             gradient = self._clipped(gradient)
-            with _of("generator"):
+            with said_of("generator"):
                 theta_g, optimizer_g = descend(
                     self._optimizer_g, gradient, optimizer_g, theta_g, scale
                 )
@@ -213,7 +218,7 @@ class TrainStep:
             f, ascent = unroll.ascent(self.game, theta_g, place, batch)
             first = f if first is None else first
             descent = self._clipped(optree.tree_map(np.negative, ascent))
-            with _of("discriminator"):
+            with said_of("discriminator"):
                 theta_d, optimizer_d = descend(
                     self._optimizer_d, descent, optimizer_d, theta_d, scale
                 )
@@ -255,15 +260,6 @@ class TrainStep:
         if longest is None or (length := norm(gradient)) <= longest:
             return gradient
         return optree.tree_map(lambda g: (longest / length) * g, gradient)
-
-
-@contextmanager
-def _of(player: str) -> Iterator[None]:
-    """Let errors about an optimiser say which player's it is."""
-    try:
-        yield
-    except ArgumentError as error:
-        raise error.within(f"{player}_") from None
 
 
 def check_finite(name: str, tree: PyTree) -> None:
