@@ -66,7 +66,8 @@ def forge_json(rng, place):
     elif how == "remove" and isinstance(path[-1], str) and not may_be_missing(path):
         parent(tree, path).pop(path[-1])
     else:
-        table = rng.choice([p for p in paths(tree, tables=True) if p[:1] != ("environment",)])
+        free = {"environment", "own"}  # tables that may have any names
+        table = rng.choice([p for p in paths(tree, tables=True) if free.isdisjoint(p)])
         at(tree, table)[f"q{rng.randrange(100)}"] = rng.choice([1, "x", None])
     text = json.dumps(tree).replace(json.dumps(NAN), "NaN")
     atomic_io.write_folder(place, files | {JSON: text.encode()})
@@ -96,7 +97,7 @@ def forge_text(rng, place):
         "twice": text.replace('"step":', '"step": 4, "step":', 1).encode(),
         "twice inside": text.replace('"seed":', '"seed": 7, "seed":', 1).encode(),
         "many digits": text.replace('"seconds":', f'"x": {"9" * 5000}, "seconds":').encode(),
-        "a word for the format": text.replace('"format": 2', '"format": "two"').encode(),
+        "a word for the format": text.replace('"format": 3', '"format": "two"').encode(),
     }
     name = rng.choice(list(texts))
     atomic_io.write_folder(place, files | {JSON: texts[name]})

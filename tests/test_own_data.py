@@ -70,7 +70,8 @@ def test_the_folder_records_the_data_and_other_data_are_refused(elsewhere, capsy
     recorded = json.loads((elsewhere / "run/config.json").read_text())["data"]
     assert recorded == {
         "kind": "file", "path": str(elsewhere / "points.csv"), "columns": ["rate"],
-        "standardize": True, "size": [], "grey": None, "sha256": data.Samples(rows()[:, 1]).sha256,
+        "standardize": True, "size": [], "grey": None, "labels": "", "delimiter": ",",
+        "sha256": data.Samples(rows()[:, 1]).sha256,
     }  # fmt: skip
     main(["sample", "run", "--n", "3", "--out", "x.csv"])
     assert (elsewhere / "x.csv").read_text().startswith("rate\n")
@@ -236,7 +237,7 @@ BAD = {
         (["--data", "text.csv"], "path: expected a finite number, got .*text.csv, line 2"),
         (["--data", "nan.csv"], "path: expected a finite number, got .*nan.csv, line 2"),
         (["--data", "empty.csv"], "which is empty"),
-        (["--data", "semicolons.csv"], "separate the values by commas"),
+        (["--data", "semicolons.csv"], "delimiter=';', say"),
         (["--data", "ragged.csv"], "line 2: 1 values"),
         (["--data", "x.npy"], "a file of numbers that np.save"),
         (["--data", "no.csv"], "which is not there"),

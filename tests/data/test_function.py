@@ -40,6 +40,24 @@ def test_a_dimension_that_changes_is_refused(rng):
         growing.sample(9, rng)
 
 
+def pairs(n, rng):
+    return rng.random((n, 2)), rng.integers(3, size=n)
+
+
+def test_pairs_of_samples_and_labels(rng):
+    labelled = data.Function(pairs, classes=3)
+    assert (labelled.dimension, labelled.identity) == (2, "of pairs, classes=3")
+    x, labels = labelled.sample(9, rng)
+    assert x.dtype == np.float32
+    assert labels.shape == (9,)
+    with pytest.raises(ArgumentError, match="function: expected as many classes as there are"):
+        data.Function(pairs)
+    with pytest.raises(ArgumentError, match="function: expected labels from 0 to 1"):
+        data.Function(pairs, classes=2).sample(99, rng)
+    with pytest.raises(ArgumentError, match=r"function: expected \(samples, labels\)"):
+        data.Function(drawn, classes=2)
+
+
 def test_the_identity_names_the_function():
     assert data.Function(drawn).identity == "of drawn"
 

@@ -35,3 +35,12 @@ def test_the_class_draws_what_the_function_draws():
     np.testing.assert_array_equal(whole.sample(9, first), samples)
     np.testing.assert_array_equal(whole.centers(), data.grid_centers(side=3))
     assert whole.modes == 9
+
+
+def test_labels_are_those_of_the_modes_and_change_no_sample():
+    plain, labelled = data.Grid(side=3), data.Grid(side=3, labelled=True)
+    assert (plain.classes, labelled.classes) == (0, labelled.modes)
+    x, labels = labelled.sample(200, np.random.default_rng(3))
+    np.testing.assert_array_equal(x, plain.sample(200, np.random.default_rng(3)))
+    distance = np.linalg.norm(x[:, None] - labelled.centers(), axis=2)
+    np.testing.assert_array_equal(labels, distance.argmin(axis=1))

@@ -21,7 +21,8 @@ def test_images_come_in_the_order_of_their_names_from_0_to_1(tmp_path):
     save(tmp_path, "a.PNG", 255 - GREY)
     save(tmp_path, "sub/c.bmp", GREY // 2)
     (tmp_path / "notes.txt").write_text("no image")
-    found = read_images(tmp_path)
+    found, paths = read_images(tmp_path)
+    assert [p.name for p in paths] == ["a.PNG", "b.png", "c.bmp"]
     assert found.shape == (3, 3, 4, 1)
     assert found.dtype == np.float32
     expected = np.stack([255 - GREY, GREY, GREY // 2])[..., None]
@@ -30,25 +31,25 @@ def test_images_come_in_the_order_of_their_names_from_0_to_1(tmp_path):
 
 def test_colour_and_grey_are_chosen(tmp_path):
     save(tmp_path, "a.png", COLOUR)
-    np.testing.assert_array_equal(read_images(tmp_path)[0] * 255, COLOUR)
+    np.testing.assert_array_equal(read_images(tmp_path).pixels[0] * 255, COLOUR)
     luma = COLOUR @ [0.299, 0.587, 0.114]
-    grey = read_images(tmp_path, grey=True)
+    grey = read_images(tmp_path, grey=True).pixels
     assert grey.shape == (1, 3, 4, 1)
     np.testing.assert_allclose(grey[0, :, :, 0] * 255, luma, atol=1)
     save(tmp_path, "b.png", GREY)
     with pytest.raises(ArgumentError, match=r"grey: expected images all grey or .*'RGB' and .*'L'"):
         read_images(tmp_path)
-    both = read_images(tmp_path, grey=False)
+    both = read_images(tmp_path, grey=False).pixels
     np.testing.assert_array_equal(both[1] * 255, np.repeat(GREY[..., None], 3, axis=2))
 
 
 def test_a_palette_and_black_and_white_are_as_good(tmp_path):
     save(tmp_path, "a.png", COLOUR, "P")
-    assert read_images(tmp_path).shape == (1, 3, 4, 3)
+    assert read_images(tmp_path).pixels.shape == (1, 3, 4, 3)
     bits = tmp_path / "bits"
     bits.mkdir()
     Image.fromarray(GREY > 100).save(bits / "a.png")
-    np.testing.assert_array_equal(read_images(bits)[0, :, :, 0], GREY > 100)
+    np.testing.assert_array_equal(read_images(bits).pixels[0, :, :, 0], GREY > 100)
 
 
 def test_sizes_differ_or_are_made_alike(tmp_path):
@@ -56,7 +57,7 @@ def test_sizes_differ_or_are_made_alike(tmp_path):
     save(tmp_path, "b.png", GREY.T.copy())
     with pytest.raises(ArgumentError, match=r"a.png of 3 x 4 and .*b.png of 4 x 3; size=\(height"):
         read_images(tmp_path)
-    assert read_images(tmp_path, (8, 6)).shape == (2, 8, 6, 1)
+    assert read_images(tmp_path, (8, 6)).pixels.shape == (2, 8, 6, 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", "half"])
@@ -65,7 +66,7 @@ def test_a_broken_file_among_good_ones_is_named_and_skipped(content, tmp_path):
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2] if content == "half" else content)
     with pytest.warns(UserWarning, match=r"b\.png is skipped"):
-        assert len(read_images(tmp_path)) == 1
+        assert len(read_images(tmp_path).paths) == 1
     (tmp_path / "a.png").unlink()
     with (
         pytest.warns(UserWarning, match=r"skipped"),

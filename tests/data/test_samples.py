@@ -167,3 +167,88 @@ def test_options_of_files_are_refused_for_arrays():
     for options in ({"columns": ["a"]}, {"size": (2, 2)}, {"grey": False}):
         with pytest.raises(ArgumentError, match=r"none for an array"):
             data.Samples(TABLE, **options)
+
+
+LABELS = np.array([1, 0, 2, 0])
+
+
+def test_labels_go_with_their_rows():
+    samples = data.Samples(TABLE, labels=LABELS, standardize=False)
+    x, labels = samples.sample(50, np.random.default_rng(0), np.float64)
+    np.testing.assert_array_equal(
+        x, data.Samples(TABLE, standardize=False).sample(50, np.random.default_rng(0), float)
+    )
+    places = (x[:, None] == TABLE).all(axis=2).argmax(axis=1)
+    np.testing.assert_array_equal(labels, LABELS[places])
+    assert (samples.classes, samples.class_names) == (3, ("0", "1", "2"))
+    assert data.Samples(TABLE).classes == 0
+    named = data.Samples(TABLE, labels=["b", "a", "c", "a"])
+    assert named.class_names == ("a", "b", "c")
+    np.testing.assert_array_equal(named.sample(50, np.random.default_rng(0))[1], labels)
+
+
+def test_the_hash_covers_the_labels():
+    different = (None, LABELS, 2 - LABELS, ["b", "a", "c", "a"], ["b", "a", "d", "a"])
+    assert len({data.Samples(TABLE, labels=labels).sha256 for labels in different}) == 5
+    assert (
+        data.Samples(TABLE, labels=LABELS.astype("u1")).sha256
+        == data.Samples(TABLE, labels=LABELS.tolist()).sha256
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "words"),
+    [
+        (
+            [0, 1],
+            ArgumentError,
+            r"labels: expected whole numbers from 0, .*4 rows, got shape \(2,\)",
+        ),
+        ([[0], [1], [0], [1]], ArgumentError, r"got shape \(4, 1\)"),
+        ([0.0, 1.0, 0.0, 1.0], ArgumentTypeError, "labels: .*got dtype float64"),
+        ([True, False, True, True], ArgumentTypeError, "got dtype bool"),
+        ([0, 1, -1, 0], ArgumentError, "labels: expected whole numbers from 0, .*got -1"),
+        ([0, 3, 1, 0], ArgumentError, "rows of every class, got up to 3, but none of class 2"),
+        ([1, 1, 2, 2], ArgumentError, "got up to 2, but none of class 0"),
+        ("kind", ArgumentError, "labels: expected none for an array, only for files"),
+    ],
+)
+def test_labels_of_no_sense_are_refused(labels, error, words):
+    with pytest.raises(error, match=words):
+        data.Samples(TABLE, labels=labels)
+
+
+def test_labels_of_a_file(file):
+    file.write_text("a;kind\n1.5;cat\n2;dog\n3;cat\n")
+    samples = data.Samples(file, labels="kind", delimiter=";")
+    assert (samples.dimension, samples.class_names) == (1, ("cat", "dog"))
+    assert samples.sha256 == data.Samples([[1.5], [2], [3]], labels=["cat", "dog", "cat"]).sha256
+    again = samples.file.load()
+    assert again.file == samples.file
+    file.write_text("a;kind\n1.5;cat\n2;cat\n3;dog\n")
+    with pytest.raises(ArgumentError, match=r"data.path: .* which has changed"):
+        samples.file.load()
+    with pytest.raises(ArgumentError, match="labels: expected for a file, the name of its column"):
+        data.Samples(file, labels=[0, 1, 0], delimiter=";")
+    np.save(file.with_suffix(".npy"), TABLE)
+    with pytest.raises(ArgumentError, match=r"delimiter: expected none, unless for a .csv"):
+        data.Samples(file.with_suffix(".npy"), delimiter=";")
+    with pytest.raises(ArgumentError, match=r"delimiter: expected one of ',', ';', .*got ':'"):
+        data.Samples(file, delimiter=":")
+
+
+def test_a_subfolder_for_each_class(tmp_path):
+    for name in ("cats/1", "dogs/1", "cats/deeper/2"):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 5), 100 if "cats" in name else 200).save(path)
+    samples = data.Samples(tmp_path, labels="folders", standardize=False)
+    assert (samples.class_names, samples.image_shape) == (("cats", "dogs"), (5, 4, 1))
+    x, labels = samples.sample(30, np.random.default_rng(0))
+    np.testing.assert_array_equal(x[:, 0] > 0.5, labels == 1)
+    assert samples.file.load().file == samples.file
+    with pytest.raises(ArgumentError, match="labels: expected 'folders' for a folder of images"):
+        data.Samples(tmp_path, labels="kind")
+    Image.new("L", (4, 5)).save(tmp_path / "loose.png")
+    with pytest.raises(ArgumentError, match=r"labels: expected images in subfolders, .*loose.png"):
+        data.Samples(tmp_path, labels="folders")

@@ -7,7 +7,7 @@ from tinygrad_ugan.data.function import Function
 from tinygrad_ugan.data.gaussian import Gaussian1D, gaussian_1d
 from tinygrad_ugan.data.grid import Grid, grid, grid_centers
 from tinygrad_ugan.data.mixture import GaussianMixture
-from tinygrad_ugan.data.protocol import Dataset, draw
+from tinygrad_ugan.data.protocol import Dataset, draw, draw_labelled
 from tinygrad_ugan.data.ring import Ring, ring, ring_centers
 from tinygrad_ugan.data.samples import File, Samples
 from tinygrad_ugan.data.toys import Checkerboard, Circles, Moons, Pinwheel, Spirals, SwissRoll
@@ -34,6 +34,7 @@ __all__ = [
     "double_ring",
     "double_ring_centers",
     "draw",
+    "draw_labelled",
     "embedded",
     "embedded_centers",
     "gaussian_1d",

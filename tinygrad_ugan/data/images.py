@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,22 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 _MODES = {"1": "L", "L": "L", "RGB": "RGB", "P": "RGB"}  # Pillow's, and what is as good
 
 
-def read_images(folder: Path, size: Sequence[int] = (), grey: bool | None = None) -> Array:
+class Images(NamedTuple):
+    """Images of a folder.
+
+    Attributes
+    ----------
+    pixels : array of float32, shape (n, height, width, channels)
+        From 0 to 1; one channel or three.
+    paths : list of Path
+        Their files.
+    """
+
+    pixels: Array
+    paths: list[Path]
+
+
+def read_images(folder: Path, size: Sequence[int] = (), grey: bool | None = None) -> Images:
     """Read the images in a folder and those below it, in the order of their names.
 
     A file that cannot be read is named in a warning and skipped.
@@ -34,8 +49,7 @@ def read_images(folder: Path, size: Sequence[int] = (), grey: bool | None = None
 
     Returns
     -------
-    ndarray of float32, shape (n, height, width, channels)
-        From 0 to 1; one channel or three.
+    Images
 
     Raises
     ------
@@ -57,7 +71,7 @@ def read_images(folder: Path, size: Sequence[int] = (), grey: bool | None = None
         read = [(path, image.resize(shape, smooth)) for path, image in read]
     _check_alike(read)
     pixels = np.stack([np.asarray(image, np.float32) / 255 for _, image in read])
-    return pixels.reshape(*pixels.shape[:3], -1)
+    return Images(pixels.reshape(*pixels.shape[:3], -1), [path for path, _ in read])
 
 
 def _read(path: Path) -> Image.Image | None:

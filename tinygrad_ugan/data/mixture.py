@@ -36,9 +36,16 @@ class Mixture:
 
     def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Array:
         """Draw n samples, shape (n, d); the draws themselves do not depend on the dtype."""
+        return self.sample_labelled(n, rng, dtype)[0]
+
+    def sample_labelled(
+        self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float64
+    ) -> tuple[Array, Array]:
+        """Draw the same n samples, and the index of the Gaussian that each is from, shape (n,)."""
         modes, d = self.centers.shape
-        means = self.centers[rng.integers(modes, size=n)]
-        return (means + self.std * rng.standard_normal((n, d))).astype(dtype)
+        labels = rng.integers(modes, size=n)
+        x = self.centers[labels] + self.std * rng.standard_normal((n, d))
+        return x.astype(dtype), labels
 
 
 @dataclass(frozen=True)

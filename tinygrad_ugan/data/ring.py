@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_ugan.checked_dataclass import Settings, positive, whole
+from tinygrad_ugan.checked_dataclass import Settings, positive, switch, whole
 from tinygrad_ugan.data.mixture import MODES, Mixture
 from tinygrad_ugan.typing import Array
 
@@ -26,10 +26,19 @@ class Ring(Settings):
     """Radius of the circle."""
     std: float = positive(0.02, most=1e6)
     """Standard deviation of each Gaussian along each axis."""
+    labelled: bool = switch(False)
+    """Label each sample with the Gaussian that it is from."""
 
-    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
-        """Draw n samples, shape (n, 2)."""
-        return Mixture(ring_centers(self.modes, self.radius), self.std).sample(n, rng, dtype)
+    @property
+    def classes(self) -> int:
+        """Number of labels; 0 if there are none."""
+        return self.modes if self.labelled else 0
+
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Any:
+        """Draw n samples, shape (n, 2), or a pair of these and their labels, shape (n,)."""
+        mixture = Mixture(ring_centers(self.modes, self.radius), self.std)
+        x, labels = mixture.sample_labelled(n, rng, dtype)
+        return (x, labels) if self.labelled else x
 
     def centers(self) -> NDArray[np.float64]:
         """Return the centres of the modes, shape (modes, 2)."""

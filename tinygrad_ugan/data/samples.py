@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tinygrad_ugan.checked_dataclass import Settings, names, switch, widths, words
+from tinygrad_ugan.checked_dataclass import Settings, choice, names, switch, widths, words
 from tinygrad_ugan.data.images import read_images
-from tinygrad_ugan.data.tables import READERS
+from tinygrad_ugan.data.tables import READERS, LabelledTable, Wanted
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from tinygrad_ugan.typing import Array
 
@@ -39,8 +39,13 @@ class File(Settings):
     """Height and width that images are resized to; they must be of one size if none."""
     grey: bool | None = switch(None)
     """Take images as grey, or as RGB if false; as they are if none."""
+    labels: str = words("")
+    """Column with the class of each row, whole numbers from 0 or names; the array of them in a
+    .npz; or "folders" if each subfolder of a folder of images is a class. No labels if none."""
+    delimiter: str = choice(",", (",", ";", "\t", "|", " "))
+    """Separator of the values in a .csv: a comma, semicolon, tab, bar or space."""
     sha256: str = words("")
-    """Hash of the numbers, which a run records; data of another one are refused."""
+    """Hash of the numbers and labels, which a run records; data of another one are refused."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,7 +78,7 @@ class File(Settings):
         return isinstance(other, File) and dataclasses.replace(other, path=self.path) == self
 
 
-_OPTIONS = ("columns", "standardize", "size", "grey")
+_OPTIONS = ("columns", "standardize", "size", "grey", "labels", "delimiter")
 
 
 class Samples:
@@ -93,6 +98,12 @@ class Samples:
         Height and width that images of a folder are resized to.
     grey : bool, optional
         Take images of a folder as grey, or as RGB if false; as they are if not given.
+    labels : str or array, optional
+        The classes: of an array, whole numbers from 0, or names, shape (n,); of a file, the column
+        of them, or "folders" if each subfolder of a folder of images is a class. Names count in
+        alphabetical order.
+    delimiter : str
+        What separates the values of a .csv: a comma, semicolon, tab, bar or space.
 
     Attributes
     ----------
@@ -100,10 +111,14 @@ class Samples:
         Number of numbers in a sample.
     image_shape : tuple of int or None
         (height, width, channels) if the samples are images.
+    classes : int
+        Number of classes; 0 without labels.
+    class_names : tuple of str
+        Their names.
     file : File or None
         The settings that read the same data again, if they come from a file.
     sha256 : str
-        Hash of the numbers.
+        Hash of the numbers and labels.
 
     Raises
     ------
@@ -118,6 +133,14 @@ class Samples:
     array([ 1.22,  0.  ,  0.  , -1.22], dtype=float32)
     >>> heights.inverse(np.zeros((1, 1)))
     array([[160.]])
+
+    With labels, `sample` returns pairs.
+
+    >>> animals = Samples([[9.0], [4.0], [5.0]], labels=["dog", "cat", "cat"])
+    >>> animals.class_names
+    ('cat', 'dog')
+    >>> animals.sample(4, np.random.default_rng(0))[1]
+    array([0, 0, 0, 1])
     """
 
     def __init__(
@@ -128,18 +151,25 @@ class Samples:
         standardize: bool = True,
         size: Sequence[int] = (),
         grey: bool | None = None,
+        labels: str | ArrayLike | None = None,
+        delimiter: str = ",",
     ) -> None:
-        settings = File("", tuple(columns), standardize, tuple(size), grey)
-        self.file: File | None = None
-        if isinstance(source, str | os.PathLike):
-            path = Path(source).absolute()
-            rows = _checked("path", _read(path, settings))
-            self.sha256 = _hash(rows)
-            self.file = dataclasses.replace(settings, path=str(path), sha256=self.sha256)
-        else:
+        column = labels if isinstance(labels, str) else ""
+        settings = File("", tuple(columns), standardize, tuple(size), grey, column, delimiter)
+        path = Path(source).absolute() if isinstance(source, str | os.PathLike) else None
+        if path is None:
             _check_no_file_options(settings)
-            rows = _checked("source", np.asarray(source))
-            self.sha256 = _hash(rows)
+            found = LabelledTable(np.asarray(source), labels)
+        elif labels is None or labels is column:
+            found = _read(path, settings)
+        else:
+            raise ArgumentError("labels", "an array", "for a file, the name of its column")
+        rows = _checked("source" if path is None else "path", found.numbers)
+        self._labels, self.class_names = _classes(found.labels, len(rows))
+        self.sha256 = _hash(rows, self._labels, self.class_names)
+        self.file: File | None = None
+        if path is not None:
+            self.file = dataclasses.replace(settings, path=str(path), sha256=self.sha256)
         self.image_shape = _image_shape(rows)
         self.dimension = math.prod(rows.shape[1:])
         self._moments = _moments(rows) if standardize else None
@@ -157,14 +187,20 @@ class Samples:
         return f"Samples({place}{len(self)} of dimension {self.dimension})"
 
     @property
+    def classes(self) -> int:
+        """Number of classes; 0 without labels."""
+        return len(self.class_names)
+
+    @property
     def identity(self) -> str:
         """The hash of the data, and whether they are standardised."""
         return f"sha256={self.sha256}, standardize={self._moments is not None}"
 
-    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Array:
-        """Draw n rows with replacement, shape (n, dimension)."""
-        rows: Array = self._rows[rng.integers(len(self._rows), size=n)]
-        return rows.astype(dtype)
+    def sample(self, n: int, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> Any:
+        """Draw n rows with replacement, shape (n, dimension), or a pair of these and labels."""
+        drawn = rng.integers(len(self._rows), size=n)
+        rows = self._rows[drawn].astype(dtype)
+        return rows if self._labels is None else (rows, self._labels[drawn])
 
     def inverse(self, x: ArrayLike) -> Array:
         """Return samples in the data's own units, and in their dtype."""
@@ -172,11 +208,9 @@ class Samples:
         return (mean + scale * np.asarray(x, float)).astype(self._dtype)
 
 
-def _read(path: Path, settings: File) -> Array:
+def _read(path: Path, settings: File) -> LabelledTable:
     if path.is_dir():
-        if settings.columns:
-            raise ArgumentError("columns", repr(settings.columns), "none for a folder of images")
-        return read_images(path, settings.size, settings.grey)
+        return _read_folder(path, settings)
     for name in ("size", "grey"):
         if getattr(settings, name) not in ((), None):
             given = repr(getattr(settings, name))
@@ -187,15 +221,33 @@ def _read(path: Path, settings: File) -> Array:
     if suffix not in READERS:
         expected = f"{', '.join(READERS)}, or a folder of images"
         raise ArgumentError("path", f"{path}", expected)
+    if settings.delimiter != "," and suffix != ".csv":
+        raise ArgumentError("delimiter", repr(settings.delimiter), "none, unless for a .csv")
     try:
-        return READERS[suffix](path, settings.columns)
+        wanted = Wanted(settings.columns, settings.labels, settings.delimiter)
+        return READERS[suffix](path, wanted)
     except OSError as error:
         raise ArgumentError("path", f"{error}", "a file that can be read") from None
 
 
+def _read_folder(path: Path, settings: File) -> LabelledTable:
+    if settings.columns:
+        raise ArgumentError("columns", repr(settings.columns), "none for a folder of images")
+    if settings.labels not in ("", "folders"):
+        expected = "'folders' for a folder of images, whose subfolders are the classes"
+        raise ArgumentError("labels", repr(settings.labels), expected)
+    pixels, files = read_images(path, settings.size, settings.grey)
+    if not settings.labels:
+        return LabelledTable(pixels)
+    for file in files:
+        if file.parent == path:
+            raise ArgumentError("labels", f"{file}", "images in subfolders, their classes")
+    return LabelledTable(pixels, np.array([file.relative_to(path).parts[0] for file in files]))
+
+
 def _check_no_file_options(settings: File) -> None:
-    for name in ("columns", "size", "grey"):
-        if (given := getattr(settings, name)) not in ((), None):
+    for name in ("columns", "size", "grey", "labels", "delimiter"):
+        if (given := getattr(settings, name)) not in ((), None, "", ","):
             raise ArgumentError(name, repr(given), "none for an array, only for files")
 
 
@@ -214,6 +266,27 @@ def _checked(argument: str, x: Array) -> Array:
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise NonFiniteError(argument, f"{rows[place]} at {list(place)}", "finite numbers")
     return rows[:, None] if rows.ndim == 1 else rows
+
+
+def _classes(labels: Any, n: int) -> tuple[Array | None, tuple[str, ...]]:
+    """The labels of n rows as whole numbers, and the names of the classes; none without labels."""
+    if labels is None:
+        return None, ()
+    expected = f"whole numbers from 0, or names, for each of {n} rows"
+    given = np.asarray(labels)
+    if given.dtype.kind not in "iuU":
+        raise ArgumentTypeError("labels", f"dtype {given.dtype}", expected)
+    if given.shape != (n,):
+        raise ArgumentError("labels", f"shape {given.shape}", expected)
+    there, numbers = np.unique(given, return_inverse=True)
+    if given.dtype.kind == "U":
+        return numbers, tuple(map(str, there))
+    if there[0] < 0:
+        raise ArgumentError("labels", f"{there[0]}", expected)
+    if len(absent := np.flatnonzero(there != np.arange(len(there)))):
+        words = f"up to {there[-1]}, but none of class {absent[0]}"
+        raise ArgumentError("labels", words, "rows of every class")
+    return numbers, tuple(map(str, there))
 
 
 def _image_shape(rows: Array) -> tuple[int, int, int] | None:
@@ -235,7 +308,10 @@ def _moments(rows: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.where(constant, low, mean), np.where(constant | (std == 0), 1.0, std)
 
 
-def _hash(rows: Array) -> str:
-    """SHA-256 of shape, dtype and numbers, whatever the byte order of the machine."""
+def _hash(rows: Array, labels: Array | None, class_names: Sequence[str]) -> str:
+    """SHA-256 of shape, dtype, numbers and labels, whatever the byte order of the machine."""
     little = rows.astype(rows.dtype.newbyteorder("<"), order="C")
-    return hashlib.sha256(f"{rows.shape} {little.dtype.str} ".encode() + little.data).hexdigest()
+    found = hashlib.sha256(f"{rows.shape} {little.dtype.str} ".encode() + little.data)
+    if labels is not None:
+        found.update(f" {class_names} ".encode() + labels.astype("<i8").tobytes())
+    return found.hexdigest()

@@ -22,7 +22,7 @@ def test_defaults_are_the_papers():
 
 DATASETS = {each.kind: each for each in (gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded)}
 EVERYTHING_CHANGED = gan.Config(
-    data=gan.Grid(side=3, spacing=1.0, std=0.1),
+    data=gan.Grid(side=3, spacing=1.0, std=0.1, labelled=True),
     networks=gan.Networks(
         3, (4, 5), (), "tanh", 0.5, 2.0,
         gan.Layers("elu", "batch", True, 0.1, 0.2, 3),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinygrad_ugan import viz
+from tinygrad_ugan.data import draw
 from tinygrad_ugan.gan.reports.plane import Plane
 from tinygrad_ugan.gan.runs.run import Run
 from tinygrad_ugan.gan.training.evaluation import EMA
@@ -126,7 +127,7 @@ def decision_surface(run: Run) -> Figure:
     plane = Plane.of(setup.data, _target(setup))
     return viz.decision_surface(
         lambda points: setup.game.discriminator(run.theta_d, plane.lift(points)),
-        plane.project(setup.data.sample(500, rng, setup.config.dtype)),
+        plane.project(draw(setup.data, 500, rng, setup.config.dtype)),
         plane.project(run.generate(500, rng)).astype(setup.config.dtype),
         extent=plane.extent,
         ticks=plane.is_space,
@@ -141,7 +142,7 @@ def animation(run: Run) -> bytes:
 
 
 def _target(setup: Setup) -> Array:
-    target: Array = setup.data.sample(2_500, np.random.default_rng(0), np.float32)
+    target = draw(setup.data, 2_500, np.random.default_rng(0), np.float32)
     return target.reshape(len(target), -1)
 
 

@@ -26,7 +26,7 @@ from tinygrad_ugan.gan.runs.atomic_io import (
 )
 from tinygrad_ugan.gan.runs.checkpoint_arrays import StructureError, check_size, contents, named
 from tinygrad_ugan.gan.training.checkpoint import Checkpoint
-from tinygrad_ugan.gan.training.config import Config
+from tinygrad_ugan.gan.training.config import DATA, Config
 from tinygrad_ugan.gan.training.evaluation import Row
 from tinygrad_ugan.gan.training.sampler import streams
 from tinygrad_ugan.gan.training.setup import recorded
@@ -162,6 +162,7 @@ _LATER_SETTINGS = (
     "update.generator_steps",
     *("label_smoothing", "penalty", "instance_noise", "feature_matching"),
     *("networks.generator_layers", "networks.discriminator_layers"),
+    *(f"data.{name}" for name in ("identity", "labelled", "labels", "delimiter")),
     *("unroll.state", "unroll.eps", "unroll.redraw"),
     *(
         f"{group}.{name}"
@@ -178,8 +179,6 @@ def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     rows = json_schema.list_of(json_schema.table)("metrics", rest.get("metrics"))
     config = json_schema.table("config", rest.get("config"))
-    if isinstance(data := config.get("data"), dict) and data.get("kind") == "registered":
-        config = {**config, "data": {"identity": "", **data}}
     config = _with_later_settings(config)
     filled = [{**dict.fromkeys(_LATER_COLUMNS), "ema": {}, **row} for row in rows]
     if rest["format"] == FORMAT:
@@ -194,12 +193,17 @@ def _upgraded(rest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _with_later_settings(config: dict[str, Any]) -> dict[str, Any]:
-    default, filled = Config().to_dict(), dict(config)
+    data = config.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    base = Config().updated(
+        {"data": {"kind": kind}} if kind in [each.kind for each in DATA] else {}
+    )
+    default, filled = base.to_dict(), dict(config)
     for name in _LATER_SETTINGS:
         group, dot, setting = name.partition(".")
         if not dot:
             filled.setdefault(group, default[group])
-        elif isinstance(there := filled.get(group), dict):
+        elif isinstance(there := filled.get(group), dict) and setting in default[group]:
             filled[group] = {setting: default[group][setting], **there}
     return filled
 

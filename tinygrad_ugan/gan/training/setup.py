@@ -118,7 +118,7 @@ class Setup:
         Examples
         --------
         >>> Setup.of(Config()).data
-        Ring(modes=8, radius=2.0, std=0.02)
+        Ring(modes=8, radius=2.0, std=0.02, labelled=False)
         """
         if isinstance(config, Setup):
             return config
