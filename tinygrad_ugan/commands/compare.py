@@ -15,7 +15,6 @@ from tinygrad_ugan.commands.arguments import Configured
 from tinygrad_ugan.commands.output import (
     INTERRUPTED,
     PLAIN,
-    ProgressLine,
     console,
     draw,
     results_table,
@@ -26,6 +25,7 @@ from tinygrad_ugan.gan.runs.atomic_io import write_file
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.sweeps.hyperparameter_grid import Variation, obtain, variations
 from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
+from tinygrad_ugan.gan.training.progress import ProgressLine
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,19 @@
-"""Output of the commands: progress, tables, pictures, and the folders they are written to."""
+"""Output of the commands: tables, pictures, and the folders they are written to."""
 
 from __future__ import annotations
 
 import io
 import itertools
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from tinygrad_ugan.errors import printable
-from tinygrad_ugan.gan import Callback, Config, Objectives, Row, Run, pictures
+from tinygrad_ugan.gan import Run, pictures
 from tinygrad_ugan.gan.runs.atomic_io import write_file
 
 if TYPE_CHECKING:
@@ -26,68 +24,6 @@ PLAIN: dict[str, Any] = {"markup": False, "emoji": False}
 console = Console(**PLAIN)
 
 INTERRUPTED = 130  # the exit code that shells give a program ended by Ctrl-C
-
-
-class ProgressLine(Callback):
-    """Shows how training goes: step, steps a second, time left, objectives, modes and quality.
-
-    Parameters
-    ----------
-    label : str
-        The name of the run.
-    config : Config
-        The settings.
-    """
-
-    REFRESH = 0.2  # seconds
-
-    def __init__(self, label: str, config: Config) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[objectives]}"),
-            TextColumn("{task.fields[quality]}"),
-            console=console,
-        )
-        self._task = self._progress.add_task(
-            printable(label), total=config.steps, rate="", objectives="", quality=""
-        )
-        self._steps = config.steps
-        self._shown = -math.inf, 0  # seconds, steps
-
-    def on_start(self, step: int, rows: tuple[Row, ...]) -> None:
-        """Show the line."""
-        self._progress.start()
-        self._progress.update(self._task, completed=step)
-
-    def on_step(self, step: int, seconds: float, objectives: Objectives) -> None:
-        """Bring the line up to date, a few times a second."""
-        then, done = self._shown
-        if seconds - then < self.REFRESH and step != self._steps:
-            return
-        self._shown = seconds, step
-        self._progress.update(
-            self._task,
-            completed=step,
-            rate=f"{(step - done) / (seconds - then):.0f} steps/s" if done else "",
-            objectives=f"f_K {objectives.generator:.3f}, f {objectives.discriminator:.3f}",
-        )
-
-    def on_row(self, row: Row) -> None:
-        """Show the latest metrics."""
-        quality = ""
-        if row.modes is not None and row.high_quality is not None:
-            quality = f"{row.modes} modes, {row.high_quality:.0%} high quality"
-        elif row.precision is not None and row.recall is not None:
-            quality = f"precision {row.precision:.0%}, recall {row.recall:.0%}"
-        self._progress.update(self._task, quality=quality)
-
-    def on_end(self) -> None:
-        """Leave the line as it is."""
-        self._progress.stop()
 
 
 def draw(runs: Mapping[str, Run], folder: Path, suffix: str = "") -> None:

@@ -16,11 +16,12 @@ from rich.text import Text
 
 from tinygrad_ugan import experiments
 from tinygrad_ugan.commands.arguments import check_whole
-from tinygrad_ugan.commands.output import PLAIN, ProgressLine, console, say
+from tinygrad_ugan.commands.output import PLAIN, console, say
 from tinygrad_ugan.experiments import Claim, Experiment, Session
 from tinygrad_ugan.gan import Callback, Config
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.training.config import SEED
+from tinygrad_ugan.gan.training.progress import ProgressLine
 
 WIDE = 240  # columns, enough for every line
 

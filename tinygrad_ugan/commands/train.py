@@ -11,7 +11,6 @@ from tinygrad_ugan import gan
 from tinygrad_ugan.commands.arguments import Configured, Folder, Plugged
 from tinygrad_ugan.commands.output import (
     INTERRUPTED,
-    ProgressLine,
     console,
     draw_one,
     new_folder,
@@ -20,7 +19,7 @@ from tinygrad_ugan.commands.output import (
     say,
 )
 from tinygrad_ugan.errors import ArgumentError
-from tinygrad_ugan.gan import Callback, Config, Run, TensorBoard
+from tinygrad_ugan.gan import Callback, Run, TensorBoard
 from tinygrad_ugan.gan.runs.locks import at_work
 
 
@@ -42,7 +41,7 @@ class TrainCommand(Configured):
         start = self.preset if self.data is None else Path(self.data).stem
         name = f"{start}-K{config.unroll.steps}-seed{config.seed}"
         folder = self.out or new_folder(name)
-        callbacks = _callbacks(name, config, folder, self.tensorboard)
+        callbacks = _callbacks(folder, self.tensorboard)
         _show(gan.train(config, folder=folder, callbacks=callbacks), folder)
 
 
@@ -62,7 +61,7 @@ class ResumeCommand(Plugged):
     def run(self) -> None:
         """Train to the end, draw, and show the result."""
         before = gan.load(self.folder, step=self.step)
-        callbacks = _callbacks(self.folder.name, before.config, self.folder, self.tensorboard)
+        callbacks = _callbacks(self.folder, self.tensorboard)
         over = before.finished and (self.early_stop or not before.stopped_early)
         run = before
         if not over:
@@ -85,8 +84,8 @@ class ReplayCommand(Plugged):
         console.print(f"step {state.step} is finite here: {objectives}")
 
 
-def _callbacks(name: str, config: Config, folder: Path, tensorboard: bool) -> list[Callback]:
-    return [ProgressLine(name, config), *([TensorBoard(folder)] if tensorboard else [])]
+def _callbacks(folder: Path, tensorboard: bool) -> list[Callback]:
+    return [TensorBoard(folder)] if tensorboard else []
 
 
 def _show(run: Run, folder: Path, *, is_new: bool = True) -> None:

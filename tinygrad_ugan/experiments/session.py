@@ -63,7 +63,7 @@ class Session:
         """Train, or load the run of an earlier session."""
         callbacks = self._watch(label, config)
         if self.folder is None:
-            return train(config, callbacks=callbacks)
+            return train(config, callbacks=callbacks, progress=False)
         before = time.perf_counter()
         run = obtain(config, self.folder / label, callbacks)
         taken = time.perf_counter() - before

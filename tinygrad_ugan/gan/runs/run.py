@@ -22,6 +22,7 @@ from tinygrad_ugan.gan.training.checkpoint import Checkpoint
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.evaluation import Row, column_names
 from tinygrad_ugan.gan.training.loop import finish, start
+from tinygrad_ugan.gan.training.progress import ProgressLine
 from tinygrad_ugan.gan.training.setup import Metric, Setup
 from tinygrad_ugan.typing import Array, PyTree
 
@@ -139,15 +140,21 @@ class Run:
         samples: Array = game.generate(theta_g, with_draws(game, Batch(real, noise)))
         return samples
 
-    def resume(self, *, callbacks: Sequence[AnyCallback] = (), early_stop: bool = True) -> Run:
+    def resume(
+        self,
+        *,
+        callbacks: Sequence[AnyCallback] = (),
+        early_stop: bool = True,
+        progress: bool = True,
+    ) -> Run:
         """Continue where training was interrupted: see `tinygrad_ugan.gan.resume`."""
         begun = self.checkpoint if early_stop else self.checkpoint.without_early_stop()
         if begun.finished:
             return _warned(self)
         if self.folder is None:
-            return _finish(begun, None, callbacks)
+            return _finish(begun, None, callbacks, progress)
         with (store := RunDir(self.folder)).at_work():
-            return _resumed(begun, store, callbacks, early_stop)
+            return _resumed(begun, store, callbacks, early_stop, progress)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the run into a new folder, as `tinygrad_ugan.gan.train` does along the way."""
@@ -170,6 +177,7 @@ def train(
     metrics: Mapping[str, Metric] | None = None,
     optimizers: Mapping[str, Any] | None = None,
     callbacks: Sequence[AnyCallback] = (),
+    progress: bool = True,
 ) -> Run:
     """Train a GAN: the one that the settings describe, or another game, on other data.
 
@@ -202,6 +210,8 @@ def train(
         Called around the loop. A function is called after every step with a `StepRecord`: the
         step, the state, which it cannot change, and the row if there is one; training ends if it
         returns True.
+    progress : bool
+        Show a line of progress on standard error, or in the notebook, after two seconds.
 
     Returns
     -------
@@ -236,14 +246,14 @@ def train(
         config, game=game, data=data, init=init, metrics=metrics, optimizers=optimizers
     )
     if folder is None:
-        return _finish(start(setup), None, callbacks)
+        return _finish(start(setup), None, callbacks, progress)
     setup.config.to_dict()  # raises if they cannot be written, before anything is done
     begun, store = start(setup), RunDir(Path(folder))
     check_storable(begun.state)
     with store.at_work():
         store.create(setup.config)
         store.save(begun)
-        return _finish(begun, store, callbacks)
+        return _finish(begun, store, callbacks, progress)
 
 
 def resume(
@@ -257,6 +267,7 @@ def resume(
     optimizers: Mapping[str, Any] | None = None,
     callbacks: Sequence[AnyCallback] = (),
     early_stop: bool = True,
+    progress: bool = True,
 ) -> Run:
     """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
 
@@ -274,6 +285,8 @@ def resume(
     early_stop : bool
         False: go on without the early stop of the settings, from then on; the only way to go on
         with a run that stopped early. It is returned as it is otherwise, with a warning.
+    progress : bool
+        As of `train`.
 
     Returns
     -------
@@ -297,7 +310,7 @@ def resume(
     ):  # nothing will be written: no lock
         return _warned(Run(found, store.path))
     with store.at_work():
-        return _resumed(store.load(step, parts), store, callbacks, early_stop)
+        return _resumed(store.load(step, parts), store, callbacks, early_stop, progress)
 
 
 def load(
@@ -341,19 +354,27 @@ def _warned(run: Run) -> Run:
 
 
 def _resumed(
-    begun: Checkpoint, store: RunDir, callbacks: Sequence[AnyCallback], early_stop: bool
+    begun: Checkpoint,
+    store: RunDir,
+    callbacks: Sequence[AnyCallback],
+    early_stop: bool,
+    progress: bool,
 ) -> Run:
     """Go on, from now on without an early stop if it is not wanted."""
     if not early_stop and begun.config.early_stop.metric is not None:
         begun = begun.without_early_stop()
         store.write_settings(begun.config)
-    return _finish(begun, store, callbacks)
+    return _finish(begun, store, callbacks, progress)
 
 
-def _finish(begun: Checkpoint, store: RunDir | None, callbacks: Sequence[AnyCallback]) -> Run:
+def _finish(
+    begun: Checkpoint, store: RunDir | None, callbacks: Sequence[AnyCallback], progress: bool
+) -> Run:
     """Train from a checkpoint to the end; the caller holds the lock on the folder."""
     folder = None if store is None else store.path
     if begun.finished:
         return Run(begun, folder)
     own = [] if store is None else [MetricsFile(store.metrics)]
-    return Run(finish(begun, [*own, *callbacks], store), folder)
+    label = "" if folder is None else folder.name
+    shown = [ProgressLine(label, begun.config)] if progress else []
+    return Run(finish(begun, [*own, *callbacks, *shown], store), folder)

@@ -116,11 +116,13 @@ def obtain(
     """
     config = Setup.of(config, **parts).config  # imports and reads what the settings name, first
     if not RunDir(folder).holds_run:
-        return train(config, folder=folder, callbacks=callbacks, **parts)
+        return train(config, folder=folder, callbacks=callbacks, progress=False, **parts)
     if (run := load(folder, **parts)).config.to_dict() != config.to_dict():
         given = f"{folder}, which holds a run of other settings"
         raise ArgumentError("folder", given, "a new folder, or one of these settings")
-    return run if run.finished else resume(folder, callbacks=callbacks, **parts)
+    if run.finished:
+        return run
+    return resume(folder, callbacks=callbacks, progress=False, **parts)
 
 
 def _written(value: Any) -> str:
