@@ -11,7 +11,7 @@ import pytest
 
 from tests.gan.small import outcome
 from tests.test_cli import HERE, TINY, exit_code, output
-from tinygrad_ugan import gan
+from tinygrad_ugan import gan, nn
 from tinygrad_ugan.cli import main
 from tinygrad_ugan.gan.training import registry
 
@@ -63,6 +63,43 @@ def killed(arguments, folder):
                 break
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
+
+
+BY_NAMES = [
+    *("--loss", "wasserstein", "--penalty", "wgan-gp", "--unroll.lr", "0.02", "--unroll.redraw"),
+    *("--networks.generator-layers.normalization", "batch"),
+    *("--networks.discriminator-layers.activation", "tanh"),
+    *("--networks.discriminator-layers.dropout", "0.2", "--instance-noise", "0.1"),
+]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_the_same_by_names_of_layers_and_penalties(tmp_path):
+    arguments = ["train", *LONG, "--pictures", "3", "--checkpoint-every", "5", *BY_NAMES]
+    main([*arguments, "--out", "whole"])
+    whole = gan.load("whole")
+    assert whole.config.penalty == gan.penalties.GradientPenalty()
+    assert isinstance(whole.setup.game.generator.layers[1], nn.BatchNorm)
+    killed(arguments, tmp_path / "killed")
+    assert 10 <= gan.load("killed").checkpoint.step < 200
+
+    main(["resume", "killed"])
+    assert outcome(gan.load("killed")) == outcome(whole)
+    main(["report", "killed", "whole", "--out", "report.html"])
+    assert "wgan-gp" in (tmp_path / "report.html").read_text()
+    main(["sample", "killed", "--n", "7", "--out", "samples.npy"])
+    expected = whole.sample(7, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.load("samples.npy"), expected)
+
+
+def test_the_penalty_may_stand_in_a_file_or_on_the_command_line(tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text("[penalty]\nkind = 'r1'\nweight = 3.0\n")
+    main(["train", *TINY, "--config", "mine.toml", "--out", "file"])
+    assert gan.load("file").config.penalty == gan.penalties.R1(3.0)
+    main(["train", *TINY, "--config", "mine.toml", "--penalty", "r2", "--out", "flag"])
+    assert gan.load("flag").config.penalty == gan.penalties.R2()
+    assert exit_code(["train", *TINY, "--penalty", "gp"]) == 2
+    assert "penalty: expected one of" in output(capsys)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
