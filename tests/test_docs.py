@@ -1,5 +1,7 @@
 """The documentation is true: pages are what the code would generate now, commands exist."""
 
+import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import scipy
 
 from docs import make_architecture, make_primitives, make_results, make_verdicts
+from tinygrad_ugan import gan
 
 OLD_SCIPY = pytest.mark.skipif(
     tuple(map(int, scipy.__version__.split(".")[:2])) < (1, 17),
@@ -57,3 +60,13 @@ def test_the_examples_of_the_page_on_your_own_things_run(capsys):
     for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(example, {"__name__": "example"})
     assert capsys.readouterr().out.count("[") >= 5  # samples of the first
+
+
+def test_the_page_on_training_names_all_there_is():
+    page = (Path(__file__).parents[1] / "docs/your_own.md").read_text(encoding="utf-8")
+    section = page.partition("## Training on one page\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\w+", section))
+    functions = (gan.train, gan.resume, gan.load, gan.register)
+    asked = {name for each in functions for name in inspect.signature(each).parameters}
+    settings = {each.name for each in dataclasses.fields(gan.Config)}
+    assert asked | settings | {name for name in dir(gan.Run) if name[0] != "_"} <= named
