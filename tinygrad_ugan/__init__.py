@@ -28,7 +28,7 @@ from tinygrad_ugan.autodiff import (
     value_and_grad,
     vjp,
 )
-from tinygrad_ugan.autodiff.custom import primitive
+from tinygrad_ugan.autodiff.custom import elementwise, primitive
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 from tinygrad_ugan.stated import states
 from tinygrad_ugan.unroll.fused import warmup
@@ -47,6 +47,7 @@ __all__ = [
     "checkpoint",
     "custom_vjp",
     "data",
+    "elementwise",
     "gan",
     "get_num_threads",
     "grad",

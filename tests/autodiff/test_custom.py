@@ -183,3 +183,91 @@ def test_an_operation_may_return_a_python_number():
     erf = ug.primitive(math.erf, partials=[lambda ans, x: 2 / math.sqrt(math.pi) * np.exp(-x * x)])
     check_modes(erf, (0.3,), np.random.default_rng(0), order=3)
     assert ug.grad(lambda x: np.sum(erf(x)))(0.0) == 2 / math.sqrt(math.pi)
+
+
+# Elementwise operations of scalar functions
+
+
+@ug.elementwise(derivative=lambda x: sigmoid(x))
+def softplus(x):
+    return x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(math.exp(x))
+
+
+sigmoid = ug.elementwise(
+    lambda x: 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x)),
+    lambda x: sigmoid(x) * (1 - sigmoid(x)),
+)
+ratio = ug.elementwise(
+    lambda x, y: x / (1 + y * y),
+    [lambda x, y: 1 / (1 + y * y), lambda x, y: -2 * x * y / (1 + y**2) ** 2],
+)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_scalar_functions_in_both_modes(order):
+    x, y, rng = np.linspace(-2, 3, 7), np.array([[0.5], [-1.5]]), np.random.default_rng(order)
+    check_modes(softplus, (x,), rng, order=order)
+    check_modes(ratio, (x, y), rng, order=order)
+
+
+def test_derivatives_of_scalar_functions_keep_the_dtype():
+    x = np.linspace(-2, 3, 7, dtype=np.float32)
+    (gradient,) = ug.vjp(softplus, x)[1](np.ones_like(x))
+    assert softplus(x).dtype == gradient.dtype == np.float32
+    np.testing.assert_allclose(gradient, 1 / (1 + np.exp(-x)), rtol=1e-6)
+
+
+def test_scalar_functions_equal_numpys():
+    x = np.linspace(-50, 50, 101)
+    np.testing.assert_allclose(softplus(x), np.logaddexp(0, x), rtol=1e-15)
+    third = ug.grad(ug.grad(ug.grad(softplus)))(0.3)
+    s = 1 / (1 + np.exp(-0.3))
+    assert third == pytest.approx(s * (1 - s) * (1 - 2 * s), rel=1e-14)
+    assert ug.grad(ratio, (0, 1))(3.0, 2.0) == pytest.approx((1 / 5, -12 / 25))
+
+
+def test_scalar_functions_in_a_game():
+    """As the activation of both players, against the same game in NumPy's functions."""
+
+    def game(activation):
+        def network(theta, x):
+            return activation(x @ theta["a"]) @ theta["b"]
+
+        def inner(theta_g, theta_d, batch):
+            real, fake = (network(theta_d, x) for x in (batch.real, network(theta_g, batch.noise)))
+            return np.mean(-activation(-real)) + np.mean(-activation(fake))
+
+        return ug.unroll.Game(inner)
+
+    rng = np.random.default_rng(0)
+    theta_g, theta_d = (
+        {"a": rng.normal(size=(m, 5)), "b": rng.normal(size=(5, n))} for m, n in ((3, 2), (2, 1))
+    )
+    batch = ug.gan.Batch(rng.normal(size=(8, 2)), rng.normal(size=(8, 3)))
+    found, expected = (
+        ug.unroll.value_and_grad(game(act), theta_g, theta_d, batch, steps=3, lr=0.1)
+        for act in (softplus, lambda x: np.logaddexp(0, x))
+    )
+    assert relative_error(found, expected) < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((lambda x: x,), "derivative: expected derivative=, a function"),
+        ((3, lambda x: x), "f: expected a Python function of numbers, got int"),
+        ((lambda: 1.0, lambda: 0.0), "f: expected a function of a fixed number of numbers"),
+        ((lambda *x: 1.0, lambda x: 0.0), r"fixed number of numbers.*got <lambda>\(\*x\)"),
+        ((lambda x, *, y: x, lambda x: 1.0), "fixed number of numbers"),
+        ((lambda x, y: x * y, lambda x, y: y), "derivative: expected 2, one for each argument"),
+    ],
+)
+def test_scalar_functions_are_checked_when_declared(arguments, message):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
+        ug.elementwise(*arguments)
+
+
+def test_what_cannot_be_compiled_is_refused_when_called():
+    pair = ug.elementwise(lambda x: (x, x), lambda x: 1.0)
+    with pytest.raises(ArgumentTypeError, match=r"numba cannot compile.*ug\.primitive takes any"):
+        pair(np.ones(3))

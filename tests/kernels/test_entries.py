@@ -174,6 +174,8 @@ def test_numba_compiles_for_few():
     assert uses("_compiled") == {"kernels.pairwise_l1:_added", "bench.limit:MultiplyAdds.__init__"}
     found = {f for f in uses("compiled") if not f.startswith("bench.libraries")}
     assert found == {"kernels.plain:ReferenceKernel.__init__"}
+    found = {f for f in uses("vectorize") if f.startswith("kernels")}
+    assert found == {"kernels.scalar_ufunc:ScalarUfunc._compile"}  # NumPy hands it its arrays
 
 
 def test_machine_code_comes_from_a_few_places():

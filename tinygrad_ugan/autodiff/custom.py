@@ -1,4 +1,6 @@
-"""User-defined rules, for a whole function (`custom_vjp`) or for an operation (`primitive`)."""
+"""User-defined rules: `custom_vjp` for a whole function, `primitive` for an operation, and
+`elementwise` for one that is a compiled function of numbers.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ import optree
 
 from tinygrad_ugan.autodiff.call_tracing import TracedCall, uses_traced_value
 from tinygrad_ugan.autodiff.defensive_copies import isolated
-from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, elementwise, general, linear
+from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, general, linear
+from tinygrad_ugan.autodiff.primitive import elementwise as of_partials
 from tinygrad_ugan.autodiff.pytrees import match_leaves, zeros_of
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 
@@ -236,6 +239,101 @@ def primitive(
         if transposes is not None:
             left, right = map(isolated, transposes)
             return bilinear(bare, left, right)
-        return elementwise(bare, *map(isolated, partials or ()))
+        return of_partials(bare, *map(isolated, partials or ()))
 
     return declare if implementation is None else declare(implementation)
+
+
+def elementwise(
+    f: Callable[..., Any] | None = None,
+    derivative: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+) -> Any:
+    """Make an elementwise operation of a scalar Python function, compiled by numba.
+
+    It takes arrays, numbers and tensors, with broadcasting, and differentiates in both modes, to
+    any order. float32 stays float32, and whole numbers become float64. Branches and arithmetic run
+    at the speed of vector code; functions such as exp are called number by number, for which NumPy
+    is often faster.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*numbers)``, a function of one or more numbers that returns a number, in the part of
+        Python and NumPy that numba compiles, which happens on the first call for each dtype. What
+        it reads from outside is a constant from then on. Omitted in the use as a decorator.
+    derivative : callable, or sequence of callable
+        ``derivative(*arguments)``, the derivative as a function of arrays, written with NumPy's
+        functions or others like this one. For an `f` of several numbers a sequence, one partial
+        derivative for each.
+
+    Returns
+    -------
+    Primitive or decorator
+        Call the primitive with arrays, numbers and tensors.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        If `f` is no function of one or more numbers, or has not one derivative for each; and when
+        called, if numba cannot compile it, or for arguments of other dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_ugan as ug
+    >>> @ug.elementwise(derivative=lambda x: np.where(x > 0, 2 * x, 0))
+    ... def squared_relu(x):
+    ...     return x * x if x > 0 else 0.0
+    >>> x = np.array([-1.0, 3.0])
+    >>> squared_relu(x)
+    array([0., 9.])
+    >>> ug.grad(lambda x: np.sum(squared_relu(x)))(x)
+    array([0., 6.])
+
+    A function that is its own derivative:
+
+    >>> growth = ug.elementwise(lambda t: 1.05**t, lambda t: np.log(1.05) * growth(t))
+    >>> round(float(ug.grad(ug.grad(growth))(0.0)), 6)
+    0.00238
+    """
+    if derivative is None:
+        raise ArgumentError(
+            "derivative", "none", "derivative=, a function, or a sequence with one an argument"
+        )
+    partials = [derivative] if callable(derivative) else list(derivative)
+
+    def declare(function: Callable[..., Any]) -> Primitive:
+        _check_scalar_function(function, len(partials))
+
+        @functools.cache
+        def loops() -> Callable[..., Any]:
+            from tinygrad_ugan.kernels.scalar_ufunc import ScalarUfunc  # numba is slow to import
+
+            return ScalarUfunc(function)
+
+        @functools.wraps(function)
+        def numbers(*args: Any) -> Any:
+            return loops()(*args)
+
+        return of_partials(numbers, *map(_ignoring_the_answer, partials))
+
+    return declare if f is None else declare(f)
+
+
+def _check_scalar_function(f: Any, derivatives: int) -> None:
+    if not inspect.isroutine(f):
+        raise ArgumentTypeError("f", type(f).__name__, "a Python function of numbers")
+    parameters = inspect.signature(f).parameters.values()
+    named = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    if not parameters or any(p.kind not in named for p in parameters):
+        given = f"{f.__name__}{inspect.signature(f)}"
+        raise ArgumentError("f", given, "a function of a fixed number of numbers, one at least")
+    if derivatives != len(parameters):
+        expected = f"{len(parameters)}, one for each argument of {f.__name__}"
+        raise ArgumentError("derivative", str(derivatives), expected)
+
+
+def _ignoring_the_answer(derivative: Callable[..., Any]) -> Callable[..., Any]:
+    """The derivative as a partial of the table, a function of ``(ans, *args)``."""
+    isolated_derivative = isolated(derivative)
+    return lambda ans, *args: isolated_derivative(*args)

@@ -20,7 +20,8 @@ From below:
   and threads survive a fork.
 
 `reference` specifies every kernel in plain NumPy, and `plain` runs a program by these functions,
-compiled by numba: an oracle for tests. `pairwise_l1` is compiled by numba, too.
+compiled by numba: an oracle for tests. Numba also compiles `pairwise_l1` and, by `scalar_ufunc`,
+the user's own functions of numbers.
 
 Nothing is loaded before it is used: importing LLVM takes a while.
 """
