@@ -66,7 +66,7 @@ def forge_json(rng, place):
     elif how == "remove" and isinstance(path[-1], str) and not may_be_missing(path):
         parent(tree, path).pop(path[-1])
     else:
-        free = {"environment", "own"}  # tables that may have any names
+        free = {"environment", "own", "ema"}  # may have any names
         table = rng.choice([p for p in paths(tree, tables=True) if free.isdisjoint(p)])
         at(tree, table)[f"q{rng.randrange(100)}"] = rng.choice([1, "x", None])
     text = json.dumps(tree).replace(json.dumps(NAN), "NaN")
@@ -97,7 +97,9 @@ def forge_text(rng, place):
         "twice": text.replace('"step":', '"step": 4, "step":', 1).encode(),
         "twice inside": text.replace('"seed":', '"seed": 7, "seed":', 1).encode(),
         "many digits": text.replace('"seconds":', f'"x": {"9" * 5000}, "seconds":').encode(),
-        "a word for the format": text.replace('"format": 3', '"format": "two"').encode(),
+        "a word for the format": text.replace(
+            f'"format": {checkpoint_files.FORMAT}', '"format": "three"'
+        ).encode(),
     }
     name = rng.choice(list(texts))
     atomic_io.write_folder(place, files | {JSON: texts[name]})
@@ -281,10 +283,11 @@ def wrong_values(tree, path):
         wrong[-1] = 1
     if path[0] == "environment":
         return [*wrong, 1, None]
-    wrong += ["x[/a]", "\x1b[2J", 10**400]
-    if path[-1] in ("clip", "threads", "seconds", "truncate"):
-        return wrong if path[0] == "config" else [*wrong, None]
-    return [*wrong, None]
+    wrong.append(10**400)
+    if path[-1] not in NAMES:
+        wrong += ["x[/a]", "\x1b[2J"]
+    may_be_none = path[0] == "config" and at(tree, path) is None
+    return wrong if may_be_none else [*wrong, None]
 
 
 def spoiled(rng, x, value):
@@ -331,7 +334,12 @@ def leaves(group, place=""):
         yield from leaves(value, f"{place}{name}.") if nested else [(place + name, value)]
 
 
-FIELDS = {name: value for name, value in leaves(gan.Config().to_dict()) if name != "data.kind"}
+NAMES = {"game", "registered", "metric"}  # any of which there may be
+FIELDS = {
+    name: value
+    for name, value in leaves(gan.Config().to_dict())
+    if name != "data.kind" and name.rpartition(".")[2] not in NAMES
+}
 TOO_LARGE = (10**12, 2**63, 2**64, 10**30, 10**400)
 COMBINATIONS = [  # each setting within its bounds, and all together more than any machine has
     {"batch": 10**8, "networks.noise": 10**5},

@@ -26,7 +26,7 @@ def leaves(group, place=""):
 
 
 ANY_NAME = ("data.kind", "game", "unroll.registered", "generator_optimizer.registered",
-            "discriminator_optimizer.registered")  # fmt: skip
+            "discriminator_optimizer.registered", "early_stop.metric")  # fmt: skip
 FIELDS = {name: value for name, value in leaves(gan.Config().to_dict()) if name not in ANY_NAME}
 GAME_FIELDS = dict(leaves(GameFile().to_dict()))
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=3, max_size=12).map("q".__add__)
