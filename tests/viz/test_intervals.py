@@ -26,3 +26,16 @@ def test_intervals_draw_every_group_in_every_panel(tmp_path):
         bars = [segment for c in axis.collections for segment in c.get_segments()]
         assert np.ptp(bars[0][:, 1]) == pytest.approx(2 * 4.3027 / np.sqrt(3), rel=1e-4)
         assert np.ptp(bars[1][:, 1]) == 0
+
+
+def test_where_students_interval_would_be_impossible_it_is_the_bootstraps(rng):
+    x = np.array([0.2, 0.9, 1.0, 1.0])
+    student = viz.mean_interval(x)
+    assert not student.bootstrapped
+    assert student[:3] == (x.mean(), *viz.confidence_interval(x))
+    found = viz.mean_interval(x, (0, 1))
+    assert found.bootstrapped
+    assert 0.2 <= found.low < found.mean < found.high <= 1
+    expected = scipy.stats.bootstrap((x,), np.mean, method="percentile", rng=rng)
+    assert found[1:3] == pytest.approx(tuple(expected.confidence_interval), abs=0.02)
+    assert viz.mean_interval(x, (0, 1)) == found

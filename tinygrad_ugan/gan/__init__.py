@@ -11,7 +11,7 @@ from tinygrad_ugan.gan.games.objectives import LOSSES, Loss, label_smoothing
 from tinygrad_ugan.gan.games.penalties import Penalized
 from tinygrad_ugan.gan.games.semi_supervised import LabelledBatch, SemiSupervised
 from tinygrad_ugan.gan.reports import pictures
-from tinygrad_ugan.gan.reports.html_page import report
+from tinygrad_ugan.gan.reports.report import report
 from tinygrad_ugan.gan.runs.atomic_io import CorruptError, WriteError
 from tinygrad_ugan.gan.runs.locks import BusyError
 from tinygrad_ugan.gan.runs.replay import replay

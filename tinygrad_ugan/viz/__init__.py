@@ -1,17 +1,19 @@
 """Pictures: arrays and records in, matplotlib figures out."""
 
 from tinygrad_ugan.viz.animation import animation
-from tinygrad_ugan.viz.curves import curves
+from tinygrad_ugan.viz.curves import bands, curves
 from tinygrad_ugan.viz.decision_surface import decision_surface
 from tinygrad_ugan.viz.heat_maps import heat_maps
 from tinygrad_ugan.viz.histograms import histograms_over_time
 from tinygrad_ugan.viz.image_sheets import sheets_over_time
-from tinygrad_ugan.viz.intervals import confidence_interval, intervals
+from tinygrad_ugan.viz.intervals import Interval, confidence_interval, intervals, mean_interval
 from tinygrad_ugan.viz.samples import density, samples_over_time
 from tinygrad_ugan.viz.vector_field import vector_field
 
 __all__ = [
+    "Interval",
     "animation",
+    "bands",
     "confidence_interval",
     "curves",
     "decision_surface",
@@ -19,6 +21,7 @@ __all__ = [
     "heat_maps",
     "histograms_over_time",
     "intervals",
+    "mean_interval",
     "samples_over_time",
     "sheets_over_time",
     "vector_field",

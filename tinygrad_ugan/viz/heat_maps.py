@@ -62,12 +62,12 @@ def heat_maps(
             values[i, j], origin="lower", aspect="auto", cmap=colors, vmin=limits[0], vmax=limits[1]
         )
         for (row, column), text in np.ndenumerate(texts[i, j]):
-            red, green, blue, _ = image.cmap(image.norm(values[i, j, row, column]))
-            dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
+            red, green, blue, alpha = image.cmap(image.norm(values[i, j, row, column]))
+            dark = alpha > 0 and 0.3 * red + 0.59 * green + 0.11 * blue < 0.5  # NaN is no colour
             weight = "bold" if text.endswith("*") else "normal"
             style = {"color": "white" if dark else "black", "weight": weight, "fontsize": 8}
             axis.text(column, row, text, ha="center", va="center", **style)
-        axis.set_title(f"{rows[i]}, {columns[j]}", fontsize=9)
+        axis.set_title(", ".join(filter(None, (rows[i], columns[j]))), fontsize=9)
         axis.set_xticks(range(len(x)), x)
         axis.set_yticks(range(len(y)), y)
     figure.supxlabel(xlabel, fontsize=10)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,8 +43,51 @@ def confidence_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, 
     return float(mean - half), float(mean + half)
 
 
+class Interval(NamedTuple):
+    """A mean, the ends of its confidence interval, and whether these are from the bootstrap."""
+
+    mean: float
+    low: float
+    high: float
+    bootstrapped: bool
+
+
+def mean_interval(
+    values: ArrayLike, limits: tuple[float, float] = (-np.inf, np.inf), level: float = 0.95
+) -> Interval:
+    """Return the mean and Student's interval, or the bootstrap's if that leaves the limits.
+
+    The bootstrap's lies between the least and the greatest value: the quantiles of the means of
+    9,999 samples of the values, always the same ones.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+    limits : tuple of two floats
+        The least and the greatest possible value.
+    level : float
+        Probability that the interval is to cover the mean.
+
+    Examples
+    --------
+    >>> mean_interval([0.5, 0.9, 1.0], limits=(0, 1))
+    Interval(mean=0.7999999999999999, low=0.5, high=1.0, bootstrapped=True)
+    """
+    values = np.asarray(values, float)
+    mean, (low, high) = float(values.mean()), confidence_interval(values, level)
+    if limits[0] <= low and high <= limits[1]:
+        return Interval(mean, low, high, bootstrapped=False)
+    drawn = np.random.default_rng(0).choice(values, (9_999, len(values)))
+    low, high = np.quantile(drawn.mean(axis=1), [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return Interval(mean, low, high, bootstrapped=True)
+
+
 def intervals(
-    groups: Mapping[str, Mapping[str, ArrayLike]], panels: Mapping[str, str], *, xlabel: str = ""
+    groups: Mapping[str, Mapping[str, ArrayLike]],
+    panels: Mapping[str, str],
+    *,
+    xlabel: str = "",
+    limits: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> Figure:
     """Draw means with 95 % confidence intervals, and every value as a dot.
 
@@ -55,6 +99,8 @@ def intervals(
         From the name of a panel to its title.
     xlabel : str
         Name of the settings.
+    limits : mapping of str to tuple of two floats
+        From the name of a panel to what is possible, see `mean_interval`.
 
     Returns
     -------
@@ -67,14 +113,19 @@ def intervals(
     figure = Figure(figsize=(width * len(panels), 3.6), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (name, title) in zip(axes, panels.items(), strict=True):
+        possible = limits.get(name, (-np.inf, np.inf))
         for place, values in enumerate(map(np.asarray, groups[name].values())):
+            if not len(values):
+                continue
             axis.plot(np.full(len(values), place), values, ".", color="tab:gray", alpha=0.5)
-            mean, (low, high) = values.mean(), confidence_interval(values)
+            mean, low, high, _ = mean_interval(values, possible)
             axis.errorbar(
                 place, mean, [[mean - low], [high - mean]], fmt="o", capsize=4, color="C0"
             )
         axis.set(title=title, xlabel=plain(xlabel))
         axis.set_xlim(-0.5, len(labels) - 0.5)
-        axis.set_xticks(range(len(labels)), labels, rotation=30 if len(labels) > 4 else 0)
+        crowded = len(labels) > 4 or sum(map(len, labels)) > 20
+        turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        axis.set_xticks(range(len(labels)), labels, **turned)
         axis.grid(axis="y", alpha=0.3)
     return figure

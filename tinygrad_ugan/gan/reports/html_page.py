@@ -1,4 +1,4 @@
-"""A report on one or more runs as a self-contained HTML page."""
+"""A report on one or more runs as a self-contained HTML page, and what all such pages share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinygrad_ugan.errors import ArgumentError, printable
 from tinygrad_ugan.gan.reports import pictures
 from tinygrad_ugan.gan.runs.run import Run
+from tinygrad_ugan.gan.sweeps.sweep_dir import flat_settings
 from tinygrad_ugan.gan.training.evaluation import Row, column_names
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Table(NamedTuple):
     rows: Sequence[Any]
 
 
-def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
+def runs_page(runs: Mapping[str, Run], title: str) -> str:
     """Return a page with the results, pictures, settings and environments of runs, side by side.
 
     Parameters
@@ -54,19 +55,14 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
     ArgumentTypeError
         If the settings of a run cannot be written down.
     """
-    import jinja2
-
     if not runs:
         raise ArgumentError("runs", "none", "one run or more")
     for label, run in runs.items():
         if not run.metrics:
             raise ArgumentError("runs", f"{label}, which has not begun", "runs with metrics")
-    settings = [_flat(run.config.to_dict()) for run in runs.values()]
-    template = resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown
-    )
-    return environment.from_string(template).render(
+    settings = [flat_settings(run.config.to_dict()) for run in runs.values()]
+    return rendered(
+        "report.html",
         title=title,
         labels=list(runs),
         results=_results(runs),
@@ -76,6 +72,19 @@ def report(runs: Mapping[str, Run], title: str = "Training report") -> str:
         metrics=[(label, _metrics(run)) for label, run in runs.items()],
         environment=_side_by_side([run.checkpoint.environment for run in runs.values()]),
     )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a page by one of the templates beside this file."""
+    import jinja2
+
+    folder = resources.files(__package__)
+    loader = jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8"))
+    undefined = jinja2.StrictUndefined
+    environment = jinja2.Environment(
+        autoescape=True, undefined=undefined, finalize=_shown, loader=loader
+    )
+    return environment.get_template(template).render(**values)
 
 
 def _shown(value: Any) -> Any:
@@ -106,21 +115,22 @@ def _metrics(run: Run) -> Table:
 
 def _cells(row: Row, names: Sequence[str]) -> list[str]:
     values = row.columns()
-    return [_cell(values[name]) if name in values else "" for name in names]
+    return [cell(values[name]) if name in values else "" for name in names]
 
 
-def _cell(value: float) -> str:
+def cell(value: float) -> str:
+    """Return a number as a table shows it."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
     seen = {label: run for label, run in runs.items() if run.sample_steps}
     judged = {label: run for label, run in runs.items() if pictures.has_surface(run)}
-    surfaces = [_drawn(pictures.decision_surface(run), label) for label, run in judged.items()]
+    surfaces = [drawn(label, pictures.decision_surface(run)) for label, run in judged.items()]
     moving = {label: run for label, run in seen.items() if pictures.has_plane(run)}
     own, quality = pictures.own_panels(runs), pictures.QUALITY | pictures.EMA_QUALITY
     sections = [
-        ("Samples over time", _samples(seen)),
+        ("Samples over time", [drawn(*each) for each in sample_figures(seen).items()]),
         ("Objectives", [_curves(runs, pictures.OBJECTIVES)]),
         ("Quality of the samples", [_curves(seen, quality)] if seen else []),
         ("Metrics of one's own", [_curves(runs, own)] if own else []),
@@ -128,17 +138,15 @@ def _sections(runs: Mapping[str, Run]) -> list[tuple[str, list[Picture]]]:
         ("The discriminator at the end", surfaces),
         ("In motion", [_animated(run, label) for label, run in moving.items()]),
     ]
-    return [(heading, drawn) for heading, drawn in sections if drawn]
+    return [(heading, pictured) for heading, pictured in sections if pictured]
 
 
-def _samples(runs: Mapping[str, Run]) -> list[Picture]:
-    """One picture for each dataset, of all runs that share it."""
+def sample_figures(runs: Mapping[str, Run]) -> dict[str, Figure]:
+    """Return a figure of samples over time for each dataset, of all runs that share it."""
     groups: dict[Any, dict[str, Run]] = {}
     for label, run in runs.items():
         groups.setdefault(_data_of(run), {})[label] = run
-    return [
-        _drawn(pictures.samples_over_time(group), ", ".join(group)) for group in groups.values()
-    ]
+    return {", ".join(group): pictures.samples_over_time(group) for group in groups.values()}
 
 
 def _data_of(run: Run) -> tuple[Any, str]:
@@ -148,10 +156,11 @@ def _data_of(run: Run) -> tuple[Any, str]:
 
 def _curves(runs: Mapping[str, Run], panels: Mapping[str, str]) -> Picture:
     there = pictures.filled(runs, panels)
-    return _drawn(pictures.curves(runs, there), "; ".join(there.values()))
+    return drawn("; ".join(there.values()), pictures.curves(runs, there))
 
 
-def _drawn(figure: Figure, caption: str) -> Picture:
+def drawn(caption: str, figure: Figure) -> Picture:
+    """Return a figure as it stands on a page."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     return Picture("image/png", base64.b64encode(file.getvalue()).decode(), caption)
@@ -161,17 +170,6 @@ def _animated(run: Run, label: str) -> Picture:
     return Picture("image/gif", base64.b64encode(pictures.animation(run)).decode(), label)
 
 
-def _flat(settings: Mapping[str, Any], place: str = "") -> dict[str, str]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": "1"}``."""
-    flat: dict[str, str] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{place}{name}.")
-        else:
-            flat[place + name] = str(value)
-    return flat
-
-
-def _side_by_side(columns: Sequence[Mapping[str, str]]) -> list[tuple[str, list[str]]]:
+def _side_by_side(columns: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
     names = dict.fromkeys(name for column in columns for name in column)
-    return [(name, [column.get(name, "") for column in columns]) for name in names]
+    return [(name, [str(column.get(name, "")) for column in columns]) for name in names]

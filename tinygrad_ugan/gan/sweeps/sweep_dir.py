@@ -144,7 +144,7 @@ def _load(
 
 def _differing(runs: Mapping[str, Run]) -> tuple[list[str], list[dict[str, Any]]]:
     """The settings in which runs differ, and the runs by them."""
-    flat = {name: _flat(run.config.to_dict()) for name, run in runs.items()}
+    flat = {name: flat_settings(run.config.to_dict()) for name, run in runs.items()}
     names = dict.fromkeys(name for settings in flat.values() for name in settings)
     vary = [
         name
@@ -161,12 +161,12 @@ def _differing(runs: Mapping[str, Run]) -> tuple[list[str], list[dict[str, Any]]
     ]
 
 
-def _flat(settings: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """``{"a": {"b": [1]}}`` as ``{"a.b": "[1]"}``: words and numbers."""
+def flat_settings(settings: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """Return ``{"a": {"b": [1]}}`` as ``{"a.b": "[1]"}``: words and numbers."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{place}{name}.")
+            flat |= flat_settings(value, f"{place}{name}.")
         else:
             flat[place + name] = value if isinstance(value, int | float) else str(value)
     return flat
