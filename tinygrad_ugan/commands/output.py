@@ -61,6 +61,7 @@ _SHOWN: dict[str, tuple[str, str]] = {
     "precision": ("precision", "{:.1%}"),
     "recall": ("recall", "{:.1%}"),
     "two_sample": ("two-sample accuracy", "{:.1%}"),
+    "own_class": ("own class", "{:.1%}"),
     "ema_modes": ("modes, EMA", "{:.0f}"),
     "ema_high_quality": ("high quality, EMA", "{:.1%}"),
     "ema_precision": ("precision, EMA", "{:.1%}"),

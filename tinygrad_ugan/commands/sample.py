@@ -34,6 +34,8 @@ class SampleCommand(Plugged):
     """Seed of the noise."""
     best: bool = False
     """Draw from the best checkpoint by the metric of early_stop, not the last."""
+    label: str | None = None
+    """Class of all samples, of a conditional run: its number or its name in the data."""
     ema: bool = False
     """Draw from the moving average of the generator's weights."""
     out: Path = Path("samples.npy")
@@ -47,7 +49,8 @@ class SampleCommand(Plugged):
         check_file_place("out", self.out)
         run = gan.load(self.folder, best=self.best)
         check_memory({"n": _bytes(self.n, run.setup)}, "sampling")
-        samples = run.generate(self.n, np.random.default_rng(self.seed), ema=self.ema)
+        rng = np.random.default_rng(self.seed)
+        samples = run.generate(self.n, rng, labels=self.label, ema=self.ema)
         write_file(self.out, self._content(run, samples))
         say(f"{self.n:,} samples in {self.out}")
 

@@ -5,7 +5,7 @@ from tinygrad_ugan import gan
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.gan.sweeps.sweep_table import METRICS, SweepTable, identity_columns, result_row
 
-LAST = gan.Row(3, 0.5, *[0.25] * 14, {"loss": 2.0})
+LAST = gan.Row(3, 0.5, *[0.25] * 15, {"loss": 2.0})
 ROWS = [
     result_row(identity_columns({"loss": "hinge", "seconds": None}, 1, "a"), "done", last=LAST),
     result_row(identity_columns({"loss": "hinge", "seconds": 7}, 2, "b"), "failed", 'x, "y"\nz'),

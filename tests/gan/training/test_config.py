@@ -27,6 +27,7 @@ EVERYTHING_CHANGED = gan.Config(
         3, (4, 5), (), "tanh", 0.5, 2.0,
         gan.Layers("elu", "batch", True, 0.1, 0.2, 3),
         gan.Layers("relu", "weight", True, 0.3, 0.4, 5),
+        True,
     ),
     unroll=gan.Unroll(
         5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried", 1e-6, 0.4, 0.5, "mine",

@@ -180,3 +180,15 @@ def test_samples_of_few_rows_are_told_apart_by_the_distinct_ones(rng):
 def test_sets_that_do_not_fit_are_refused(call, words, rng):
     with pytest.raises(ArgumentError, match=words):
         call(rng.standard_normal((9, 2)))
+
+
+def test_own_class_by_the_nearest_real_sample(rng):
+    labels = rng.integers(3, size=400)
+    real, generated = labels[:, None] * 9 + rng.standard_normal((2, 400, 1))
+    assert gan.own_class(real, generated, labels) == 1
+    assert gan.own_class(real, generated[::-1], labels) == pytest.approx(
+        np.mean(labels == labels[::-1])
+    )
+    assert np.isnan(gan.own_class(real, np.where(labels[:, None] == 1, np.nan, generated), labels))
+    with pytest.raises(ArgumentError, match="labels: expected as many as real and generated"):
+        gan.own_class(real, generated, labels[1:])

@@ -58,6 +58,11 @@ class FullBatch(NamedTuple):
 AnyBatch = Batch | FullBatch
 
 
+def batch_of(real: Any, noise: Any, labels: Any = None) -> AnyBatch:
+    """Return a batch, with labels if there are any."""
+    return Batch(real, noise) if labels is None else FullBatch(real, noise, labels)
+
+
 def with_draws(game: Any, batch: AnyBatch, rng: np.random.Generator | None = None) -> AnyBatch:
     """Return a batch with the random numbers that a game takes; the batch itself if it takes none.
 

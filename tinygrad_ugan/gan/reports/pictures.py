@@ -29,6 +29,7 @@ QUALITY = {
     "precision": "precision",
     "recall": "recall",
     "two_sample": "accuracy of the two-sample test",
+    "own_class": "fraction in their own class",
     "sliced_wasserstein": "sliced Wasserstein distance",
 }
 EMA_QUALITY = {f"{EMA}{name}": f"{title}, EMA" for name, title in QUALITY.items()}
@@ -117,7 +118,7 @@ def has_plane(run: Run) -> bool:
 
 def has_surface(run: Run) -> bool:
     """Whether there is a D(x) over the plane to draw."""
-    flat = has_plane(run) and run.setup.data.dimension == 2
+    flat = has_plane(run) and run.setup.data.dimension == 2 and not run.setup.classes
     return flat and bool(run.metrics) and "accuracy_d" in run.columns()
 
 

@@ -154,14 +154,14 @@ def _draws(config: Config) -> json_schema.Shape:
     )
 
 
-_LATER_COLUMNS = ("precision", "recall", "two_sample")
+_LATER_COLUMNS = ("precision", "recall", "two_sample", "own_class")
 # Settings of this format that came later; their defaults are what was done before.
 _LATER_SETTINGS = (
     "ema",
     "early_stop",
     "update.generator_steps",
     *("label_smoothing", "penalty", "instance_noise", "feature_matching"),
-    *("networks.generator_layers", "networks.discriminator_layers"),
+    *(f"networks.{name}" for name in ("generator_layers", "discriminator_layers", "conditional")),
     *(f"data.{name}" for name in ("identity", "labelled", "labels", "delimiter")),
     *("unroll.state", "unroll.eps", "unroll.redraw"),
     *(

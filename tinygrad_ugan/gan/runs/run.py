@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, kind_of
-from tinygrad_ugan.gan.games.game import Batch, with_draws
+from tinygrad_ugan.gan.games.game import batch_of, with_draws
 from tinygrad_ugan.gan.runs.checkpoint_arrays import check_storable
 from tinygrad_ugan.gan.runs.locks import at_work
 from tinygrad_ugan.gan.runs.run_dir import MetricsFile, RunDir
@@ -113,20 +112,32 @@ class Run:
         names, rows = column_names(self.metrics), [row.columns() for row in self.metrics]
         return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
-    def sample(self, n: int, rng: np.random.Generator, *, ema: bool = False) -> Array:
+    def sample(
+        self, n: int, rng: np.random.Generator, *, labels: Any = None, ema: bool = False
+    ) -> Array:
         """Draw n samples from the trained generator, in the data's own units, shape (n, d).
 
-        With `ema` from the moving average of its weights.
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        labels : int, str or sequence of these, optional
+            Of a conditional game: the class of all samples, or of each, by its number or name; as
+            frequent as in the data if not given.
+        ema : bool
+            Draw from the moving average of the generator's weights.
         """
-        return self.in_own_units(self.generate(n, rng, ema=ema))
+        return self.in_own_units(self.generate(n, rng, labels=labels, ema=ema))
 
     def in_own_units(self, x: Array) -> Array:
         """Return samples as the data were before they were standardised."""
         inverse = getattr(self.setup.data, "inverse", None)
         return x if inverse is None else inverse(x)
 
-    def generate(self, n: int, rng: np.random.Generator, *, ema: bool = False) -> Array:
-        """Draw n samples in the units that the discriminator sees, shape (n, d)."""
+    def generate(
+        self, n: int, rng: np.random.Generator, *, labels: Any = None, ema: bool = False
+    ) -> Array:
+        """Draw n samples as `sample`, in the units that the discriminator sees, shape (n, d)."""
         config, game = self.config, self.setup.game
         if ema and self.ema is None:
             hint = "train with the setting ema, such as Config(ema=0.999)"
@@ -136,9 +147,17 @@ class Run:
         if not hasattr(game, "generate"):
             given = f"a {kind_of(game)}, which has none"
             raise ArgumentTypeError("game", given, "a game with generate(theta_g, batch)")
-        real = draw(self.setup.data, n, rng, config.dtype)
-        samples: Array = game.generate(theta_g, with_draws(game, Batch(real, noise)))
+        real, drawn = self.setup.draw(n, rng)
+        batch = batch_of(real, noise, drawn if labels is None else self._labels(labels, n))
+        samples: Array = game.generate(theta_g, with_draws(game, batch))
         return samples
+
+    def _labels(self, labels: Any, n: int) -> Array:
+        """The classes of n samples."""
+        each = [labels] * n if np.ndim(labels) == 0 else list(labels)
+        if len(each) != n:
+            raise ArgumentError("labels", f"{len(each)} of them", f"one, or one for each of {n}")
+        return np.array([self.setup.class_of(label) for label in each])
 
     def resume(
         self,

@@ -412,24 +412,26 @@ class Config(Settings):
             raise ArgumentError("data", "none", f"the {self.data.identity}", hint)
         return self.data.load() if isinstance(self.data, File) else self.data
 
-    def build_game(self, dimension: int | None = None) -> Any:
+    def build_game(self, dimension: int | None = None, classes: int = 0) -> Any:
         """Return the game that these settings describe, or name.
 
-        Its networks are for data of that many dimensions; of those of `data` if not given.
+        Its networks are for data of that many dimensions, of those of `data` if not given, and with
+        `classes` take labels.
         """
         if self.game is not None:
             return find("game", self.game, self)
         width = self.build_data().dimension if dimension is None else dimension
-        return self.play(*self.networks.build(width))
+        labels = {"classes": classes} if classes else {}
+        return self.play(*self.networks.build(width, **labels), **labels)
 
-    def play(self, generator: Any, discriminator: Any) -> Any:
+    def play(self, generator: Any, discriminator: Any, classes: int = 0) -> Any:
         """Return the game of two players, with the loss, the penalty and the noise of the settings.
 
         The discriminator sees instance noise in its penalty too.
         """
         smooth = self.label_smoothing > 0
         loss = label_smoothing(self.loss, self.label_smoothing) if smooth else self.loss
-        game: Any = Game(generator, discriminator, loss)
+        game: Any = Game(generator, discriminator, loss, classes)
         if self.feature_matching:
             game = FeatureMatching(game, hidden_features(discriminator))
         if not isinstance(self.penalty, NoPenalty):

@@ -14,14 +14,15 @@ import numpy as np
 import optree
 
 from tinygrad_ugan import unroll
-from tinygrad_ugan.data import draw
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError, kind_of
-from tinygrad_ugan.gan.games.game import Batch, with_draws
+from tinygrad_ugan.gan.games.base import logits_of
+from tinygrad_ugan.gan.games.game import AnyBatch, batch_of, with_draws
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.metrics import (
     distinct,
     mode_coverage,
     mode_divergences,
+    own_class,
     precision_recall,
     random_directions,
     rms,
@@ -67,6 +68,8 @@ class Row(NamedTuple):
         differ.
     two_sample : float
         See `two_sample_accuracy`, of the same samples: 1/2 for a perfect generator.
+    own_class : float
+        See `own_class`, of a conditional game.
     accuracy_d : float
         Fraction of real and generated samples, equally many, that D classifies correctly.
     direct, indirect : float
@@ -92,6 +95,7 @@ class Row(NamedTuple):
     precision: float | None
     recall: float | None
     two_sample: float | None
+    own_class: float | None
     accuracy_d: float | None
     direct: float
     indirect: float
@@ -135,9 +139,10 @@ class Evaluation:
         rng = evaluation_rng(config)
         n, size = config.evaluation_samples, config.batch
         self._noise = rng.standard_normal((n, config.networks.noise), config.dtype)
-        self.real = draw(data, n, rng, config.dtype)
+        self.real, self.labels = self._setup.draw(n, rng)
         noise = rng.standard_normal((size, config.networks.noise), config.dtype)
-        batch = Batch(draw(data, size, rng, config.dtype), noise)
+        real, labels = self._setup.draw(size, rng)
+        batch = batch_of(real, noise, labels)
         self._directions = random_directions(data.dimension, 64, rng)
         self._projected = sorted_projections(_flat(self.real), self._directions)
         self.batch = with_draws(self._setup.game, batch, rng)
@@ -147,14 +152,17 @@ class Evaluation:
     def samples(self, game: Any, state: State) -> Array | None:
         """Return generated samples, always from the same noise, shape (n, d).
 
-        None if the game does not generate any. A game that takes random numbers does without.
+        None if the game does not generate any. They are of the classes `labels`, if the game is
+        conditional.
         """
         if not hasattr(game, "generate"):
             return None
-        samples: Array = game.generate(
-            state.theta_g, with_draws(game, Batch(self.real, self._noise))
-        )
+        samples: Array = game.generate(state.theta_g, self._all(game))
         return samples
+
+    def _all(self, game: Any) -> AnyBatch:
+        """All real samples and noise as a batch; a game that takes random numbers does without."""
+        return with_draws(game, batch_of(self.real, self._noise, self.labels))
 
     def row(
         self,
@@ -174,6 +182,7 @@ class Evaluation:
             *self._of_modes(samples),
             self._distance(samples),
             *self._of_neighbours(samples),
+            self._of_classes(samples),
             self._accuracy(game, state, samples),
             direct,
             indirect,
@@ -213,10 +222,22 @@ class Evaluation:
         fidelity = precision_recall(real, generated, neighbours=NEIGHBOURS)
         return *fidelity, two_sample_accuracy(real, generated)
 
+    def _of_classes(self, samples: Array | None) -> float | None:
+        """The fraction of samples in their own class, of a conditional game."""
+        if samples is None or self.labels is None:
+            return None
+        return own_class(_flat(self.real), _flat(samples), self.labels)
+
     def _accuracy(self, game: Any, state: State, samples: Array | None) -> float | None:
         if samples is None or not hasattr(game, "discriminator"):
             return None
-        real, generated = (game.discriminator(state.theta_d, x) for x in (self.real, samples))
+        if self.labels is None:
+            real, generated = (game.discriminator(state.theta_d, x) for x in (self.real, samples))
+        else:
+            rows, batch = {"real": self.real, "generated": samples}, self._all(game)
+            real, generated = (
+                logits_of(game, state.theta_d, x, batch, name) for name, x in rows.items()
+            )
         if np.size(real) != len(self.real):  # classes, say, not one logit
             return None
         return float(np.mean(real > 0) + np.mean(generated <= 0)) / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Protocol
@@ -47,9 +48,17 @@ def start(config: Config | Setup) -> Checkpoint:
     setup = Setup.of(config)
     check_memory(training_needs(setup))
     check_early_stop(setup)
+    _say_of_labels(setup)
     init_rng, batch_rng = streams(setup.config)
     state = TrainStep(setup).init(init_rng)
     return Checkpoint(setup, state, Draws(setup, batch_rng).state, (), {}, 0.0)
+
+
+def _say_of_labels(setup: Setup) -> None:
+    if getattr(setup.data, "classes", 0) and not setup.classes:
+        message = "the labels of the data are left out, as the game does not take them: "
+        message += "networks.conditional = true, or the game's attribute `classes`, makes it"
+        warnings.warn(message, stacklevel=2)
 
 
 def finish(

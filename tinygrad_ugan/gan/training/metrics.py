@@ -263,6 +263,39 @@ def two_sample_accuracy(real: ArrayLike, generated: ArrayLike) -> float:
     return float(np.mean((own < len(x)) == (other < len(x))))
 
 
+def own_class(real: ArrayLike, generated: ArrayLike, labels: ArrayLike) -> float:
+    """Fraction of generated samples whose nearest real sample is of their own class.
+
+    Parameters
+    ----------
+    real, generated : array, shape (n, d)
+    labels : array of int, shape (n,)
+        The classes of both, row by row.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 1 for a perfect generator of classes that lie apart. NaN if a sample is not
+        finite.
+
+    Examples
+    --------
+    >>> own_class([[0.0], [9.0]], [[0.5], [1.0]], labels=[0, 1])
+    0.5
+    """
+    from scipy.spatial import cKDTree
+
+    x, y = _check_pair(real, generated)
+    labels = np.asarray(labels)
+    if not len(x) == len(y) == len(labels):
+        given = f"{len(x)}, {len(y)} and {len(labels)}"
+        raise ArgumentError("labels", given, "as many as real and generated samples")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return float("nan")
+    _, nearest = cKDTree(x).query(y)
+    return float(np.mean(labels[nearest] == labels))
+
+
 def distinct(samples: Array, most: int) -> Array:
     """Return the first so many samples without those that are there already.
 

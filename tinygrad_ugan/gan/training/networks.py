@@ -125,20 +125,22 @@ class Networks(Settings):
     """Factor of the discriminator's input."""
     generator_layers: Layers = group(Layers)
     discriminator_layers: Layers = group(Layers)
+    conditional: bool = switch(False)
+    """Give both networks the labels of the data beside their input, one-hot: a conditional GAN."""
 
     @property
     def are_plain(self) -> bool:
         """Whether both are multilayer perceptrons."""
         return self.generator_layers.are_plain and self.discriminator_layers.are_plain
 
-    def sizes(self, dimension: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the widths of both networks, from input to output."""
-        generator = self.noise, *self.generator, dimension
-        return generator, (dimension, *self.discriminator, 1)
+    def sizes(self, dimension: int, classes: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the widths of both networks, from input to output; labels are part of inputs."""
+        generator = self.noise + classes, *self.generator, dimension
+        return generator, (dimension + classes, *self.discriminator, 1)
 
-    def build(self, dimension: int) -> tuple[Any, Any]:
+    def build(self, dimension: int, classes: int = 0) -> tuple[Any, Any]:
         """Return the generator and the discriminator for data of that many dimensions."""
-        initializer, (sizes_g, sizes_d) = Orthogonal(self.gain), self.sizes(dimension)
+        initializer, (sizes_g, sizes_d) = Orthogonal(self.gain), self.sizes(dimension, classes)
         generator = MLP(sizes_g, self.activation, initializer=initializer)
         discriminator = MLP(sizes_d, self.activation, self.input_scale, initializer)
         layers = self.generator_layers, self.discriminator_layers

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_ugan.data import draw
-from tinygrad_ugan.gan.games.game import AnyBatch, Batch, with_draws
+from tinygrad_ugan.gan.games.game import AnyBatch, batch_of, with_draws
 from tinygrad_ugan.gan.games.network_calls import is_random
 from tinygrad_ugan.gan.training.config import Config
 from tinygrad_ugan.gan.training.setup import Setup
@@ -57,15 +56,17 @@ class Draws:
         again = [batch for batch in unrolled for _ in range(redraws)]
         return [with_draws(game, batch, rng) for batch in [*batches, *again]]
 
-    def _batches(self) -> list[Batch]:
+    def _batches(self) -> list[AnyBatch]:
         config = self._setup.config
         size = config.batch
         n = config.batches * size
-        real = draw(self._setup.data, n, self._rng, config.dtype)
+        real, labels = self._setup.draw(n, self._rng)
         noise = self._noise.draw(int(self._rng.integers(2**63))).reshape(n, -1)
-        if n == size:
-            return [Batch(real, noise)]
-        return [Batch(real[i : i + size], noise[i : i + size]) for i in range(0, n, size)]
+        places = [slice(i, i + size) for i in range(0, n, size)]
+        return [
+            batch_of(real[rows], noise[rows], None if labels is None else labels[rows])
+            for rows in places
+        ]
 
     @property
     def state(self) -> dict[str, Any]:

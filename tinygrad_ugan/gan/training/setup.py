@@ -16,13 +16,14 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.checked_dataclass import Settings
-from tinygrad_ugan.data import File, Samples
+from tinygrad_ugan.data import File, Samples, draw_labelled
 from tinygrad_ugan.errors import (
     ArgumentError,
     ArgumentTypeError,
     check_choice,
     kind_of,
     printable,
+    shown,
 )
 from tinygrad_ugan.gan.games.network_calls import is_random
 from tinygrad_ugan.gan.training.config import Config
@@ -35,7 +36,7 @@ from tinygrad_ugan.gan.training.registry import (
 )
 from tinygrad_ugan.optim.validation import check_state, is_optimizer, try_update
 from tinygrad_ugan.stated import stated
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.validation import is_floating
 
 Metric = Callable[[Any, Any], Any]
@@ -134,12 +135,41 @@ class Setup:
         _check_data(data)
         config = _recording(config, data, handed_in)
         is_own = game is not None or config.game is not None
-        game = config.build_game(data.dimension) if game is None else game
+        if game is None:
+            game = config.build_game(data.dimension, **_labels(config, data))
         if is_own:
             game = _playable(game, config)
+        _check_classes(game, data)
         columns = _checked_metrics({**getattr(game, "metrics", {}), **(metrics or {})})
         moves = _optimizers(config, own)
         return cls(config, game, data, _initial(init, game, config), columns, moves, handed_in)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of a conditional game; 0 if it takes no labels."""
+        return _number_of_classes(self.game)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array | None]:
+        """Draw n samples of the data, and their labels if the game takes them."""
+        samples, labels = draw_labelled(self.data, n, rng, self.config.dtype)
+        return samples, labels if self.classes else None
+
+    def class_of(self, label: int | str) -> int:
+        """Return the class that a number, or a name of the data's, stands for.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such class, or the game is not conditional.
+        """
+        if not self.classes:
+            raise ArgumentError("label", shown(label), "none, as the game is not conditional")
+        numbers = [str(i) for i in range(self.classes)]
+        names = getattr(self.data, "class_names", ()) or numbers
+        if isinstance(label, str) and label in names:
+            return int(names.index(label))
+        check_choice("label", str(label), dict.fromkeys([*numbers, *names]))
+        return int(label)
 
     @property
     def redraws(self) -> int:
@@ -152,7 +182,7 @@ class Setup:
     def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The widths of the players' layers; none of players of one's own that do not tell."""
         if self.config.game is None and "game" not in self.handed_in:
-            return self.config.networks.sizes(self.data.dimension)
+            return self.config.networks.sizes(self.data.dimension, self.classes)
         generator, discriminator = (getattr(each, "sizes", ()) for each in _players(self.game))
         return generator, discriminator
 
@@ -363,6 +393,30 @@ def _check_imported(config: Config) -> None:
     """Refuse to import what the settings name: only the user may ask for that."""
     for setting, name in names_in(config):
         check_imported(setting, name)
+
+
+def _number_of_classes(thing: Any) -> int:
+    """The classes of a game or data, which may be anybody's."""
+    classes = getattr(thing, "classes", 0)
+    return classes if isinstance(classes, int) else 0
+
+
+def _labels(config: Config, data: Any) -> dict[str, int]:
+    """The classes for the networks that the settings describe."""
+    if config.game is not None or not config.networks.conditional:
+        return {}
+    if not (classes := _number_of_classes(data)):
+        hint = "data.labels names the column of a file, data.labelled = true labels a ring or grid"
+        raise ArgumentError("networks.conditional", "true", "data with labels", hint)
+    return {"classes": classes}
+
+
+def _check_classes(game: Any, data: Any) -> None:
+    """Refuse data without the labels that a game takes."""
+    wanted, there = map(_number_of_classes, (game, data))
+    if wanted and wanted != there:
+        given = f"labels of {there}" if there else "no labels"
+        raise ArgumentError("data", given, f"labels of {wanted} classes, as the game takes")
 
 
 def _check_data(data: Any) -> None:
