@@ -69,3 +69,8 @@ def test_nothing_acts_on_a_terminal():
 def test_a_kind_has_its_full_name():
     assert kind_of(ERROR) == "tinygrad_ugan.errors.ArgumentError"
     assert kind_of(3.0) == "float"
+
+
+def test_a_class_of_a_script_has_one_name_in_all_its_processes():
+    for module in ("__main__", "__mp_main__"):
+        assert kind_of(type("Mine", (), {"__module__": module})()) == "Mine"

@@ -140,7 +140,8 @@ def kind_of(thing: object) -> str:
     ('list', 'difflib.Differ')
     """
     kind = type(thing)
-    place = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
+    scripts = ("builtins", "__main__", "__mp_main__")  # the latter in a process of its own
+    place = "" if kind.__module__ in scripts else f"{kind.__module__}."
     return place + kind.__qualname__
 
 
