@@ -111,7 +111,7 @@ def test_the_place_of_the_results_is_tried_before_the_work(name, elsewhere, monk
     (elsewhere / "there").write_text("a file, where there is to be a folder")
     worked = AssertionError("it began to work")
     for function in (
-        "gan.training.loop.TrainStep.__call__", "gan.sweeps.cluster._first_steps", "gan.load",
+        "gan.training.loop.TrainStep.__call__", "gan.sweeps.cluster.take_first_steps", "gan.load",
         "bench.quick", "commands.run.Session",
     ):  # fmt: skip
         monkeypatch.setattr(
