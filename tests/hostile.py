@@ -338,7 +338,7 @@ NAMES = {"game", "registered", "metric"}  # any of which there may be
 FIELDS = {
     name: value
     for name, value in leaves(gan.Config().to_dict())
-    if name != "data.kind" and name.rpartition(".")[2] not in NAMES
+    if name not in ("data.kind", "penalty.kind") and name.rpartition(".")[2] not in NAMES
 }
 TOO_LARGE = (10**12, 2**63, 2**64, 10**30, 10**400)
 COMBINATIONS = [  # each setting within its bounds, and all together more than any machine has

@@ -85,6 +85,7 @@ class FeatureMatching(WrappedGame):
 
     Examples
     --------
+    >>> from tinygrad_ugan.gan.games.game import Batch
     >>> from tinygrad_ugan.nn import MLP, Sequential
     >>> net = Sequential(MLP((2, 8)), np.tanh, MLP((8, 1)))
     >>> game = FeatureMatching(Game(MLP((4, 8, 2)), net), lambda theta, x: net[:2](theta[:2], x))

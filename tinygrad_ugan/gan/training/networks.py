@@ -67,7 +67,7 @@ class Layers(Settings):
         Examples
         --------
         >>> Layers(activation="tanh").build(MLP((2, 8, 1)))
-        MLP(sizes=(2, 8, 1), activation='tanh', input_scale=1.0, initializer=GlorotUniform())
+        MLP(sizes=(2, 8, 1), activation='tanh', input_scale=1.0, initializer=Orthogonal(gain=1.0))
         >>> [type(layer).__name__ for layer in Layers(dropout=0.5).build(MLP((2, 8, 1))).layers]
         ['MLP', 'ufunc', 'Dropout', 'MLP']
         """
