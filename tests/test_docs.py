@@ -55,6 +55,12 @@ def test_every_make_target_that_is_named_exists():
     assert named <= rules
 
 
+def test_the_example_of_the_page_on_loops_runs():
+    page = (Path(__file__).parents[1] / "docs/loops.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(example, {"__name__": "example"})
+
+
 def test_the_examples_of_the_page_on_your_own_things_run(capsys):
     page = (Path(__file__).parents[1] / "docs/your_own.md").read_text(encoding="utf-8")
     for example in re.findall(r"```python\n(.*?)```", page, re.DOTALL):

@@ -30,6 +30,10 @@ ELSEWHERE = {
         ["autodiff/call_tracing.py"],
     ),
     "autodiff/test_foreign.py": ("what is refused as an operand", ["autodiff/operands.py"]),
+    "autodiff/test_scanning.py": (
+        "the derivatives of a scan, by its public name",
+        ["autodiff/scan_rules.py"],
+    ),
     "autodiff/test_transforms.py": (
         "transforms by their public names, over pytrees",
         ["autodiff/jacobians.py", "autodiff/pytrees.py"],

@@ -10,6 +10,7 @@ from tinygrad_ugan.autodiff.custom import custom_vjp
 from tinygrad_ugan.autodiff.functions import array, log_softmax, logsumexp, softmax
 from tinygrad_ugan.autodiff.indexed_update import at
 from tinygrad_ugan.autodiff.jacobians import hessian, jacobian
+from tinygrad_ugan.autodiff.scanning import scan
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.autodiff.transforms import (
     grad,
@@ -33,6 +34,7 @@ __all__ = [
     "jvp",
     "log_softmax",
     "logsumexp",
+    "scan",
     "softmax",
     "stop_gradient",
     "value_and_grad",

@@ -67,7 +67,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         def of_leaves(*leaves: Any) -> Any:
             args, kwargs = optree.tree_unflatten(treedef, leaves)
             out = f(*args, **kwargs)
-            first.append([_fingerprint(untrace(x)) for x in optree.tree_leaves(out)])
+            first.append([fingerprint(untrace(x)) for x in optree.tree_leaves(out)])
             if first[0] != first[-1]:
                 raise _is_no_function(name)
             del first[1:]
@@ -86,7 +86,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _fingerprint(x: Any) -> tuple[Any, ...]:
+def fingerprint(x: Any) -> tuple[Any, ...]:
     """A key that differs for results that differ in any bit."""
     if not isinstance(x, np.ndarray | np.generic):
         return (x,)

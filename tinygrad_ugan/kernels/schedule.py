@@ -82,7 +82,7 @@ def schedule(steps: int, snapshots: int | None = None, constant_steps: int = 0) 
         k, slot = kept[-1]
         while k < wanted:
             room = steps if snapshots is None else snapshots - len(kept)
-            stop = k + _leap(wanted + 1 - k, room + 1) if room else wanted
+            stop = k + leap(wanted + 1 - k, room + 1) if room else wanted
             k, slot = advance(k, slot, stop)
             if room:
                 kept.append((k, slot))
@@ -95,7 +95,7 @@ def schedule(steps: int, snapshots: int | None = None, constant_steps: int = 0) 
     return tuple(moves)
 
 
-def _leap(steps: int, snapshots: int) -> int:
+def leap(steps: int, snapshots: int) -> int:
     """How far ahead to put the next snapshot, with `steps` to go and `snapshots` to use."""
     r = 0  # no step is taken more often than this
     while comb(snapshots + r, snapshots) < steps:
