@@ -191,6 +191,7 @@ def test_the_addresses_of_arrays_are_taken_in_one_place():
     assert {f for f in users if not f.startswith("kernels.addresses:")} == {
         "bench.worker:_give_back",  # a call of the C library
         "bench.limit:_compiled",
+        "kernels.blas_threads:_library",  # functions of OpenBLAS that take no array
         "autodiff.defensive_copies:_shared_copy",  # by which an array is known again, and no more
         "autodiff.defensive_copies:_PooledMemory.__init__",
         "kernels.plain:_Window.__init__",  # the other way: arrays at addresses in programs

@@ -279,11 +279,13 @@ def bilinear(
     function: Callable[..., Any],
     transpose_left: Callable[..., Any],
     transpose_right: Callable[..., Any],
+    implementation: Callable[..., Any] | None = None,
 ) -> Primitive:
     """Declare a function that is linear in each of its two arguments.
 
     The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`), or
-    one still to be summed over the axes along which that was repeated.
+    one still to be summed over the axes along which that was repeated. The implementation is the
+    function on bare arrays, if that is not `function` itself.
     """
     transposes = (transpose_left, transpose_right)
 
@@ -310,7 +312,7 @@ def bilinear(
         name=_name(function),
         kind="bilinear",
         function=function,
-        implementation=function,
+        implementation=implementation or function,
         jvp=jvp,
         vjp=vjp,
         signature=Signature.of(transpose_left, skip=1),

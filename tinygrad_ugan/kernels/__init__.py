@@ -17,7 +17,7 @@ From below:
   phases over rows (`sweep_rows`) and over parameters (`sweep_parameters`) on arrays laid out in
   `sweep_memory`; `ascent_program` is the discriminator's own gradient;
 - `buffer_pool` and `program_cache` keep memory and programs for reuse, `fork_safety` makes locks
-  and threads survive a fork.
+  and threads survive a fork, and `blas_threads` keeps NumPy's products from waking BLAS's threads.
 
 `reference` specifies every kernel in plain NumPy, and `plain` runs a program by these functions,
 compiled by numba: an oracle for tests. Numba also compiles `pairwise_l1` and, by `scalar_ufunc`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import string
 from collections.abc import Container, Hashable, Sequence
@@ -13,6 +14,7 @@ from tinygrad_ugan.autodiff.operands import as_operand, shape_of
 from tinygrad_ugan.autodiff.primitive import Primitive, bilinear, composite
 from tinygrad_ugan.autodiff.samples import Random, SampleCall, Samples, sample
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.kernels import blas_threads
 
 
 def _matmul_left(g: Any, x: Any, y: Any) -> Any:
@@ -46,12 +48,12 @@ def _row(x: Any) -> Any:
 # dimension is 1.
 def _matmul_nt(x: Any, y: Any) -> Any:
     """Multiply x by y transposed: ``x @ y.mT``."""
-    return np.dot(x, y.mT) if x.ndim == y.ndim == 2 else x @ y.mT
+    return blas_threads.product(np.dot if x.ndim == y.ndim == 2 else np.matmul, x, y.mT)
 
 
 def _matmul_tn(x: Any, y: Any) -> Any:
     """Multiply x transposed by y: ``x.mT @ y``."""
-    return np.dot(x.mT, y) if x.ndim == y.ndim == 2 else x.mT @ y
+    return blas_threads.product(np.dot if x.ndim == y.ndim == 2 else np.matmul, x.mT, y)
 
 
 def mT(x: Any) -> Any:
@@ -59,7 +61,9 @@ def mT(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-matmul: Primitive = bilinear(np.matmul, _matmul_left, _matmul_right)
+matmul: Primitive = bilinear(
+    np.matmul, _matmul_left, _matmul_right, functools.partial(blas_threads.product, np.matmul)
+)
 matmul_nt: Primitive = bilinear(
     _matmul_nt,
     lambda g, x, y: matmul(g, y),
