@@ -55,6 +55,7 @@ def test_a_file_is_killed_resumed_reported_and_sampled_in_its_own_units(elsewher
     assert "modes" not in page
     assert "high-quality" not in page
     main(["sample", "killed", "--n", "500", "--seed", "3", "--out", "x.csv"])
+    assert (elsewhere / "x.csv").read_text().startswith("height,rate\n")
     found = np.loadtxt("x.csv", delimiter=",", skiprows=1)
     noise = gan.load("killed").generate(500, np.random.default_rng(3))
     np.testing.assert_allclose(found, noise * rows().std(axis=0) + rows().mean(axis=0), rtol=1e-12)

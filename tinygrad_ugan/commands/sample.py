@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +60,19 @@ class SampleCommand(Plugged):
         if self.out.suffix == ".npy":
             np.save(file, x)
         elif self.out.suffix == ".csv":
-            names, digits = ",".join(_names(run, x)), 9 if x.dtype == np.float32 else 17
-            np.savetxt(file, x, delimiter=",", header=names, comments="", fmt=f"%.{digits}g")
+            digits = 9 if x.dtype == np.float32 else 17
+            file.write(_header(run, x).encode())
+            np.savetxt(file, x, delimiter=",", fmt=f"%.{digits}g")
         else:
             pictures.density(run, samples).savefig(file, format="png", dpi=120)
         return file.getvalue()
 
 
-def _names(run: gan.Run, x: Array) -> list[str]:
-    """The names of the columns: those of the data, if they were chosen by name."""
-    chosen = list(getattr(run.config.data, "columns", ()))
-    return chosen if len(chosen) == x.shape[1] else [f"x{i}" for i in range(x.shape[1])]
+def _header(run: gan.Run, x: Array) -> str:
+    """The names of the columns: those of the data, if they have such."""
+    names, line = getattr(run.setup.data, "column_names", ()), io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(names or [f"x{i}" for i in range(x.shape[1])])
+    return line.getvalue()
 
 
 def _bytes(n: int, setup: Setup) -> int:

@@ -117,6 +117,8 @@ class Samples:
         Their names.
     file : File or None
         The settings that read the same data again, if they come from a file.
+    column_names : tuple of str
+        Names of the columns of a .csv or .parquet that has them, else none.
     sha256 : str
         Hash of the numbers and labels.
 
@@ -166,6 +168,7 @@ class Samples:
             raise ArgumentError("labels", "an array", "for a file, the name of its column")
         rows = _checked("source" if path is None else "path", found.numbers)
         self._labels, self.class_names = _classes(found.labels, len(rows))
+        self.column_names = found.names
         self.sha256 = _hash(rows, self._labels, self.class_names)
         self.file: File | None = None
         if path is not None:

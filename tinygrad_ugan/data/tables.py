@@ -49,10 +49,13 @@ class LabelledTable(NamedTuple):
     ----------
     numbers : array, shape (n, ...)
     labels : array of int or str, shape (n,), optional
+    names : tuple of str
+        Names of the columns, if the file has them.
     """
 
     numbers: Array
     labels: Any = None
+    names: tuple[str, ...] = ()
 
 
 def read_csv(path: Path, wanted: Wanted) -> LabelledTable:
@@ -78,9 +81,8 @@ def read_csv(path: Path, wanted: Wanted) -> LabelledTable:
     if not (table.size and np.isfinite(table).all()):
         lines = [line for line, _ in rows[start:]]
         raise _no_number(path, [names[i] for i in places], lines, chosen)
-    return LabelledTable(
-        table, _labels_of(path, rows[start:], names, labels[0]) if labels else None
-    )
+    classes = _labels_of(path, rows[start:], names, labels[0]) if labels else None
+    return LabelledTable(table, classes, tuple(names[i] for i in places) if start else ())
 
 
 def read_npy(path: Path, wanted: Wanted) -> LabelledTable:
@@ -125,7 +127,8 @@ def read_parquet(path: Path, wanted: Wanted) -> LabelledTable:
     if not found or not len(found[0][1]):
         raise ArgumentError("path", f"{path}, which is empty", "one row or more")
     numbers = np.stack([column.to_numpy().astype(float) for _, column in found], axis=1)
-    return LabelledTable(numbers, np.array(table.column(labels[0]).to_pylist()) if labels else None)
+    classes = np.array(table.column(labels[0]).to_pylist()) if labels else None
+    return LabelledTable(numbers, classes, tuple(names[i] for i in places))
 
 
 Reader = Callable[[Path, Wanted], LabelledTable]
