@@ -68,14 +68,46 @@ def levels_of(tree: Any) -> dict[int, bool]:
 
 def loop(step: Step, carry: Leaves, xs: Leaves, n: int, first: Results | None = None) -> Results:
     """Take n steps, one after the other; the results of the first one may be known already."""
-    rows: list[Leaves] = []
+    columns: list[_Column] = []
     sums: Leaves = []
     for k in range(n):
         known = first if k == 0 else None
-        carry, y, terms = known or step(carry, [None if x is None else x[k] for x in xs])
-        rows.append(y)
+        carry, ys, terms = known or step(carry, [None if x is None else x[k] for x in xs])
+        columns = columns or [_Column(n) for _ in ys]
+        for column, y in zip(columns, ys, strict=True):
+            column.put(k, y)
         sums = list(map(_plus, sums, terms)) if k else terms
-    return carry, list(map(_column, zip(*rows, strict=True))), sums
+    return carry, [column.stacked() for column in columns], sums
+
+
+class _Column:
+    """The results of all steps in one place, written into one array as long as they are arrays."""
+
+    __slots__ = ("array", "entries", "n")
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.array: np.ndarray | None = None
+        self.entries: list[Any] = []
+
+    def put(self, k: int, y: Any) -> None:
+        if k == 0 and isinstance(y, np.ndarray | np.generic):
+            self.array = np.empty((self.n, *y.shape), y.dtype)
+        if self.array is not None and isinstance(y, np.ndarray | np.generic):
+            self.array[k] = y
+            return
+        if self.array is not None:  # such as a tensor, where the first steps had constants
+            self.entries, self.array = list(self.array[:k]), None
+        self.entries.append(y)
+
+    def stacked(self) -> Any:
+        """Return the array; what is no array stays in a list."""
+        if self.array is not None:
+            return self.array
+        like = next((x for x in self.entries if hasattr(x, "dtype")), None)
+        if like is not None:
+            return np.stack([zeros_of(like) if x is None else x for x in self.entries])
+        return None if all(x is None for x in self.entries) else self.entries
 
 
 def scan_leaves(step: Step, carry: Leaves, xs: Leaves, n: int, levels: Levels) -> Results:
@@ -286,14 +318,6 @@ def _plus(total: Any, term: Any) -> Any:
     if total is None or term is None:
         return term if total is None else total
     return total + term
-
-
-def _column(entries: Sequence[Any]) -> Any:
-    """Stack the entries of all steps; what is no array stays in a list."""
-    like = next((x for x in entries if hasattr(x, "dtype")), None)
-    if like is not None:
-        return np.stack([zeros_of(like) if x is None else x for x in entries])
-    return None if all(x is None for x in entries) else list(entries)
 
 
 def _is_no_function() -> ArgumentError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.defensive_copies import private_copy
-from tinygrad_ugan.autodiff.operands import as_array, as_operand, shape_of
+from tinygrad_ugan.autodiff.operands import as_plain, shape_of, unsupported_operand
 from tinygrad_ugan.autodiff.scan_rules import (
     Leaves,
     Levels,
@@ -97,7 +98,7 @@ def scan(
     n = _length(xs, columns, length)
     snapshots = None if snapshots is None else _whole("snapshots", snapshots, 1)
     carry, treedef = optree.tree_flatten(init)
-    carry = list(map(as_operand, carry))
+    carry = list(map(_leaf, carry))
     step = _UserStep(f, treedef, x_treedef)
     if n:
         carry, ys, _ = _scan(step, carry, columns, n, snapshots)
@@ -113,7 +114,7 @@ class _UserStep:
     def __init__(self, f: Callable[[Any, Any], Any], treedef: Any, x_treedef: Any) -> None:
         self._f, self._treedef, self._x_treedef = f, treedef, x_treedef
         self.y_treedef: Any = None
-        self._y_kinds: list[str] = []
+        self._y_kinds: list[tuple[Any, Any]] = []
 
     def __call__(self, carry: Leaves, x: Leaves) -> Results:
         out = self._f(
@@ -131,7 +132,7 @@ class _UserStep:
                 "return the carry with all its parts, also those that stay the same",
             )
         for i, (given, found) in enumerate(zip(carry, leaves, strict=True)):
-            leaves[i] = found = as_operand(found)
+            leaves[i] = found = _leaf(found)
             if not _matches(given, found):
                 path = optree.tree_accessors(new)[i].codify("carry")
                 raise ArgumentError(
@@ -144,16 +145,16 @@ class _UserStep:
 
     def _results(self, y: Any) -> Leaves:
         ys, treedef = optree.tree_flatten(y)
-        ys = list(map(as_array, ys))
-        kinds = list(map(_kind, ys))
+        ys = [x if hasattr(x, "dtype") else np.asarray(x)[()] for x in map(_leaf, ys)]
+        kinds = [(x.shape, x.dtype) for x in ys]
         if self.y_treedef is None:
             self.y_treedef, self._y_kinds = treedef, kinds
         if (treedef, kinds) != (self.y_treedef, self._y_kinds):
             raise ArgumentError(
                 "y of f",
-                f"{treedef} of {kinds}",
-                f"the structure, shapes and dtypes of the first step, {self.y_treedef} of "
-                f"{self._y_kinds}",
+                f"{treedef} of {[_shown(*kind) for kind in kinds]}",
+                "the structure, shapes and dtypes of the first step, "
+                f"{self.y_treedef} of {[_shown(*kind) for kind in self._y_kinds]}",
             )
         return ys
 
@@ -283,8 +284,18 @@ def _whole(name: str, given: Any, least: int) -> int:
     return number
 
 
+def _leaf(x: Any) -> Any:
+    """Return an array or a number as it is; constants may be complex, or text."""
+    if isinstance(x, np.ndarray) and x.dtype.kind == "O":
+        raise unsupported_operand(x)
+    known = type(x) is np.ndarray or isinstance(x, Tracer | np.generic | Number | str)
+    return x if known else as_plain(x)
+
+
 def _kind(x: Any) -> str:
     """Describe the shape and dtype of a leaf, or what it is besides."""
-    if hasattr(x, "dtype"):
-        return f"{x.dtype}[{', '.join(map(str, shape_of(x)))}]"
-    return kind_of(x)
+    return _shown(shape_of(x), x.dtype) if hasattr(x, "dtype") else kind_of(x)
+
+
+def _shown(shape: tuple[int, ...], dtype: Any) -> str:
+    return f"{dtype}[{', '.join(map(str, shape))}]"
