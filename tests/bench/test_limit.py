@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import tinygrad_ugan as ug
 from tinygrad_ugan.bench import WORKLOADS, Workload, multiply_adds
-from tinygrad_ugan.bench.limit import MultiplyAdds, Vectors, host_vectors, loop_source
+from tinygrad_ugan.bench.limit import MultiplyAdds, Vectors, host_vectors, loop_source, vectors_of
+from tinygrad_ugan.kernels.target import emulated_target
 
 
 class Counter:
@@ -205,3 +206,12 @@ def test_the_host_keeps_its_pace_over_the_count(dtype):
 
 def test_the_widest_vectors_are_a_power_of_two():
     assert host_vectors().bytes in (16, 32, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_", "has_fma"), [("avx2", 32, True), ("generic", 16, False)]
+)
+def test_the_vectors_of_a_target(name, bytes_, has_fma):
+    vectors = vectors_of(emulated_target(name))
+    assert vectors[::2] == (bytes_, has_fma)
+    MultiplyAdds("float32", threads=1, vectors=vectors)(10**5)

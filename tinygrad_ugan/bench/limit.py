@@ -9,11 +9,14 @@ import functools
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_ugan.kernels import fork_safety
+
+if TYPE_CHECKING:
+    from tinygrad_ugan.kernels.target import Target
 
 
 def multiply_adds(
@@ -108,6 +111,8 @@ class MultiplyAdds:
         "float32" or "float64".
     threads : int
         Threads that share the work equally.
+    vectors : Vectors, optional
+        By default those of this processor.
 
     Examples
     --------
@@ -115,8 +120,8 @@ class MultiplyAdds:
     >>> limit(10**6)
     """
 
-    def __init__(self, dtype: str, threads: int) -> None:
-        vectors = host_vectors()
+    def __init__(self, dtype: str, threads: int, vectors: Vectors | None = None) -> None:
+        vectors = vectors or host_vectors()
         self._loop = _compiled(dtype, vectors)
         self._a_turn = vectors.chains * vectors.bytes // np.dtype(dtype).itemsize
         self._threads = threads
@@ -124,7 +129,10 @@ class MultiplyAdds:
     def __call__(self, count: int) -> None:
         """Return when `count` of them are done, rounded up to full turns of the loop."""
         turns = -(-count // (self._a_turn * self._threads))
-        list(_pool(self._threads).map(self._loop, [turns] * self._threads))
+        if self._threads == 1:
+            self._loop(turns)
+        else:
+            list(_pool(self._threads).map(self._loop, [turns] * self._threads))
 
 
 @functools.cache
@@ -139,7 +147,11 @@ def host_vectors() -> Vectors:
     """Return the vectors of this machine."""
     from tinygrad_ugan.kernels.target import host_target
 
-    target = host_target()
+    return vectors_of(host_target())
+
+
+def vectors_of(target: Target) -> Vectors:
+    """Return the vectors of a target."""
     chains = 12 if target.name in ("avx2", "generic") else 24  # of sixteen registers, or of 32
     return Vectors(target.vector_bytes, chains, target.has_fma)
 
