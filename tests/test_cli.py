@@ -163,6 +163,10 @@ def test_a_damaged_checkpoint_ends_with_code_2(elsewhere, capsys):
         (["compare", "--unroll-steps"], "unroll.steps: expected a list of one or more values"),
         (["compare", "--methods", "exact"], "unroll.method: expected one of"),
         (["compare", "--seeds", "1", "1"], "vary: expected values and seeds that differ"),
+        (
+            ["sweep", "--vary", "batch=8", "--vary=steps=2"],
+            "--vary: expected at most once, got 2 times; all of them behind one: --vary A B",
+        ),
         (["resume"], "FOLDER"),
         (["resume", "nowhere"], "folder: expected the folder of a run"),
         (["sample", "nowhere", "--n", "0"], "n: expected a whole number >= 1"),

@@ -85,7 +85,7 @@ def test_interrupted_continued_and_reported(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([*SWEEP, "--vary", "unroll.step=1"], "unroll.step: "),
+        (["sweep", *LONG, "--vary", "unroll.step=1", "--out", "sweep"], "unroll.step: "),
         (["sweep", *LONG, "--game", "penalised", "--out", "sweep"], "game: expected a registered"),
         (
             ["sweep", *LONG, "--plugin", "nowhere_at_all", "--out", "sweep"],

@@ -68,6 +68,7 @@ def _main(arguments: list[str]) -> None:
         return
     name, *rest = arguments
     check_choice("command", name, COMMANDS)
+    _check_once(rest)
     command = _find(name)
     if not hasattr(command, "starting_from"):
         _run(tyro.cli(command, prog=f"ugan {name}", args=rest))
@@ -77,6 +78,15 @@ def _main(arguments: list[str]) -> None:
     given = tyro.cli(command, prog=f"ugan {name}", args=rest, default=default, config=config)
     given.check_preset(default.preset, rest)
     _run(given)
+
+
+def _check_once(arguments: Sequence[str]) -> None:
+    """Refuse a second list of values: tyro would take the last one, and no word of the first."""
+    for option in ("--vary", "--seeds", "--plugin"):
+        times = sum(argument.partition("=")[0] == option for argument in arguments)
+        if times > 1:
+            hint = f"all of them behind one: {option} A B"
+            raise ArgumentError(option, f"{times} times", "at most once", hint)
 
 
 def _run(command: Any) -> None:
