@@ -135,6 +135,43 @@ def test_agrees_with_the_loop_under_every_transform(pair, name, args):
     assert relative_error(derive(f)(*args), derive(expected)(*args)) < 3e-15
 
 
+MOVES = (
+    lambda a, b, w, x, k: (b, np.sin(a)),
+    lambda a, b, w, x, k: (np.tanh(a @ w), b),
+    lambda a, b, w, x, k: (a, b * x),
+    lambda a, b, w, x, k: (a / 2 + x, b),
+    lambda a, b, w, x, k: (a, b + np.sum(w) * a),
+    lambda a, b, w, x, k: (a + w[0] if k > 1 else a, b),
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_steps_agree_with_the_loop(seed):
+    rng = np.random.default_rng(seed)
+    n, snapshots = int(rng.integers(1, 9)), (None, 1, 2, 3)[rng.integers(4)]
+    w, x = rng.standard_normal((2, 2)), rng.standard_normal((n, 2))
+    moves = [MOVES[i] for i in rng.integers(0, len(MOVES), 3)]
+    start = rng.integers(3)
+
+    def by(scan):
+        def f(w, x):
+            def step(carry, each):
+                k, x = each
+                for move in moves:
+                    carry = move(*carry, w, x, k)
+                return carry, (carry[0][0], carry[1] * 2, k)
+
+            init = [(np.ones(2), np.zeros(2)), (x[0], np.ones(2)), (w[0], x[-1])][start]
+            (a, b), (p, q, _) = scan(step, init, (np.arange(n), x), snapshots=snapshots)
+            return np.sum(a * a) + np.sum(np.sin(b)) + np.sum(p) + np.sum(q * q)
+
+        return f
+
+    for name, derive in DERIVATIVES.items():
+        found, expected = derive(by(ug.scan))(w, x), derive(by(loop))(w, x)
+        assert relative_error(found, expected) < 1e-14, name
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_values_gradients_and_tangents_of_a_network_are_those_of_the_loop_to_the_bit(dtype, rng):
     w, u = (rng.standard_normal(s).astype(dtype) / 3 for s in [(8, 8), (4, 8)])

@@ -178,12 +178,12 @@ def _scan(step: Step, carry: Leaves, xs: Leaves, n: int, snapshots: int | None) 
     xs = list(map(private_copy, xs))
     m, levels = _irregular_steps(step, carry, xs, n, first)
     try:
-        carry, ys, _ = loop(step, carry, [x[:m] for x in xs], m, first)
-        rest = [x[m:] for x in xs] if m else xs
+        last, ys, _ = loop(step, carry, xs, m, first)
         if m < n:
-            carry, more, _ = _scan_in_segments(step, carry, rest, n - m, levels, snapshots)
+            rest = [x[m:] for x in xs]
+            last, more, _ = _scan_in_segments(step, last, rest, n - m, levels, snapshots)
             ys = _joined(ys, more)
-        return carry, ys, []
+        return last, ys, []
     except UnforeseenTracerError:
         return loop(step, carry, xs, n, first)
 
