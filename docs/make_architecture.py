@@ -51,6 +51,7 @@ ROOMS: Mapping[str, Room] = {
     "viz": Room(3, 3, "pictures"),
     "nn": Room(4, 0, "layers and networks"),
     "optim": Room(4, 1, "optimisers"),
+    "compile": Room(4, 2, "functions as programs"),
     "stats": Room(4, 3, "densities"),
     "special": Room(5, 2, "as in SciPy", 2 / 3),
     "integrate": Room(5, 8 / 3, "as in SciPy", 2 / 3),

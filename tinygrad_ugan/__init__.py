@@ -30,6 +30,7 @@ from tinygrad_ugan.autodiff import (
     vjp,
 )
 from tinygrad_ugan.autodiff.custom import elementwise, primitive
+from tinygrad_ugan.compile import compile  # noqa: A004
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 from tinygrad_ugan.stated import states
 from tinygrad_ugan.unroll.fused import warmup
@@ -39,6 +40,8 @@ __version__ = "0.2.0"
 #: Read when first used: importing SciPy takes longer than all the rest.
 _IN_PLACE_OF_SCIPY = ("integrate", "linalg", "special", "stats")
 
+jit = compile
+
 __all__ = [
     "Tensor",
     "array",
@@ -46,6 +49,7 @@ __all__ = [
     "autodiff",
     "check",
     "checkpoint",
+    "compile",
     "custom_vjp",
     "data",
     "elementwise",
@@ -56,6 +60,7 @@ __all__ = [
     "hvp",
     "integrate",
     "jacobian",
+    "jit",
     "jvp",
     "linalg",
     "log_softmax",

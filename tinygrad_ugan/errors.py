@@ -87,6 +87,10 @@ class NotDifferentiableError(TypeError):
     """A derivative was asked of something that has no rule, or that leaves the engine."""
 
 
+class NotCompilableError(TypeError):
+    """A compiled function did something that one program for all numbers cannot do."""
+
+
 def check_choice(argument: str, given: object, choices: Iterable[str]) -> None:
     """Raise `ArgumentError` unless `given` is one of `choices`, suggesting the nearest name."""
     names = list(choices)

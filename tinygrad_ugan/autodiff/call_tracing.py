@@ -9,6 +9,7 @@ import optree
 
 from tinygrad_ugan.autodiff.core import Tangent, Tracer
 from tinygrad_ugan.autodiff.defensive_copies import CopyingNode
+from tinygrad_ugan.autodiff.operands import is_differentiated
 from tinygrad_ugan.autodiff.pytrees import value_below, zeros_of
 from tinygrad_ugan.errors import NotDifferentiableError
 
@@ -37,14 +38,14 @@ class TracedCall:
         """Unwrap from the level of `seen_from` if that is higher than those of all leaves."""
         highest = seen_from
         for x in leaves:
-            if isinstance(x, Tracer) and (highest is None or x.level > highest.level):
+            if is_differentiated(x) and (highest is None or x.level > highest.level):
                 highest = x
         self.level = level = 0 if highest is None else highest.level
         self.values = list(leaves)
         self.positions: list[int] = []
         self.nodes: list[Any] = []
         for i, x in enumerate(leaves):
-            if isinstance(x, Tracer) and x.level == level:
+            if is_differentiated(x) and x.level == level:
                 self.values[i] = x.value
                 self.positions.append(i)
                 self.nodes.append(x.node)

@@ -13,7 +13,7 @@ import optree
 from tinygrad_ugan.autodiff.call_tracing import TracedCall
 from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer, backward, tape
 from tinygrad_ugan.autodiff.defensive_copies import private_copy
-from tinygrad_ugan.autodiff.operands import untrace
+from tinygrad_ugan.autodiff.operands import is_differentiated, untrace
 from tinygrad_ugan.autodiff.pytrees import is_traced_at, restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.errors import ArgumentError
@@ -61,14 +61,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = optree.tree_flatten((args, kwargs))
-        positions = [i for i, x in enumerate(leaves) if isinstance(x, Tracer)]
-        first: list[list[tuple[Any, ...]]] = []
+        positions = [i for i, x in enumerate(leaves) if is_differentiated(x)]
+        first: list[list[Any]] = []
 
         def of_leaves(*leaves: Any) -> Any:
             args, kwargs = optree.tree_unflatten(treedef, leaves)
             out = f(*args, **kwargs)
             first.append([fingerprint(untrace(x)) for x in optree.tree_leaves(out)])
-            if first[0] != first[-1]:
+            if differ(first[0], first[-1]):
                 raise _is_no_function(name)
             del first[1:]
             return out
@@ -86,11 +86,19 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def fingerprint(x: Any) -> tuple[Any, ...]:
-    """A key that differs for results that differ in any bit."""
+def fingerprint(x: Any) -> tuple[Any, ...] | None:
+    """A key that differs for results that differ in any bit; None for a recorded one."""
+    if isinstance(x, Tracer):
+        return None
     if not isinstance(x, np.ndarray | np.generic):
         return (x,)
     return x.shape, x.dtype, hash(x.tobytes())
+
+
+def differ(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Whether any of two lists of fingerprints are known to be different."""
+    pairs = zip(first, second, strict=False)
+    return len(first) != len(second) or any(None not in p and p[0] != p[1] for p in pairs)
 
 
 def _is_no_function(name: str) -> ArgumentError:
@@ -170,5 +178,5 @@ def _of_captured(f: Callable[..., Any], leaves: Sequence[Any], out: Any, since: 
 
 def _highest(out: Any) -> Tracer | None:
     """Return the result of the highest level, if any is traced."""
-    tracers = (x for x in optree.tree_leaves(out) if isinstance(x, Tracer))
+    tracers = (x for x in optree.tree_leaves(out) if is_differentiated(x))
     return max(tracers, key=attrgetter("level"), default=None)

@@ -13,6 +13,9 @@ another (no perturbation confusion), nesting goes to any order, and the innermos
 on bare arrays. Numbers are never given back: nothing has to be undone when a function raises, and
 threads and generators cannot disturb each other.
 
+**Level 0** is that of bare arrays. A tracer there stands for an array while the arithmetic beneath
+all levels is written down as a program (`tinygrad_ugan.compile`); to every rule it is one.
+
 **The tape.** In reverse mode a node is a `Node`: its parents and its pullback, which maps the
 cotangent of the result to the cotangents of the parents. In forward mode it is a `Tangent`: the
 derivative itself, carried along. An operation with several results has one node, and a node for
@@ -46,7 +49,7 @@ class Tracer:
 
     __slots__ = ("level", "node", "value")
 
-    def __init__(self, value: Any, level: int, node: Node | Tangent) -> None:
+    def __init__(self, value: Any, level: int, node: Any) -> None:
         self.value = value
         self.level = level
         self.node = node
@@ -74,12 +77,15 @@ class Operation(Protocol):
 
 def bind(primitive: Operation, args: Sequence[Any], params: Params) -> Any:
     """Apply a primitive, recording it at the highest level among its arguments."""
-    level = 0
+    level = -1
     for arg in args:
         if isinstance(arg, Tracer) and arg.level > level:
             level = arg.level
-    if level == 0:
-        return primitive.implementation(*args, **params)
+            tracer = arg
+    if level <= 0:
+        if level < 0:
+            return primitive.implementation(*args, **params)
+        return tracer.node.record_call(primitive, args, params)
 
     values: list[Any] = []
     traced, nodes = [], []
@@ -88,7 +94,6 @@ def bind(primitive: Operation, args: Sequence[Any], params: Params) -> Any:
             traced.append(len(values))
             nodes.append(arg.node)
             values.append(arg.value)
-            tracer = arg
         else:
             values.append(arg)
     ans = bind(primitive, values, params)

@@ -8,7 +8,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
+from tinygrad_ugan.autodiff.operands import anywhere, as_array, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import unary
 from tinygrad_ugan.autodiff.pytrees import is_traced
 from tinygrad_ugan.autodiff.rules.axes import Axis, restore_axes, unreduce
@@ -159,10 +159,10 @@ def _shares(ans: Any, a: Any, axis: Axis) -> Any:
     """The gradient of logsumexp: softmax, but 0 for a sum of zeros, and its limit at infinity."""
     total = restore_axes(untrace(ans), shape_of(a), axis)
     empty, full = total == -np.inf, untrace(a) == np.inf
-    if np.any(full):
+    if anywhere(full):
         several = np.sum(full, axis=axis, keepdims=True) > 1
         a = np.where(full, np.where(several, np.nan, np.finfo(a.dtype).max), a)
-    if not np.any(empty):
+    if not anywhere(empty):
         return _softmax(a, axis)
     return np.where(empty, 0, _softmax(np.where(empty, 0, a), axis))
 

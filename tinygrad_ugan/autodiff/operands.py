@@ -74,11 +74,27 @@ def unsupported_type(kind: type) -> NotDifferentiableError:
     )
 
 
+def is_differentiated(x: Any) -> bool:
+    """Whether a value is traced above level 0, that is, under differentiation."""
+    return isinstance(x, Tracer) and x.level > 0
+
+
 def untrace(x: Any) -> Any:
-    """Return the bare value beneath all levels."""
-    while isinstance(x, Tracer):
+    """Return the bare value beneath all levels; a tracer of level 0 stands for one."""
+    while isinstance(x, Tracer) and x.level:
         x = x.value
     return x
+
+
+def is_bare_array(x: Any) -> bool:
+    """Whether `x` is an array that is not under differentiation, or a recorded one."""
+    return type(x) is np.ndarray or (isinstance(x, Tracer) and not x.level and shape_of(x) != ())
+
+
+def anywhere(mask: Any, *, unknown: bool = True) -> bool:
+    """Whether a mask holds anywhere; `unknown` for a recorded one, which stands for any numbers."""
+    bare = untrace(mask)
+    return unknown if isinstance(bare, Tracer) else bool(np.any(bare))
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -111,7 +127,8 @@ def in_common_dtype(result: Any, *operands: Any) -> Any:
 
 def double(constant: Any) -> Any:
     """Convert a constant to float64, so that arithmetic of constants is not rounded to float32."""
-    return np.asarray(constant, float)[()]
+    recorded = isinstance(constant, Tracer)
+    return constant.astype(float) if recorded else np.asarray(constant, float)[()]
 
 
 def unbroadcast(cotangent: Any, x: Any) -> Any:

@@ -30,9 +30,10 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.core import Params, Tracer, bind
+from tinygrad_ugan.autodiff.core import Params, bind
 from tinygrad_ugan.autodiff.operands import (
     broadcast_like,
+    is_differentiated,
     is_plain,
     match_dtype,
     unbroadcast,
@@ -100,17 +101,31 @@ class Primitive:
 
     def _check_constants(self, args: Sequence[Any], params: dict[str, Any]) -> None:
         for place, name in self.constants:
-            if isinstance(args[place], Tracer):
+            if is_differentiated(args[place]):
                 raise NotDifferentiableError(
                     f"{self.name} has no derivative rule in {name}; hand it a plain number or "
                     "array there, or cut the derivative with stop_gradient"
                 )
         for name, value in params.items():
-            if isinstance(value, Tracer):
+            if is_differentiated(value):
                 raise NotDifferentiableError(
                     f"{self.name} got a tensor for {name}=, where its rule does not look; hand it "
                     "in by position, or cut its derivative with stop_gradient"
                 )
+
+
+class Memo:
+    """Memory that one evaluation of a primitive leaves to the derivatives of the same evaluation.
+
+    It goes from rule to rule among the parameters, and a rule must be able to do without. A program
+    that is run many times makes a fresh one for every run.
+    """
+
+    __slots__ = ()
+
+    def fresh(self) -> Memo:
+        """Return an empty one of the same kind."""
+        return type(self)()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -381,7 +396,7 @@ def general(
 
 def _with_value(x: Any, value: Any) -> Any:
     """Replace the bare value of x, cast to its dtype if both are floating."""
-    if isinstance(x, Tracer):
+    if is_differentiated(x):
         return x.__class__(_with_value(x.value, value), x.level, x.node)
     if not is_plain(x):  # a container, which could hold a tensor
         raise unsupported_operand(x)

@@ -11,6 +11,7 @@ import optree
 
 from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.operands import (
+    anywhere,
     as_operand,
     is_plain,
     shape_of,
@@ -28,6 +29,11 @@ def is_traced_at(x: Any, level: int) -> bool:
 def is_traced(tree: Any) -> bool:
     """Whether a leaf of a tree is traced, at any level."""
     return any(isinstance(leaf, Tracer) for leaf in optree.tree_leaves(tree))
+
+
+def is_known_non_finite(tree: Any) -> bool:
+    """Whether a leaf of a tree holds a NaN or an infinity, as far as its numbers are to be seen."""
+    return any(anywhere(~np.isfinite(x), unknown=False) for x in optree.tree_leaves(tree))
 
 
 def value_below(x: Any, level: int) -> Any:
@@ -56,6 +62,8 @@ def flatten_floating(primals: Sequence[Any], names: Sequence[str]) -> tuple[list
             continue
         if type(leaf) in (float, np.memmap):
             leaves[i] = leaf = np.asarray(leaf)[()]
+        elif isinstance(leaf, Tracer) and type(leaf.value) is float:  # of level 0
+            leaves[i] = leaf = leaf * np.float64(1)  # type: ignore[operator]
         if not is_plain(leaf) or isinstance(leaf, int) or leaf.dtype.kind != "f":
             accessor = optree.tree_accessors(tuple(primals))[i]
             raise _not_floating(accessor[1:].codify(names[accessor[0].entry]), leaf)

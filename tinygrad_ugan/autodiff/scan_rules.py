@@ -33,7 +33,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.checkpointing import fingerprint
+from tinygrad_ugan.autodiff.checkpointing import differ, fingerprint
 from tinygrad_ugan.autodiff.core import Node, Tangent, Tracer, backward, tape
 from tinygrad_ugan.autodiff.defensive_copies import CopyingNode
 from tinygrad_ugan.autodiff.operands import untrace
@@ -251,10 +251,7 @@ class _Backwards:
         def pull(adjoint: Leaves, x: Leaves) -> Results:
             state, x, y_bar, (mark,) = _cut(x, len(self.states), len(self.xs), self.n_y)
             roots, x_roots, outs = self.taped(state, x)
-            if any(
-                None not in pair and pair[0] != pair[1]
-                for pair in zip(_marks(outs), mark, strict=True)
-            ):
+            if differ(_marks(outs), mark):
                 raise _is_no_function()
             found = self.taped.pull(outs, [*adjoint, *y_bar, *sums_bar])
             back, x_bar, terms = (

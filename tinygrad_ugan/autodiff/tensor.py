@@ -85,7 +85,7 @@ def _unary(function: Callable[..., Any]) -> Callable[[Any], Any]:
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return _call(function, (self, *args), kwargs)
+        return self.__array_function__(function, (), (self, *args), kwargs)
 
     method.__doc__ = f"See `numpy.{function.__name__}`."
     return method
@@ -102,7 +102,7 @@ class Tensor(Tracer):
         if kind is _ARRAY:
             if value.dtype not in _FLOATS and value.dtype.kind != "f":
                 raise unsupported_operand(value)
-        elif kind not in _HELD:
+        elif kind not in _HELD and not (isinstance(value, Tensor) and value.dtype.kind == "f"):
             raise unsupported_operand(value)
         self.value = value
         self.level = level
@@ -133,7 +133,9 @@ class Tensor(Tracer):
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
         if len(types) > 1 and not _ARRAYS.issuperset(types):
-            raise unsupported_type(next(kind for kind in types if kind not in _ARRAYS))
+            foreign = [t for t in types if t not in _ARRAYS and not issubclass(t, Tensor)]
+            if foreign:
+                raise unsupported_type(foreign[0])
         return _call(function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:

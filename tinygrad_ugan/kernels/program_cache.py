@@ -34,6 +34,14 @@ class LRUCache:
             self.trim()
         return entry
 
+    def values(self) -> list[Any]:
+        """All entries."""
+        return list(self._entries.values())
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+
     def trim(self) -> None:
         """Drop the oldest entries until the rest fit; to be called when an entry has grown, too."""
         while len(entries := list(self._entries.items())) > 1 and (

@@ -13,7 +13,7 @@ pulling a cotangent v of p_bar back to p and y_bar gives Rp_bar and Ry for ``Rp 
 
 All three run in `tinygrad_ugan.kernels.network_programs` on bare arrays. If a result there is not
 finite, the plain composition computes it again, so that NaN and infinities are those of NumPy. The
-forward pass hands its activations on to the derivatives in a `Memo`.
+forward pass hands its activations on to the derivatives in a `Memo`, a `ForwardPass`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.operands import untrace
-from tinygrad_ugan.autodiff.primitive import general
+from tinygrad_ugan.autodiff.operands import is_bare_array, untrace
+from tinygrad_ugan.autodiff.primitive import Memo, general
 from tinygrad_ugan.autodiff.pytrees import zeros_of
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
 from tinygrad_ugan.kernels.pass_mask import PassMask
@@ -49,7 +49,7 @@ class LayerForm(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Memo:
+class ForwardPass(Memo):
     """The forward pass of one call of a network, which its derivatives continue from.
 
     It belongs to the bare values beneath the arguments, and so serves all levels of tracing.
@@ -62,7 +62,7 @@ class Memo:
 def apply(net: LayerForm, x: Any, theta: Sequence[Any]) -> Any:
     """Return the output for input x and parameters ``w_1, b_1, w_2, ...``."""
     if _is_worth_it(net, x, theta):
-        return network(x, *theta, net=net, memo=Memo())
+        return network(x, *theta, net=net, memo=ForwardPass())
     return compose(net, x, *theta)
 
 
@@ -86,7 +86,7 @@ _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 def _is_worth_it(net: LayerForm, x: Any, theta: Sequence[Any]) -> bool:
     bare = [untrace(a) for a in (x, *theta)]
-    if not all(type(a) is np.ndarray for a in bare):
+    if not all(map(is_bare_array, bare)):
         return False
     dtype = bare[0].dtype
     return (
@@ -149,7 +149,7 @@ def _direction(args: Args, tangents: Mapping[int, Any]) -> list[Any]:
 # y
 
 
-def _network(x: Any, *theta: Any, net: LayerForm, memo: Memo) -> Any:
+def _network(x: Any, *theta: Any, net: LayerForm, memo: ForwardPass) -> Any:
     memo.programs = _programs(net, len(x), x.dtype)
     found = memo.programs.forward(x, theta)
     if found is None:  # not all finite
@@ -186,7 +186,7 @@ network = general(_network, _network_jvp, _network_vjp)
 # p_bar
 
 
-def _backward(*args: Any, net: LayerForm, memo: Memo, needed: PassMask) -> tuple[Any, ...]:
+def _backward(*args: Any, net: LayerForm, memo: ForwardPass, needed: PassMask) -> tuple[Any, ...]:
     found = memo.record and memo.programs.backward(memo.record, args[-1], needed)
     return _compose_backward(net, needed, args) if found is None else tuple(found)
 
@@ -233,7 +233,7 @@ network_backward = general(_backward, _backward_jvp, _backward_vjp, multiple_res
 # Ry and Rp_bar, for (x, *theta, y_bar, Rx, *Rtheta, Ry_bar), with None for tangents that are zero
 
 
-def _tangents(*args: Any, net: LayerForm, memo: Memo, needed: PassMask) -> tuple[Any, ...]:
+def _tangents(*args: Any, net: LayerForm, memo: ForwardPass, needed: PassMask) -> tuple[Any, ...]:
     half = len(args) // 2
     y_bar, Rx, *Rtheta, Ry_bar = args[half - 1 :]
     has_tangent = PassMask(Ry_bar is not None, Rx is not None, Rtheta[0] is not None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
+from tinygrad_ugan.compile.recorder import numbers_of, recording_of
 from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.typing import PyTree
@@ -130,11 +131,22 @@ def value_and_grad(
     >>> [float(slope) for slope in ug.grad(after_a_step, argnums=(0, 1))(0.5, 3.0)]
     [4.0, 2.0]
     """
-    problem = make_problem(
-        game, theta_g, theta_d, batch,
-        steps=steps, lr=lr, optimizer=optimizer, state=state,
-        truncate=truncate, snapshots=snapshots, check_arrays=False,
-    )  # fmt: skip
+
+    def problem_of(theta_g: PyTree, theta_d: PyTree, batch: Any, lr: Any, state: PyTree) -> Problem:
+        return make_problem(
+            game, theta_g, theta_d, batch,
+            steps=steps, lr=lr, optimizer=optimizer, state=state,
+            truncate=truncate, snapshots=snapshots, check_arrays=False,
+        )  # fmt: skip
+
+    arguments = theta_g, theta_d, batch, lr, state
+    recording = recording_of(arguments) if method in ("auto", "fused") else None
+    if recording is not None and why_not_fused(problem_of(*numbers_of(arguments))) is None:
+        results: tuple[Any, PyTree] = recording.call(
+            lambda *args: fused(problem_of(*args)), arguments, {}, "fused"
+        )
+        return results
+    problem = problem_of(*arguments)
     return _choose(method, problem)(problem)
 
 

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from tinygrad_ugan.autodiff.pytrees import is_known_non_finite
 from tinygrad_ugan.errors import NonFiniteError
-from tinygrad_ugan.tree import is_finite
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.problem import Problem
 
@@ -45,7 +45,7 @@ def checked(method: Method) -> Method:
 
 def check_finite(problem: Problem, results: PyTree) -> None:
     """Raise `NonFiniteError` if results hold a NaN or infinity; it names where that began."""
-    if not is_finite(results):
+    if is_known_non_finite(results):
         raise explain_non_finite(problem)
 
 
@@ -57,17 +57,18 @@ def check_finite_parameters(problem: Problem) -> None:
 def explain_non_finite(problem: Problem) -> NonFiniteError:
     """Find the first inner step that leaves the finite numbers; the error names it."""
     for name, params in (("theta_g", problem.theta_g), ("theta_d", problem.state.theta)):
-        if not is_finite(params):
+        if is_known_non_finite(params):
             return NonFiniteError(name, "a NaN or infinity", "finite parameters")
     for k, state in enumerate(problem.states()):
-        if k == 1 and not is_finite(problem.gradient(0, problem.theta_g, problem.state.theta)):
+        first = problem.gradient(0, problem.theta_g, problem.state.theta) if k == 1 else ()
+        if is_known_non_finite(first):
             return NonFiniteError(
                 "game.inner",
                 "a NaN or infinity in its gradient at the theta_d given",
                 "a derivative that is finite there",
                 "no step size helps: sqrt and norms, say, have none at zero",
             )
-        if not is_finite(state.theta):
+        if is_known_non_finite(state.theta):
             return NonFiniteError(
                 "theta_d",
                 f"a NaN or infinity after step {k} of {problem.steps}",

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import optree
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.autodiff import Tensor
 from tinygrad_ugan.autodiff.core import new_level
 from tinygrad_ugan.autodiff.defensive_copies import CopyingNode
+from tinygrad_ugan.autodiff.operands import anywhere
 from tinygrad_ugan.autodiff.primitive import linear
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels.fork_safety import cached_property
@@ -100,7 +100,7 @@ class Problem:
             If `inner` does not depend on theta_D at all: unrolling it would do nothing.
         """
         g = autodiff.grad(self.game.inner, argnums=1)(theta_g, theta, self.batches[k])
-        if not any(np.any(leaf) for leaf in optree.tree_leaves(g)):  # cheap; and seldom so
+        if not any(map(anywhere, optree.tree_leaves(g))):  # cheap; and seldom so
             self._check_dependence(k, theta_g, theta)
         return g
 

@@ -10,11 +10,10 @@ import optree
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.autodiff.operands import untrace
-from tinygrad_ugan.autodiff.pytrees import is_traced
+from tinygrad_ugan.autodiff.pytrees import is_known_non_finite, is_traced
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from tinygrad_ugan.nn.validation import check_array
 from tinygrad_ugan.optim.validation import is_optimizer
-from tinygrad_ugan.tree import is_finite
 from tinygrad_ugan.typing import PyTree
 
 
@@ -39,7 +38,7 @@ def check_step_sizes(lr: Any, steps: int) -> list[Any]:
         raise ArgumentTypeError("lr", repr(lr), "a number or a sequence of numbers") from error
     if etas.shape not in ((), (steps,)):
         raise ArgumentError("lr", f"shape {etas.shape}", f"one number, or {steps} (one a step)")
-    if not np.all(np.isfinite(etas)):
+    if is_known_non_finite(etas):
         raise NonFiniteError("lr", repr(untrace(lr)), "finite numbers")
     if not is_traced(etas):
         etas = etas.tolist()
@@ -72,7 +71,7 @@ def check_finite_batch(batch: Any) -> None:
     """Refuse another library's array, and a NaN or infinity; the error says where it is."""
     check_library("batch", batch)
     for i, leaf in enumerate(optree.tree_leaves(batch)):
-        if is_floating(leaf) and not is_finite(leaf):
+        if is_floating(leaf) and is_known_non_finite(leaf):
             place = _place("batch", batch, i)
             raise NonFiniteError(place, "a NaN or infinity", "finite numbers")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.core import Params
+from tinygrad_ugan.autodiff.core import Params, Tracer
 from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import Primitive, composite, general, linear
 from tinygrad_ugan.autodiff.samples import Random, Samples, sample
@@ -46,8 +47,31 @@ def _is_free_of_repeats(key: Any) -> bool:
     )
 
 
-scatter_add = linear(_scatter_add, lambda g, x, key, shape: g[key])
-getitem = linear(operator.getitem, lambda g, x, key: scatter_add(g, key, shape_of(x)))
+def _recordable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a call be recorded that has a recorded array for its index, or within it.
+
+    `bind` looks for tracers among the arguments only, not in a tuple.
+    """
+
+    @functools.wraps(function)
+    def implementation(*args: Any) -> Any:
+        for arg in args:
+            for x in arg if type(arg) is tuple else (arg,):
+                if isinstance(x, Tracer):
+                    return x.node.call(function, args, {}, function.__name__.strip("_"))
+        return function(*args)
+
+    return implementation
+
+
+scatter_add: Primitive = linear(
+    _scatter_add, lambda g, x, key, shape: getitem(g, key), implementation=_recordable(_scatter_add)
+)
+getitem: Primitive = linear(
+    operator.getitem,
+    lambda g, x, key: scatter_add(g, key, shape_of(x)),
+    implementation=_recordable(operator.getitem),
+)
 
 
 def _index_set(x: Any, values: Any, key: Any) -> Any:
@@ -80,6 +104,7 @@ def _index_set_vjp(
     return [cotangents[i] for i in traced]
 
 
+@_recordable
 def _is_last_write(key: Any, shape: tuple[int, ...]) -> Any:
     """Mask of the values written at `key` that no later write replaces."""
     board = np.zeros(shape, int)
@@ -88,7 +113,9 @@ def _is_last_write(key: Any, shape: tuple[int, ...]) -> Any:
     return board[key] == writes
 
 
-index_set = general(_index_set, _index_set_jvp, _index_set_vjp)
+index_set = replace(
+    general(_index_set, _index_set_jvp, _index_set_vjp), implementation=_recordable(_index_set)
+)
 
 
 def selection(function: Callable[..., Any]) -> Primitive:

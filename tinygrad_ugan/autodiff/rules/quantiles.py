@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
+from tinygrad_ugan.autodiff.operands import anywhere, as_array, shape_of, untrace
 from tinygrad_ugan.autodiff.primitive import composite
 from tinygrad_ugan.autodiff.rules.axes import Axis, merge_axes, restore_axes
 from tinygrad_ugan.autodiff.rules.derived import derive, derived
@@ -59,8 +59,8 @@ def _quantile(function: Callable[..., Any], of_present: bool, whole: int) -> Cal
 
     @functools.wraps(composition)
     def quantile(a: Any, q: Any, *args: Any, **params: Any) -> Any:
-        bare = np.asarray(untrace(q))
-        if not np.all((bare >= 0) & (bare <= whole)):
+        bare = as_array(untrace(q))
+        if anywhere((bare < 0) | (bare > whole) | np.isnan(bare), unknown=False):
             raise ArgumentError("q", untrace(q), f"numbers from 0 to {whole}")
         return of_valid(a, q, *args, **params)
 
@@ -86,7 +86,7 @@ def _picked(
 ) -> Any:
     """Find by its value the element that `function` selects: the first of equal ones."""
     x = merge_axes(a, axis)
-    bare = np.asarray(untrace(x))
+    bare = as_array(untrace(x))
     if weights is not None:
         weights = untrace(as_array(weights))
         weights = merge_axes(weights, axis) if shape_of(weights) == shape_of(a) else weights
@@ -102,11 +102,11 @@ def _interpolated(a: Any, q: Any, axis: Axis, keepdims: bool, method: str, of_pr
     x = merge_axes(as_array(a), axis)
     if shape_of(x)[-1] == 0:
         x = np.sum(x, axis=-1, keepdims=True) * np.nan
-    bare = np.asarray(untrace(x))
+    bare = as_array(untrace(x))
     x = np.take_along_axis(x, np.argsort(bare, axis=-1, kind="stable"), -1)  # NaN goes last
     missing = np.sum(np.isnan(bare), axis=-1)
     last = bare.shape[-1] - 1
-    n = np.asarray(bare.shape[-1] - (missing if of_present else 0 * missing))
+    n = as_array(bare.shape[-1] - (missing if of_present else 0 * missing))
     n = n if isinstance(q, float | int) else n.astype(q.dtype)  # the place is rounded as q is
     place = _place(np.reshape(q, (-1, *(1,) * n.ndim)), n, method)
     below = np.floor(untrace(place)).astype(int)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_ugan.autodiff.operands import as_array, match_dtype, shape_of
+from tinygrad_ugan.autodiff.operands import anywhere, as_array, match_dtype, shape_of
 from tinygrad_ugan.autodiff.primitive import composite, linear, unary
 from tinygrad_ugan.autodiff.rules.axes import Axis, reduced_size, restore_axes, unreduce
 from tinygrad_ugan.autodiff.rules.masked_reductions import (
@@ -82,7 +82,7 @@ def _average(a: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool =
         return np.mean(a, axis=axis, keepdims=keepdims)
     weights = _weights_like(a, axis, as_array(weights))
     whole = np.sum(weights, axis=axis, keepdims=keepdims)
-    if np.any(whole == 0):
+    if anywhere(whole == 0, unknown=False):
         raise ZeroDivisionError("weights: they sum to zero and cannot be normalised")
     return np.sum(a * weights, axis=axis, keepdims=keepdims) / whole
 

@@ -39,7 +39,7 @@ def _members(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _found(values: Any, numbers: Any) -> Any:
     """For each value, the first element of a vector that is equal to it."""
-    bare = np.asarray(untrace(numbers))
+    bare = as_array(untrace(numbers))
     order = np.argsort(bare, kind="stable")
     return numbers[order[np.searchsorted(bare, values, sorter=order)]]
 

@@ -30,7 +30,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
     """Add to the phases as many periods as NumPy does."""
-    p, bare = as_array(p), np.asarray(untrace(p))
+    p, bare = as_array(p), as_array(untrace(p))
     unwrapped = np.unwrap(bare, untrace(discont), axis, period=untrace(period))
     return p + np.rint((unwrapped - bare) / untrace(period)) * period
 

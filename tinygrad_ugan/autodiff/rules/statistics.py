@@ -54,7 +54,7 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 
 
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    x = np.asarray(untrace(x))
+    x = as_array(untrace(x))
     length = max(minlength, int(np.max(x, initial=-1)) + 1)
     return scatter_add(as_array(weights), x, (length,))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from tinygrad_ugan.autodiff.operands import double, in_common_dtype
+from tinygrad_ugan.autodiff.operands import anywhere, double, in_common_dtype
 from tinygrad_ugan.autodiff.primitive import Primitive, elementwise
 from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample, samples_with
 
@@ -121,7 +121,7 @@ def _gamma_density_slope(ans: Any, a: Any, x: Any) -> Any:
     low = (x == 0) | (x < (a - 1) / 2)
     y = np.where(low | (x == np.inf), 1, x)
     slope = ans * ((a - 1) / y - 1)
-    if not np.any(low):
+    if not anywhere(low):
         return slope
     steep = low & (a < 1)
     difference = gamma_density(np.maximum(double(a), 1) - 1, x) - np.where(steep, 0, ans)
@@ -146,7 +146,7 @@ def _beta_density_slope(ans: Any, a: Any, b: Any, x: Any) -> Any:
     far = left | right | ((a >= 1) & (b >= 1) & apart)
     y = np.where(far, 0.5, x)
     slope = ans * ((a - 1) / y - (b - 1) / (1 - y))
-    if not np.any(far):
+    if not anywhere(far):
         return slope
     steep = (left & (a < 1)) | (right & (b < 1))
     factor = np.where(left, a - 1, 1 - b)

@@ -1,0 +1,8 @@
+"""Functions of NumPy as programs: recorded once (`recorder`), a list of instructions (`program`),
+made shorter by passes, with planned memory (`buffers`), and run (`replay`).
+"""
+
+from tinygrad_ugan.compile.compiled import Compiled, compile  # noqa: A004
+from tinygrad_ugan.compile.program import Instruction, StraightLineProgram, Symbol
+
+__all__ = ["Compiled", "Instruction", "StraightLineProgram", "Symbol", "compile"]

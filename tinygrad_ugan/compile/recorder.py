@@ -1,0 +1,228 @@
+"""The recorder: a function runs once, and the calls on bare arrays beneath it are written down.
+
+The arguments come as `Recorded` values, tracers of level 0. Every transform inside the function
+opens a level above them and is gone by the time that its arithmetic arrives here, so that what is
+recorded, under any nesting of `grad`, `jvp` and `vjp`, is plain NumPy.
+
+A recorded value knows its number, for the function to run on, and gives it to nobody: a program
+serves all numbers. Shapes and dtypes are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import optree
+
+from tinygrad_ugan.autodiff.defensive_copies import private_copy
+from tinygrad_ugan.autodiff.operands import is_differentiated
+from tinygrad_ugan.autodiff.primitive import Memo
+from tinygrad_ugan.autodiff.rules import IN_PLACE
+from tinygrad_ugan.autodiff.tensor import Tensor
+from tinygrad_ugan.compile.program import Instruction, StraightLineProgram, Symbol
+from tinygrad_ugan.errors import NotCompilableError
+
+
+def _bitwise(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+    return lambda self, other: ufunc(self, other)
+
+
+class Recorded(Tensor):
+    """An array (or NumPy scalar, or Python float) that stands for all values of its shape."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, value: Any, recording: Recording, variable: Symbol) -> None:
+        self.value = value
+        self.level = 0
+        self.node = recording
+        self.variable = variable
+
+    # NumPy's protocols: whatever is under differentiation goes its way, all else is recorded.
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "at" or kwargs.get("out") is not None or _any_differentiated(inputs):
+            return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        kind = "elementwise" if ufunc.signature is None and method == "__call__" else ""
+        if method == "__call__":
+            return self.node.call(ufunc, inputs, kwargs, ufunc.__name__, kind)
+        name = f"{ufunc.__name__}.{method}"
+        return self.node.call(getattr(ufunc, method), inputs, kwargs, name)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        refused = function in IN_PLACE or kwargs.get("out") is not None
+        if refused or _any_differentiated((args, kwargs)):
+            return super().__array_function__(function, types, args, kwargs)
+        if function in _OF_SHAPES:
+            return function(*optree.tree_map(_value, args), **kwargs)
+        return self.node.call(function, args, kwargs, function.__name__)
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Any:
+        """See `numpy.ndarray.astype`."""
+        return self.node.call(_astype, (self, np.dtype(dtype)), kwargs, "astype")
+
+    # Attributes that are the same in every run.
+
+    shape = property(lambda self: self.variable.shape, doc="Shape of the array.")
+    dtype = property(lambda self: self.variable.dtype, doc="Data type of the elements.")
+    ndim = property(lambda self: len(self.variable.shape), doc="Number of axes.")
+    size = property(lambda self: self.variable.size, doc="Number of elements.")
+    itemsize = property(lambda self: self.variable.dtype.itemsize, doc="Bytes of an element.")
+    nbytes = property(lambda self: self.variable.nbytes, doc="Bytes of the elements.")
+
+    def __repr__(self) -> str:
+        return f"Recorded({self.variable})"
+
+    __and__, __rand__ = _bitwise(np.bitwise_and), _bitwise(np.bitwise_and)
+    __or__, __ror__ = _bitwise(np.bitwise_or), _bitwise(np.bitwise_or)
+    __xor__, __rxor__ = _bitwise(np.bitwise_xor), _bitwise(np.bitwise_xor)
+
+    def __invert__(self) -> Any:
+        return np.invert(self)
+
+    # Ways to a number: all of them raise.
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotCompilableError(
+            "a compiled function handed an argument, or what follows from one, to code that needs "
+            "its numbers (np.array or np.asarray of it, a[i] with a plain array a, a random "
+            "generator, another library): build arrays with ug.array, np.stack or np.concatenate, "
+            "hand in an array that is picked from, as well as i, and do the rest outside"
+        )
+
+    def __bool__(self) -> NoReturn:
+        raise NotCompilableError(
+            "a compiled function cannot branch on a number (if, while, and, or, assert): a program "
+            "serves all numbers of a shape; use np.where(condition, a, b), np.logical_and and "
+            "np.logical_or, or hand in what decides as a Python int, bool or str, which are part "
+            "of the program"
+        )
+
+    def _leaves(self, *args: Any) -> NoReturn:
+        raise NotCompilableError(
+            "a compiled function cannot read a number (float(x), int(x), x.item(), range(x)): a "
+            "program serves all numbers of a shape; keep it an array (np.sqrt, not math.sqrt), "
+            "return it and read it outside, or hand it in as a Python int, which is part of the "
+            "program"
+        )
+
+    __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = _leaves
+    item = tolist = _leaves
+
+
+class Recording:
+    """The instructions of a function that is running."""
+
+    def __init__(self) -> None:
+        self._instructions: list[Instruction] = []
+        self._memos: dict[Memo, Memo] = {}
+        self._finished = False
+
+    def record_call(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Run a primitive on the bare values of recorded ones, and write it down."""
+        return self.call(primitive.implementation, args, params, primitive.name, primitive.kind)
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        params: dict[str, Any],
+        name: str,
+        kind: str = "",
+    ) -> Any:
+        """Run a function on the bare values of recorded ones, and write it down."""
+        if self._finished:
+            raise NotCompilableError(
+                "a value of a compiled function was kept beyond the call, by a side effect such as "
+                "an append to a list outside; return it instead"
+            )
+        leaves, treedef = optree.tree_flatten((tuple(args), params))
+        _refuse_masks(name, leaves)
+        operands = tuple(map(self._operand, leaves))
+        args, params = optree.tree_unflatten(treedef, map(_value, leaves))
+        state = np.random.get_state()  # noqa: NPY002
+        values, out_treedef = optree.tree_flatten(function(*args, **params))
+        np.random.set_state(state)  # noqa: NPY002 (SciPy draws numbers for some of its estimates)
+        if not all(isinstance(y, np.ndarray | np.generic) for y in values):
+            raise NotCompilableError(
+                f"a compiled function cannot read a number, and {name} returns one of Python's; "
+                "use a function that returns an array, such as np.all(x == y) for np.array_equal"
+            )
+        results = tuple(map(Symbol.like, values))
+        several = not out_treedef.is_leaf()
+        call = Instruction(
+            name, function, operands, treedef, results, several, kind == "elementwise"
+        )
+        self._instructions.append(call)
+        recorded = [Recorded(y, self, v) for y, v in zip(values, results, strict=True)]
+        return optree.tree_unflatten(out_treedef, recorded)
+
+    def _operand(self, x: Any) -> Any:
+        """Turn a leaf of a call into a variable or a constant."""
+        if isinstance(x, Recorded):
+            if x.node is not self:
+                raise NotCompilableError(
+                    "a value of one compiled function came up in another, or in a later call, "
+                    "other than by an argument or a result; return it, and hand it in"
+                )
+            return x.variable
+        if isinstance(x, Memo):
+            return self._memos.setdefault(x, x.fresh())
+        return private_copy(x)
+
+    def program(self, name: str, inputs: Sequence[Symbol], out: Any) -> StraightLineProgram:
+        """Return what was written down, as a program that computes the leaves of `out`."""
+        self._finished = True
+        outputs = tuple(self._operand(x) for x in optree.tree_leaves(out))
+        return StraightLineProgram(name, tuple(inputs), tuple(self._instructions), outputs)
+
+
+def recording_of(tree: Any) -> Recording | None:
+    """The recording that leaves of a tree belong to; None if any is under differentiation."""
+    found = [x.node for x in optree.tree_leaves(tree) if isinstance(x, Recorded)]
+    return found[0] if found and not _any_differentiated(tree) else None
+
+
+def numbers_of(tree: Any) -> Any:
+    """A tree with the numbers that its recorded leaves have just now: a sample of their kind."""
+    return optree.tree_map(_value, tree)
+
+
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, Recorded) else x
+
+
+def _any_differentiated(tree: Any) -> bool:
+    return any(map(is_differentiated, optree.tree_leaves(tree)))
+
+
+def _astype(x: Any, dtype: np.dtype[Any], **kwargs: Any) -> Any:
+    return dtype.type(x) if type(x) is float else x.astype(dtype, **kwargs)
+
+
+def _refuse_masks(name: str, leaves: Sequence[Any]) -> None:
+    """Refuse indices that are a recorded mask: how many elements they pick depends on numbers."""
+    masked = any(isinstance(x, Recorded) and x.dtype.kind == "b" for x in leaves[1:])
+    alone = name == "where" and len(leaves) == 1
+    alone = alone or (name in ("compress", "extract") and isinstance(leaves[0], Recorded))
+    if name in _OF_NUMBERS or alone or (masked and name in _BY_INDEX):
+        raise NotCompilableError(
+            f"the shape of what {name} returns depends on numbers (with a mask among them), and a "
+            "program has fixed shapes; use np.where(mask, x, 0) and sums over it"
+        )
+
+
+_OF_SHAPES = frozenset(
+    {np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.isrealobj, np.iscomplexobj}
+    | {np.zeros_like, np.ones_like, np.empty_like}
+)
+_OF_NUMBERS = frozenset(
+    {"nonzero", "flatnonzero", "argwhere", "trim_zeros", "union1d"}
+    | {"unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+    | {"intersect1d", "setdiff1d", "setxor1d"}
+)
+_BY_INDEX = frozenset({"getitem", "scatter_add", "index_set", "delete", "insert"})
