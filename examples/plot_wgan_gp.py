@@ -86,5 +86,5 @@ left.set(xlabel="training step", ylabel="sliced Wasserstein distance", ylim=(0, 
 left.legend(loc="upper left")
 right.plot(*ug.data.ring(300, rng=rng).T, "k.", markersize=3, label="data")
 right.plot(*exact.sample(300, rng).T, ".", markersize=3, label="K = 5, exact")
-right.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
-right.legend(loc="lower left")
+right.set(aspect="equal", xlim=(-4.5, 4.5), ylim=(-4.5, 4.5))
+right.legend(loc="lower center", ncols=2)
