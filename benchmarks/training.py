@@ -111,7 +111,7 @@ def loop_overhead(config, steps=2000):
     def run():
         for _ in range(steps):
             idling._advance()
-            idling._record(idling._finished())
+            idling._record()
 
     return median(run, calls=5) / steps
 
