@@ -132,6 +132,12 @@ def test_what_is_not_there_in_the_other_process_is_named():
             {"optimizers": {"generator": optim.SGD(0.1)}},
             "optimizers.generator",
         ),
+        ({"networks.gain": [0.5, 1.0]}, {"game": GAME}, "game"),
+        (
+            {"unroll.lr": [0.1, 0.2]},
+            {"optimizers": {"unroll": optim.SGD(0.1)}},
+            "optimizers.unroll",
+        ),
     ],
 )
 def test_a_setting_that_would_change_nothing_is_refused(vary, parts, name, tmp_path):

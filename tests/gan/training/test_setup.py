@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.gan.small import SMALL, bits, outcome, varied
-from tinygrad_ugan import gan, nn, unroll
+from tinygrad_ugan import gan, nn, optim, unroll
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.gan.training.setup import Setup
 
@@ -122,6 +122,7 @@ def test_players_of_ones_own_play_for_penalties_too():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("loss", "hinge"),
         ("label_smoothing", 0.1),
         ("penalty", gan.penalties.R1()),
         ("instance_noise", 0.1),
@@ -132,6 +133,19 @@ def test_a_game_with_objectives_of_its_own_refuses_others(name, value):
     words = rf"{name}: expected .*, as a .*Game has objectives of its own, got"
     with pytest.raises(ArgumentError, match=words):
         Setup.of(varied(**{name: value}), game=SMALL.build_game())
+
+
+@pytest.mark.parametrize(("name", "value"), [("loss", "hinge"), ("penalty", gan.penalties.R1(2.0))])
+def test_a_game_may_have_the_objectives_that_the_settings_ask_for(name, value):
+    config = varied(**{name: value})
+    game = config.build_game()
+    assert Setup.of(config, game=game).game is game
+
+
+def test_step_sizes_that_an_optimiser_handed_in_would_not_take_are_refused():
+    config = varied(unroll=gan.Unroll(2, (0.1, 0.2)))
+    with pytest.raises(ArgumentError, match=r"optimizers.unroll: expected one step size"):
+        Setup.of(config, optimizers={"unroll": optim.SGD(0.1)})
 
 
 def test_what_does_not_go_together():

@@ -47,10 +47,29 @@ SHOWN = {
 }
 # What a part that is handed in takes the place of: these settings would change nothing.
 _REPLACED = {
-    "game": ("game", "networks.generator", "networks.discriminator"),
+    "game": (
+        "game",
+        *(f"networks.{name}" for name in ("generator", "discriminator", "activation", "gain")),
+        *(f"networks.{player}_layers" for player in ("generator", "discriminator")),
+        *("networks.input_scale", "networks.conditional"),
+    ),
     "data": ("data",),
     "optimizers.generator": ("generator_optimizer",),
     "optimizers.discriminator": ("discriminator_optimizer",),
+    "optimizers.unroll": tuple(
+        f"unroll.{name}"
+        for name in (
+            "lr",
+            "optimizer",
+            "momentum",
+            "beta1",
+            "beta2",
+            "eps",
+            "decay",
+            "weight_decay",
+        )
+        + ("schedule", "final", "warmup", "registered")
+    ),
 }
 
 

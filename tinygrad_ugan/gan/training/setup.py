@@ -256,8 +256,6 @@ def recorded(
     ----------
     config : Config
         The settings, as read.
-    metrics : mapping of str to callable
-        Columns of one's own in the metrics table: ``metric(state, samples)``, a number.
     handed_in : mapping of str to str
         The parts that were handed in for training, and their classes.
     parts : mapping of str to Any
@@ -361,6 +359,9 @@ def _named_optimizers(
 def _optimizers(config: Config, own: Mapping[str, Any]) -> dict[str, Any]:
     """The optimisers that were handed in, or else those that the settings name or describe."""
     found = {}
+    if "unroll" in own and isinstance(config.unroll.step_sizes(), tuple):
+        expected = "one step size in the settings, as the optimiser that is handed in has its own"
+        raise ArgumentError("optimizers.unroll", "step sizes that vary", expected)
     for player, group in _GROUPS.items():
         settings, place = getattr(config, group), f"optimizers.{player}"
         each = own.get(player)
@@ -438,7 +439,7 @@ def _playable(game: Any, config: Config) -> Any:
     return config.play(generator, discriminator)
 
 
-_OF_PLAYERS = ("label_smoothing", "penalty", "instance_noise", "feature_matching")
+_OF_PLAYERS = ("loss", "label_smoothing", "penalty", "instance_noise", "feature_matching")
 
 
 def _check_unchanged(config: Config, game: Any) -> None:
@@ -446,7 +447,7 @@ def _check_unchanged(config: Config, game: Any) -> None:
     default = Config()
     for name in _OF_PLAYERS:
         given = getattr(config, name)
-        if given != getattr(default, name):
+        if given not in (getattr(default, name), getattr(game, name, None)):
             expected = f"{getattr(default, name)!r}, as a {kind_of(game)} has objectives of its own"
             hint = "a game of two players, `generator` and `discriminator`, takes these settings"
             raise ArgumentError(name, repr(given), expected, hint)
