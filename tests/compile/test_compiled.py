@@ -31,7 +31,12 @@ COMPILABLE = [record for record in ALL if record.name not in REFUSED]
 
 
 def same(found, expected, units=0):
-    """Compare leaves, their dtypes and shapes: equal to some units in the last place."""
+    """Compare leaves, their dtypes and shapes: equal to some units in the last place.
+
+    To the bit, if no units are given: that is what the passes keep. BLAS adds up products of
+    vectors by the alignment of its operands, which costs up to 1.2 units in one product and 1.7
+    after three derivatives: 2 and 10 are for these.
+    """
     found, expected = optree.tree_leaves(found), optree.tree_leaves(expected)
     assert len(found) == len(expected)
     for x, y in zip(map(np.asarray, found), map(np.asarray, expected), strict=True):
@@ -94,7 +99,7 @@ def test_derivatives_of_compiled_primitives(record):
             expected = g(*args)
         except NotDifferentiableError:
             continue
-        same(outside(*args), expected, units=200)
+        same(outside(*args), expected, units=10)
 
 
 @pytest.mark.parametrize("record", [r for r in ALL if r.name in REFUSED], ids=lambda r: r.name)
@@ -148,7 +153,7 @@ def point(rng):
 def test_transforms_inside_and_outside(transform, point):
     expected = transform(loss)(*point)
     same(ug.compile(transform(loss))(*point), expected)
-    same(transform(ug.compile(loss))(*point), expected, units=50)
+    same(transform(ug.compile(loss))(*point), expected, units=10)
     same(ug.compile(transform(ug.compile(loss)))(*point), expected)
 
 
@@ -166,8 +171,8 @@ def test_third_order_in_every_nesting(point):
     expected = third(loss, plain, plain, plain)
     for f in (loss, ug.compile(loss)):
         for nesting in ((ug.compile, plain, plain), (plain, ug.compile, plain)):
-            same(third(f, *nesting), expected, units=1000)
-            same(third(f, *nesting[:2], ug.compile), expected, units=1000)
+            same(third(f, *nesting), expected, units=10)
+            same(third(f, *nesting[:2], ug.compile), expected, units=10)
 
 
 def test_forward_and_reverse_of_a_compiled_function_of_pytrees(rng):
@@ -238,7 +243,7 @@ def test_layouts_of_arguments(rng):
     x = rng.standard_normal((64, 64))
     f = ug.compile(lambda x: np.sum(np.reshape(np.exp(x), -1)[:100] * np.reshape(x, -1)[:100]))
     for y in (x, x.T, np.broadcast_to(x[0], x.shape), np.repeat(x, 2, 1)[:, ::2]):
-        same(f(y), np.sum(np.reshape(np.exp(y), -1)[:100] * np.reshape(y, -1)[:100]), units=100)
+        same(f(y), np.sum(np.reshape(np.exp(y), -1)[:100] * np.reshape(y, -1)[:100]), units=10)
 
 
 def test_memory_stays_below_the_cap():
@@ -298,7 +303,7 @@ def test_unrolled_gradients(method, rng):
     compiled = ug.compile(unrolled)
     for lr in (0.1, 0.2):
         args = theta_g, theta_d, batch, lr
-        same(compiled(*args), unrolled(*args), units=100)
+        same(compiled(*args), unrolled(*args), units=10)
     names = {each.name for each in compiled.program(*args).instructions}
     assert ("fused" in names) == (method == "auto")
 

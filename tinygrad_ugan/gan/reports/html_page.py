@@ -36,24 +36,7 @@ class Table(NamedTuple):
 def runs_page(runs: Mapping[str, Run], title: str) -> str:
     """Return a page with the results, pictures, settings and environments of runs, side by side.
 
-    Parameters
-    ----------
-    runs : mapping of str to Run
-        The runs by their labels.
-    title : str
-        The heading.
-
-    Returns
-    -------
-    str
-        HTML with embedded pictures.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no run, or a run has no metrics yet.
-    ArgumentTypeError
-        If the settings of a run cannot be written down.
+    See `report.report`, which is public.
     """
     if not runs:
         raise ArgumentError("runs", "none", "one run or more")
