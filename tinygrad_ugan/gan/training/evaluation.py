@@ -32,6 +32,7 @@ from tinygrad_ugan.gan.training.metrics import (
 from tinygrad_ugan.gan.training.sampler import evaluation_rng
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import State
+from tinygrad_ugan.kernels.blas_threads import one_thread
 from tinygrad_ugan.tree import norm
 from tinygrad_ugan.typing import Array
 
@@ -144,7 +145,7 @@ class Evaluation:
         real, labels = self._setup.draw(size, rng)
         batch = batch_of(real, noise, labels)
         self._directions = random_directions(data.dimension, 64, rng)
-        self._projected = sorted_projections(_flat(self.real), self._directions)
+        self._projected = self._projections(self.real)
         self.batch = with_draws(self._setup.game, batch, rng)
         self._has_modes = hasattr(data, "centers")
         self._distinct = self.real[:0] if self._has_modes else distinct(_flat(self.real), _COMPARED)
@@ -203,13 +204,18 @@ class Evaluation:
         if samples is None or not self._has_modes:
             return None, None, None, None
         data = self._setup.data
-        centers = data.centers()
+        with one_thread():
+            centers = data.centers()
         return *mode_coverage(samples, centers, data.std), *mode_divergences(samples, centers)
 
     def _distance(self, samples: Array | None) -> float | None:
         if samples is None:
             return None
-        return rms(sorted_projections(_flat(samples), self._directions) - self._projected)
+        return rms(self._projections(samples) - self._projected)
+
+    def _projections(self, samples: Array) -> Array:
+        with one_thread():
+            return sorted_projections(_flat(samples), self._directions)
 
     def _of_neighbours(self, samples: Array | None) -> tuple[Any, Any, Any]:
         """Precision, recall and the two-sample test, in place of the modes; NaN of too few."""

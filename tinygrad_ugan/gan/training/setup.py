@@ -34,6 +34,7 @@ from tinygrad_ugan.gan.training.registry import (
     find,
     name_of,
 )
+from tinygrad_ugan.kernels.blas_threads import one_thread
 from tinygrad_ugan.optim.validation import check_state, is_optimizer, try_update
 from tinygrad_ugan.stated import stated
 from tinygrad_ugan.typing import Array, PyTree
@@ -151,7 +152,8 @@ class Setup:
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array | None]:
         """Draw n samples of the data, and their labels if the game takes them."""
-        samples, labels = draw_labelled(self.data, n, rng, self.config.dtype)
+        with one_thread():
+            samples, labels = draw_labelled(self.data, n, rng, self.config.dtype)
         return samples, labels if self.classes else None
 
     def class_of(self, label: int | str) -> int:
@@ -456,18 +458,20 @@ def _check_unchanged(config: Config, game: Any) -> None:
 def _initial(init: Any, game: Any, config: Config) -> Init:
     """The function that draws the initial parameters, or returns those that were given."""
 
-    def drawn(rng: np.random.Generator) -> tuple[PyTree, PyTree]:
+    def drawn(rng: np.random.Generator) -> Any:
         if callable(init):
-            found = init(rng)
-        elif init is not None:
-            found = init
-        elif callable(own := getattr(game, "init", None)):
-            found = own(rng, config.dtype)
-        else:
-            found = tuple(player.init(rng, config.dtype) for player in _drawing(game))
-        return _checked_parameters(found, config)
+            return init(rng)
+        if init is not None:
+            return init
+        if callable(own := getattr(game, "init", None)):
+            return own(rng, config.dtype)
+        return tuple(player.init(rng, config.dtype) for player in _drawing(game))
 
-    return drawn
+    def checked(rng: np.random.Generator) -> tuple[PyTree, PyTree]:
+        with one_thread():  # orthogonal weights are a product of BLAS
+            return _checked_parameters(drawn(rng), config)
+
+    return checked
 
 
 def _players(game: Any) -> tuple[Any, Any]:
