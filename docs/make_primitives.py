@@ -27,10 +27,13 @@ smooth there, but for the exceptions in the next column, which says what the der
 be at points where there is none. A *composite* is written in terms of the others; *general* means
 that both modes have a rule of their own.
 
+A function with a *vector form* can be made part of a kernel; without one it is a call of NumPy in
+compiled functions, too.
+
 The last column holds derivatives at infinity, at 0 and at the ends of the domain, where there is a
 value: of functions of one number the first and the second, as in `0: 1, 0`; of two numbers both
 first ones. They are the limits, from the side that the sign of a zero says where the sides differ.
-Without a limit they are NaN, or what the column before says. NaN beside a limit that exists is
+Without a limit they are NaN, or what the convention says. NaN beside a limit that exists is
 found with two numbers and in scipy.special only.
 
 """
@@ -41,6 +44,7 @@ COLUMNS = (
     "NumPy or SciPy function",
     "Smooth and tested for",
     "Where there is no derivative",
+    "Vector form",
     "At the edges",
 )
 
@@ -58,6 +62,7 @@ def _cells(record: Primitive | Composite) -> tuple[str, ...]:
         public_name(record.function),
         _intervals(record),
         record.convention.replace("|", r"\|"),
+        "yes" if record.vector else "",
         described(record) if is_called(record) else "",
     )
 

@@ -64,3 +64,17 @@ def subsets(places):
     return itertools.chain.from_iterable(
         itertools.combinations(places, n) for n in range(1, len(places) + 1)
     )
+
+
+def ulps(got, exact, dtype):
+    """The distance in units of the last place of `exact`.
+
+    It is infinite where only one is NaN, or overflows.
+    """
+    form = np.finfo(dtype)
+    finite = np.abs(exact) <= form.max
+    exponent = np.frexp(np.where(finite, exact, 0))[1] - 1
+    unit = np.ldexp(exact.dtype.type(1), np.maximum(exponent, form.minexp) - form.nmant)
+    distance = np.abs(got.astype(exact.dtype) - exact) / unit
+    same = (got == exact.astype(dtype)) | (np.isnan(got) & np.isnan(exact))
+    return np.where(np.isfinite(got) & ~np.isnan(exact), distance, np.where(same, 0, np.inf))

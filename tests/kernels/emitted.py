@@ -15,10 +15,12 @@ TARGETS = {t.name: t for t in (host_target(), *map(emulated_target, ("avx2", "ne
 class Elementwise:
     """A function of vectors, ``f(emitter, *vectors) -> vector``, as one of arrays of a dtype."""
 
-    def __init__(self, f, target, dtype, arguments=1):
+    def __init__(self, f, target, dtype, arguments=1, emitter=Emitter):
         self.dtype = np.dtype(dtype)
         self.lanes = target.lanes(dtype)
-        code = compile_module(_elementwise_module(f, target, dtype, arguments), target)
+        code = compile_module(
+            _elementwise_module(f, emitter("elementwise", target, dtype), arguments), target
+        )
         self.engine = llvm.create_mcjit_compiler(
             llvm.parse_assembly(""), llvm.Target.from_default_triple().create_target_machine()
         )
@@ -37,8 +39,7 @@ class Elementwise:
         return result[: flat[0].size].reshape(np.shape(arrays[0]))
 
 
-def _elementwise_module(f, target, dtype, arguments):
-    e = Emitter("elementwise", target, dtype)
+def _elementwise_module(f, e, arguments):
     *sources, destination = [e.pointer() for _ in range(arguments + 1)]
     with e.loop(e.rows, step=e.lanes) as i:
         e.store(f(e, *(e.load(s, i) for s in sources)), destination, i)

@@ -42,6 +42,7 @@ from tinygrad_ugan.autodiff.operands import (
 )
 from tinygrad_ugan.autodiff.samples import REAL, Domain
 from tinygrad_ugan.autodiff.signatures import Signature
+from tinygrad_ugan.autodiff.vector_forms import VectorForm, register, ufunc_form
 from tinygrad_ugan.errors import NotDifferentiableError
 
 
@@ -78,6 +79,9 @@ class Primitive:
     multiple_results : bool
         Whether `implementation` returns a tuple. Then `jvp` returns one tangent for each result,
         and `vjp` takes a list of their cotangents, None for a result that nothing depends on.
+    vector : callable, optional
+        ``vector(e, *args)``, the function in terms of vector arithmetic, for compilers: see
+        `tinygrad_ugan.autodiff.vector_forms`.
     """
 
     name: str
@@ -92,6 +96,12 @@ class Primitive:
     constants: tuple[tuple[int, str], ...] = ()
     reads: bool = True
     multiple_results: bool = False
+    vector: VectorForm | None = None
+
+    def __post_init__(self) -> None:
+        """Let the vector form be found by the implementation, which is what programs call."""
+        if self.vector is not None and not isinstance(self.implementation, np.ufunc):
+            register(self.implementation, self.vector)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Apply the operation to arrays, numbers and tensors; by keyword come constants only."""
@@ -142,6 +152,7 @@ class Composite:
     convention: str = ""
     signature: Signature = field(default_factory=Signature)
     rounds_differently: bool = False
+    vector: VectorForm | None = None
     kind: str = "composite"
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -159,12 +170,13 @@ def composite(
     convention: str = "",
     *,
     rounds_differently: bool = False,
+    vector: VectorForm | None = None,
 ) -> Composite:
     """Declare a NumPy function by an implementation in terms of functions of the table.
 
     The parameters of `implementation` say which of the arguments of `function` are supported; all
     others are refused when they are given. `rounds_differently` says that its values may differ
-    from those of `function`, see `Composite`.
+    from those of `function`, see `Composite`; for `vector`, see `Primitive`.
     """
     return Composite(
         name=_name(function),
@@ -173,6 +185,7 @@ def composite(
         convention=convention,
         signature=Signature.of(implementation),
         rounds_differently=rounds_differently,
+        vector=vector,
     )
 
 
@@ -182,6 +195,7 @@ def elementwise(
     implementation: Callable[..., Any] | None = None,
     domain: Domain | Sequence[Domain] = REAL,
     convention: str = "",
+    vector: VectorForm | None = None,
 ) -> Primitive:
     """Declare a function applied element by element, with broadcasting.
 
@@ -198,6 +212,8 @@ def elementwise(
         The intervals on which the function is smooth, for all arguments or one by one.
     convention : str, optional
         See `Primitive`.
+    vector : callable, optional
+        See `Primitive`; by default that of the ufunc, if it is in vector arithmetic.
     """
 
     def jvp(
@@ -232,6 +248,7 @@ def elementwise(
         signature=Signature(len(partials), len(partials), frozenset()),
         constants=_constants(partials),
         reads=not all(isinstance(partial, int) for partial in partials),
+        vector=vector or ufunc_form(function),
     )
 
 
@@ -375,11 +392,12 @@ def general(
     signature: Callable[..., Any] | None = None,
     *,
     multiple_results: bool = False,
+    vector: VectorForm | None = None,
 ) -> Primitive:
     """Declare a function by an explicit jvp and vjp, with the signatures given in `Primitive`.
 
     The parameters of `signature` say which of the arguments of `function` are supported, where
-    that is not all of them.
+    that is not all of them. For `vector`, see `Primitive`.
     """
     return Primitive(
         name=_name(function),
@@ -391,6 +409,7 @@ def general(
         convention=convention,
         signature=Signature.of(signature or function),
         multiple_results=multiple_results,
+        vector=vector,
     )
 
 

@@ -93,6 +93,9 @@ class Value:
         builder = self.emitter.builder
         return Value(self.emitter, (builder.neg if self.is_integer else builder.fneg)(self.ir))
 
+    def __invert__(self) -> Value:
+        return Value(self.emitter, self.emitter.builder.not_(self.ir))
+
     def __lt__(self, other: Value | Number) -> Value:
         return self._compare("<", other)
 
@@ -281,10 +284,25 @@ class Emitter:
 
     def where(self, mask: Value, x: Value | Number, y: Value | Number) -> Value:
         """`x` where the mask holds, and `y` elsewhere."""
-        example = x if isinstance(x, Value) else y
-        assert isinstance(example, Value)
-        x, y = self.like(x, example), self.like(y, example)
+        x, y = self._alike(x, y)
         return Value(self, self.builder.select(mask.ir, x.ir, y.ir))
+
+    def equal(self, x: Value | Number, y: Value | Number) -> Value:
+        """The mask of equal elements, of numbers or of masks."""
+        x, y = self._alike(x, y)
+        build = self.builder.icmp_signed if x.is_integer else self.builder.fcmp_ordered
+        return Value(self, build("==", x.ir, y.ir))
+
+    def not_equal(self, x: Value | Number, y: Value | Number) -> Value:
+        """The mask of different elements, of numbers or of masks; NaN is different from NaN."""
+        x, y = self._alike(x, y)
+        build = self.builder.icmp_signed if x.is_integer else self.builder.fcmp_unordered
+        return Value(self, build("!=", x.ir, y.ir))
+
+    def _alike(self, x: Value | Number, y: Value | Number) -> tuple[Value, Value]:
+        """Make a Python number a constant of the other's type, and vectors of two."""
+        example = next((v for v in (x, y) if isinstance(v, Value)), self.zero())
+        return self.like(x, example), self.like(y, example)
 
     def maximum(self, x: Value, y: Value | Number) -> Value:
         """The larger of two; `x` if that is NaN."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygrad_ugan.kernels.emitter import Emitter, Value
+from tinygrad_ugan.kernels.emitter import Emitter, Number, Value
 
 _LOG2_E = float(np.log2(np.e))
 _LOG_2 = float(np.log(2.0))
@@ -168,13 +168,35 @@ def expm1(e: Emitter, x: Value) -> Value:
 
 
 def log(e: Emitter, x: Value) -> Value:
-    """The logarithm of positive numbers, neither denormal nor infinite; error below 1.5 ulp."""
+    """The logarithm, of denormal numbers too; error below 1.5 ulp."""
     form = _format(e)
-    below = e.to_bits(x) - e.to_bits(e.constant(np.sqrt(0.5)))
-    k = below >> form.fraction_bits
-    significand = e.from_bits(e.to_bits(x) - (k << form.fraction_bits))  # from sqrt(1/2) to sqrt(2)
-    exponent, rest = e.from_integers(k), _log1p(e, significand - 1.0)
-    return e.fma(exponent, form.log2_high, e.fma(exponent, form.log2_low, rest))
+    scaling = form.fraction_bits + 1
+    is_denormal = x < float(np.finfo(e.dtype).tiny)
+    k, significand = _split(e, e.where(is_denormal, x * 2.0**scaling, x))
+    k = e.where(is_denormal, k - float(scaling), k)
+    return _at_edges(e, x, _add_exponent(e, k, _log1p(e, significand - 1.0)))
+
+
+def log1p(e: Emitter, x: Value) -> Value:
+    """``log(1 + x)``, accurate near 0; error below 2 ulp."""
+    form = _format(e)
+    total = x + 1.0
+    k, significand = _split(e, total)
+    _, inverse_power = _whole(e, -k)
+    # 1 + x before rounding, in place of the significand, as long as the 1 matters
+    f = e.fma(x, inverse_power, inverse_power - 1.0)
+    f = e.where(total < 2.0 ** (form.fraction_bits + 2), f, significand - 1.0)
+    value = _at_edges(e, total, _add_exponent(e, k, _log1p(e, f)))
+    return e.where(e.absolute(x) < form.tiny, x, value)
+
+
+def logaddexp(e: Emitter, x: Value, y: Value | Number) -> Value:
+    """``log(exp(x) + exp(y))``, without overflow.
+
+    The error is below 3 ulp of the largest of x, y and the result.
+    """
+    distance = e.where(e.equal(x, y), 0.0, e.absolute(x - y))
+    return e.maximum(x, y) + _log1p(e, exp(e, -distance))
 
 
 def sin_cos(e: Emitter, t: Value) -> tuple[Value, Value]:
@@ -190,6 +212,32 @@ def _log1p(e: Emitter, f: Value) -> Value:
     s = f / (f + 2.0)
     z = s * s
     return e.fma(-s, e.fma(-z, _polynomial(e, z, _format(e).q), f), f)
+
+
+def _split(e: Emitter, x: Value) -> tuple[Value, Value]:
+    """``k`` and ``2^-k x`` in [sqrt(1/2), sqrt(2)), of positive numbers that are not denormal."""
+    form = _format(e)
+    below = e.to_bits(x) - e.to_bits(e.constant(np.sqrt(0.5)))
+    k = below >> form.fraction_bits
+    return _whole_number(e, k), e.from_bits(e.to_bits(x) - (k << form.fraction_bits))
+
+
+def _add_exponent(e: Emitter, k: Value, log: Value) -> Value:
+    """``k log 2 + log``."""
+    form = _format(e)
+    return e.fma(k, form.log2_high, e.fma(k, form.log2_low, log))
+
+
+def _at_edges(e: Emitter, x: Value, log: Value) -> Value:
+    """The logarithm of x at 0, infinity, negative numbers and NaN, and `log` elsewhere."""
+    edge = e.where(x >= 0.0, e.where(x > 0.0, x, -np.inf), np.nan)
+    return e.where((x > 0.0) & (x < np.inf), log, edge)
+
+
+def _whole_number(e: Emitter, k: Value) -> Value:
+    """Convert small integers to floating-point numbers: left in the last bits of large ones."""
+    large = 1.5 * 2.0 ** _format(e).fraction_bits
+    return e.from_bits(k + e.to_bits(e.constant(large))) - large
 
 
 def _format(e: Emitter) -> _Format:

@@ -43,14 +43,19 @@ def _log_sigmoid(x: Any) -> Any:
 
 
 # fmt: off
-relu = elementwise(_relu, lambda ans, x: x > 0, domain=POSITIVE, convention="0 at 0")
+relu = elementwise(_relu, lambda ans, x: x > 0, domain=POSITIVE, convention="0 at 0",
+                   vector=lambda e, x: e.maximum(x, 0.0))
 leaky_relu = elementwise(_leaky_relu, lambda ans, x: np.where(x > 0, x.dtype.type(1), LEAKY_SLOPE),
-                         domain=POSITIVE, convention="0.01 at 0")
+                         domain=POSITIVE, convention="0.01 at 0",
+                         vector=lambda e, x: e.where(x > 0.0, x, LEAKY_SLOPE * x))
 elu = elementwise(_elu, lambda ans, x: np.where(x > 0, 1, expm1_plus_one(ans, untrace(x))),
                   domain=POSITIVE,
-                  convention="the first derivative is continuous; the second at 0 is 1")
-sigmoid = elementwise(_sigmoid, lambda ans, x: logistic_slope(untrace(ans), x))
-log_sigmoid = elementwise(_log_sigmoid, lambda ans, x: logistic_complement(untrace(ans), x))
+                  convention="the first derivative is continuous; the second at 0 is 1",
+                  vector=lambda e, x: e.where(x > 0.0, x, e.expm1(e.minimum(x, 0.0))))
+sigmoid = elementwise(_sigmoid, lambda ans, x: logistic_slope(untrace(ans), x),
+                      vector=lambda e, x: e.sigmoid(x))
+log_sigmoid = elementwise(_log_sigmoid, lambda ans, x: logistic_complement(untrace(ans), x),
+                          vector=lambda e, x: -e.logaddexp(-x, 0.0))
 # fmt: on
 
 

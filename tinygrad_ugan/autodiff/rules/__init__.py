@@ -1,7 +1,8 @@
 """The table of derivatives, one line a function, in files by kind of operation.
 
 `TABLE` maps every NumPy function to its record, a primitive or a composite; `CONSTANTS` are the
-functions whose derivative is zero wherever it exists; `find` knows scipy.special as well.
+functions whose derivative is zero wherever it exists; `find` knows scipy.special as well, and
+`vector_form` what compilers ask for.
 """
 
 import sys
@@ -38,6 +39,7 @@ from tinygrad_ugan.autodiff.rules import (
     statistics,
 )
 from tinygrad_ugan.autodiff.rules.indexing import IN_PLACE
+from tinygrad_ugan.autodiff.vector_forms import VectorForm, registered, ufunc_form
 
 _ELEMENTS = (elementwise, powers, stable_derivatives, floating_point, conditionals)
 _REDUCTIONS = (reductions, cumulative, quantiles, nan_reductions)
@@ -71,4 +73,16 @@ def find(function: Callable[..., Any]) -> Primitive | Composite | None:
     return record
 
 
-__all__ = ["CONSTANTS", "IN_PLACE", "RECORDS", "SAMPLES", "TABLE", "find"]
+def vector_form(function: Callable[..., Any]) -> VectorForm | None:
+    """The vector form of what an instruction of a program calls, or None.
+
+    That is a function of NumPy or SciPy, or the implementation of any primitive. The arguments of
+    the form are vectors of one floating-point type, Python numbers for constants, and masks where
+    the function takes booleans.
+    """
+    record = find(function)
+    form = registered(function) if record is None else record.vector
+    return form or ufunc_form(function)
+
+
+__all__ = ["CONSTANTS", "IN_PLACE", "RECORDS", "SAMPLES", "TABLE", "find", "vector_form"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sa
 def _shared(chosen: Any, tied: Any) -> Any:
     """1 where chosen, 1/2 at ties, else 0."""
     return np.where(tied, 0.5, chosen)
+
+
+def _heaviside_vector(e: Any, x: Any, y: Any) -> Any:
+    return e.where(e.equal(x, 0.0), y, e.where(e.isnan(x), x, e.where(x > 0, 1.0, 0.0)))
 
 
 _EVENLY = "equal arguments share the cotangent evenly"
@@ -39,7 +44,7 @@ _SIGNS = (
     elementwise(np.copysign, lambda ans, x, y: sign(x) * np.copysign(1, y), 0,
                 domain=(POSITIVE, Domain(-3.0, -0.2)), convention="0 at x = 0, and then NaN"),
     elementwise(np.heaviside, 0, lambda ans, x, y: x == 0,
-                convention="the derivative in x is 0 at the step"),
+                convention="the derivative in x is 0 at the step", vector=_heaviside_vector),
 )
 # fmt: on
 
@@ -65,7 +70,7 @@ def _where_vjp(
     return [unbroadcast(where(condition, *chosen[i]), args[i]) for i in traced]
 
 
-where = general(_where, _where_jvp, _where_vjp)
+where = general(_where, _where_jvp, _where_vjp, vector=lambda e, mask, x, y: e.where(mask, x, y))
 
 
 def _where_of_any(condition: Any, *choices: Any) -> Any:
@@ -82,11 +87,14 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
     return chosen
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def _clip(
+    e: Any, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    """``np.clip`` in the arithmetic of NumPy, or of any `e`."""
     lower, upper = a_min if min is None else min, a_max if max is None else max
     if lower is not None:
-        a = np.maximum(a, lower)
-    return a if upper is None else np.minimum(a, upper)
+        a = e.maximum(a, lower)
+    return a if upper is None else e.minimum(a, upper)
 
 
 def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
@@ -102,13 +110,14 @@ def _nan_to_num(x: Any, *, nan: Any = 0.0, posinf: Any = None, neginf: Any = Non
 
 
 _COMPOSITES = (
-    composite(np.where, _where_of_any),
+    composite(np.where, _where_of_any, vector=where.vector),
     composite(np.select, _select),
     composite(
         np.clip,
-        _clip,
+        partial(_clip, np),
         convention="an element at a bound shares the cotangent evenly with the bound",
         rounds_differently=True,  # of equal zeros, which sign is kept
+        vector=_clip,
     ),
     composite(np.nan_to_num, _nan_to_num),
 )

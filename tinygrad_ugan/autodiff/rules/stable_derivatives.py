@@ -131,12 +131,32 @@ def _product_of_weights(x: Any, y: Any, total: Any) -> Any:
     return _softmax_weight(x, y, total) * _softmax_weight(y, x, total)
 
 
+# The same as vector forms, which take the way near saturation for all elements.
+
+
+def _tanh_slope_vector(e: Any, t: Any, x: Any) -> Any:
+    return e.square(e.absolute(t) + 1.0) * e.exp(-2.0 * e.absolute(x))
+
+
+def _logistic_slope_vector(e: Any, s: Any, x: Any) -> Any:
+    return e.square(e.maximum(s, 1.0 - s)) * e.exp(-e.absolute(x))
+
+
+def _softmax_weight_vector(e: Any, x: Any, y: Any, total: Any) -> Any:
+    limit = e.where(x < 0.0, -np.inf, e.where(e.equal(x, y), np.nan, 0.0))
+    return e.exp(e.where(e.isinf(x) & e.equal(x, total), limit, x - total))
+
+
+def _ratio_vector(e: Any, x: Any, y: Any) -> Any:
+    return e.where(e.equal(y, 0.0), 0.0, x / y)
+
+
 # fmt: off
 sign = elementwise(_sign, lambda ans, x: nan_at_zero(x), domain=POSITIVE,
-                   convention="NaN at 0")
+                   convention="NaN at 0", vector=lambda e, x: e.sign(x))
 ratio: Primitive = elementwise(
     _ratio, lambda ans, x, y: 1 / nan_if_zero(y), lambda ans, x, y: -ans / nan_if_zero(y),
-    domain=(REAL, POSITIVE), convention="NaN where y is 0")
+    domain=(REAL, POSITIVE), convention="NaN where y is 0", vector=_ratio_vector)
 cosine: Primitive = elementwise(
     _cosine, lambda ans, x, y: cosine(y, x) * cosine(y, x) / nan_if_zero(np.hypot(x, y)),
              lambda ans, x, y: -ans * cosine(y, x) / nan_if_zero(np.hypot(x, y)),
@@ -144,22 +164,29 @@ cosine: Primitive = elementwise(
 root: Primitive = elementwise(
     _root, _root_slope, 0,
     convention="0 at 0, and then NaN")
-one_minus_square: Primitive = elementwise(_one_minus_square, lambda ans, x: -2 * x)
+one_minus_square: Primitive = elementwise(_one_minus_square, lambda ans, x: -2 * x,
+                                          vector=lambda e, x: (1.0 - x) * (1.0 + x))
 
-tanh_slope = elementwise(_tanh_slope, lambda ans, t, x: -2 * t, 0)
-logistic_slope = elementwise(_logistic_slope, 0, lambda ans, s, x: -ans * np.tanh(x / 2))
+tanh_slope = elementwise(_tanh_slope, lambda ans, t, x: -2 * t, 0, vector=_tanh_slope_vector)
+logistic_slope = elementwise(_logistic_slope, 0, lambda ans, s, x: -ans * np.tanh(x / 2),
+                             vector=_logistic_slope_vector)
 logistic_complement = elementwise(_logistic_complement, 0,
-                            lambda ans, log_s, x: -logistic_slope(untrace(ans), -x))
-expm1_plus_one = elementwise(_expm1_plus_one, 1, 0)
+                                  lambda ans, log_s, x: -logistic_slope(untrace(ans), -x),
+                                  vector=lambda e, log_s, x: -e.expm1(log_s))
+expm1_plus_one = elementwise(_expm1_plus_one, 1, 0,
+                             vector=lambda e, ans, x: e.exp(e.minimum(x, 0.0)))
 
 # The total is passed bare, too. It is a function of x and y, so that no sample call can vary these
 # alone.
 softmax_weight = elementwise(
     _softmax_weight, lambda ans, x, y, total: product_of_weights(x, y, total),
-            lambda ans, x, y, total: -product_of_weights(x, y, total), 0)
+            lambda ans, x, y, total: -product_of_weights(x, y, total), 0,
+    vector=_softmax_weight_vector)
 product_of_weights: Primitive = elementwise(
     _product_of_weights, lambda ans, x, y, total: -ans * np.tanh((x - y) / 2),
-                        lambda ans, x, y, total: ans * np.tanh((x - y) / 2), 0)
+                        lambda ans, x, y, total: ans * np.tanh((x - y) / 2), 0,
+    vector=lambda e, x, y, total: (
+        _softmax_weight_vector(e, x, y, total) * _softmax_weight_vector(e, y, x, total)))
 # fmt: on
 
 
