@@ -1,6 +1,7 @@
 """Compiled functions against the functions themselves: all calls, both modes, both orders."""
 
 import functools
+import itertools
 import os
 import threading
 import warnings
@@ -16,6 +17,7 @@ import tinygrad_ugan as ug
 from tinygrad_ugan.check.strategies.programs import evaluate, programs
 from tinygrad_ugan.check.strategies.samples import TABLE as ALL
 from tinygrad_ugan.check.strategies.samples import call, drawn, joined, samples_of
+from tinygrad_ugan.compile import Compiled
 from tinygrad_ugan.errors import ArgumentTypeError, NotCompilableError, NotDifferentiableError
 
 EXAMPLES = 5_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 40
@@ -153,8 +155,29 @@ def point(rng):
 def test_transforms_inside_and_outside(transform, point):
     expected = transform(loss)(*point)
     same(ug.compile(transform(loss))(*point), expected)
-    same(transform(ug.compile(loss))(*point), expected, units=10)
+    same(transform(ug.compile(loss))(*point), expected)
+    same(transform(part(ug.compile(loss)))(*point), expected, units=10)
     same(ug.compile(transform(ug.compile(loss)))(*point), expected)
+
+
+def part(compiled):
+    """A function that calls a compiled one, and is none itself."""
+    return lambda *args: compiled(*args)
+
+
+def test_a_transform_of_a_compiled_function_is_compiled(point):
+    compiled = ug.compile(loss)
+    assert ug.grad(compiled) is ug.grad(compiled)
+    assert ug.grad(compiled, argnums=[0]) is not ug.grad(compiled, argnums=[1])
+    inside, outside = ug.compile(ug.grad(loss)), ug.grad(compiled)
+    assert str(outside.program(*point)) == str(inside.program(*point))
+
+    class Doubled(Compiled):
+        def __call__(self, *args):
+            return 2 * super().__call__(*args)
+
+    doubled = Doubled(loss, compiled._programs)
+    same(ug.grad(doubled)(*point), 2 * ug.grad(loss)(*point), units=10)
 
 
 def test_third_order_in_every_nesting(point):
@@ -169,10 +192,13 @@ def test_third_order_in_every_nesting(point):
         return f
 
     expected = third(loss, plain, plain, plain)
-    for f in (loss, ug.compile(loss)):
-        for nesting in ((ug.compile, plain, plain), (plain, ug.compile, plain)):
+
+    def within(f):
+        return part(ug.compile(f))
+
+    for f in (loss, ug.compile(loss), within(loss)):
+        for nesting in itertools.product((plain, ug.compile, within), repeat=3):
             same(third(f, *nesting), expected, units=10)
-            same(third(f, *nesting[:2], ug.compile), expected, units=10)
 
 
 def test_forward_and_reverse_of_a_compiled_function_of_pytrees(rng):

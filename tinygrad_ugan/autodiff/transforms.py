@@ -32,6 +32,7 @@ from tinygrad_ugan.autodiff.pytrees import (
 )
 from tinygrad_ugan.autodiff.tensor import Tensor
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
+from tinygrad_ugan.stated import Statement
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -203,7 +204,26 @@ def value_and_grad(
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
+    if (transformed := _transformed(f, value_and_grad, argnums, has_aux)) is not None:
+        return transformed
     return functools.wraps(f)(_with_value(f, argnums, has_aux))
+
+
+def _transformed(
+    f: Callable[..., Any],
+    transform: Callable[..., Any],
+    argnums: int | Sequence[int],
+    has_aux: bool,
+) -> Callable[..., Any] | None:
+    """A derivative of f as f itself makes it, such as a compiled function; None of any other."""
+    statement = getattr(type(f), "transformed", None)
+    make = statement.of(f) if isinstance(statement, Statement) else None
+    if make is None:
+        return None
+    transformed: Callable[..., Any] = make(
+        transform, argnums if isinstance(argnums, int) else tuple(argnums), has_aux
+    )
+    return transformed
 
 
 def _with_value(
@@ -237,6 +257,8 @@ def grad(
     >>> grad(grad(lambda x: x**3))(2.0).item()
     12.0
     """
+    if (transformed := _transformed(f, grad, argnums, has_aux)) is not None:
+        return transformed
     with_value = _with_value(f, argnums, has_aux)
 
     @functools.wraps(f)

@@ -9,30 +9,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
-import numpy as np
 import optree
 
-from tinygrad_ugan.autodiff.call_tracing import TracedCall, uses_traced_value
-from tinygrad_ugan.autodiff.core import Tracer
-from tinygrad_ugan.autodiff.operands import as_plain, is_differentiated, untrace
+from tinygrad_ugan.autodiff.call_tracing import TracedCall
+from tinygrad_ugan.autodiff.defensive_copies import private_copy
+from tinygrad_ugan.autodiff.operands import untrace
 from tinygrad_ugan.autodiff.pytrees import restrict
 from tinygrad_ugan.autodiff.transforms import jvp, vjp
-from tinygrad_ugan.compile.common_subexpressions import with_common_subexpressions
-from tinygrad_ugan.compile.dead_code import without_dead_code
-from tinygrad_ugan.compile.program import StraightLineProgram, Symbol
-from tinygrad_ugan.compile.recorder import Recorded, Recording
-from tinygrad_ugan.compile.replay import Replay
-from tinygrad_ugan.compile.side_effects import without_random_numbers
-from tinygrad_ugan.compile.simplification import simplified
-from tinygrad_ugan.errors import ArgumentTypeError, kind_of
+from tinygrad_ugan.compile.entries import (
+    Entry,
+    EntryWithPullback,
+    kinds_of,
+    record,
+    record_with_pullback,
+    with_leaves,
+)
+from tinygrad_ugan.compile.program import StraightLineProgram
+from tinygrad_ugan.compile.recorder import Recorded
+from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels.program_cache import LRUCache
-
-PASSES = (simplified, with_common_subexpressions, without_dead_code)
-"""Over every program, in this order."""
+from tinygrad_ugan.stated import states
 
 
 def compile(f: Callable[..., Any], *, max_bytes: int = 2**29) -> Compiled:  # noqa: A001
@@ -42,8 +41,7 @@ def compile(f: Callable[..., Any], *, max_bytes: int = 2**29) -> Compiled:  # no
     NumPy does beneath it is recorded: transforms inside `f` are plain arithmetic by then. Later
     calls run the program, without Python code of `f`, tape or checks, and with dead code, repeated
     calculations and most allocations gone. ``compile(grad(f))``, ``grad(compile(f))``,
-    ``compile(partial(hvp, f))`` and so on work in any order; the derivative outside is the same but
-    slower, as it evaluates `f` again.
+    ``compile(partial(hvp, f))`` and so on work in any order.
 
     Parameters
     ----------
@@ -105,13 +103,13 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate the function."""
         leaves, treedef = optree.tree_flatten((args, kwargs))
-        key, inputs = _split(leaves)
+        kinds, inputs = kinds_of(leaves)
         if inputs is None:
             if any(isinstance(untrace(x), Recorded) for x in leaves):
                 return self._f(*args, **kwargs)  # part of the program that is being recorded
             return self._differentiated(leaves, treedef)
-        entry = self._entry(key, leaves, treedef)
-        return optree.tree_unflatten(entry.treedef, entry.replay(inputs))
+        entry = self._entry(kinds, leaves, treedef)
+        return entry.result(entry.run(inputs))
 
     def __get__(self, thing: Any, owner: type | None = None) -> Any:
         return self if thing is None else MethodType(self, thing)
@@ -125,10 +123,10 @@ class Compiled:
             If an argument is under differentiation: then the program is that of a derivative.
         """
         leaves, treedef = optree.tree_flatten((args, kwargs))
-        key, inputs = _split(leaves)
+        kinds, inputs = kinds_of(leaves)
         if inputs is None:
             raise ArgumentTypeError("args", "a traced value", "plain arrays, or others like them")
-        return self._entry(key, leaves, treedef).program
+        return self._entry(kinds, leaves, treedef).program
 
     @property
     def nbytes(self) -> int:
@@ -140,34 +138,54 @@ class Compiled:
         self._programs.clear()
         self._derivatives.clear()
 
-    def _entry(self, key: Hashable, leaves: Sequence[Any], treedef: Any) -> _Entry:
-        make = functools.partial(_record, leaves)
-        entry: _Entry = self._programs.get((self, treedef, key), make)
+    @states("__call__")
+    def transformed(self) -> Callable[..., Compiled]:
+        """Make a transform of this function: it is that of `f`, compiled."""
+        return self._transformed
+
+    def _transformed(self, transform: Callable[..., Any], *settings: Any) -> Compiled:
+        key = transform, settings
+        if key not in self._derivatives:
+            self._derivatives[key] = Compiled(transform(self._f, *settings), self._programs)
+        return self._derivatives[key]
+
+    def _entry(self, kinds: Hashable, leaves: Sequence[Any], treedef: Any) -> Entry:
+        def make(*_: Any) -> Entry:
+            return record(leaves, self._f, self._name, treedef)
+
+        entry: Entry = self._programs.get((self, treedef, kinds), make)
         return entry
 
     def _differentiated(self, leaves: list[Any], treedef: Any) -> Any:
         """Evaluate on tensors, as one operation of the highest level among them."""
         traced = TracedCall(leaves)
-        args, kwargs = optree.tree_unflatten(treedef, traced.values)
-        out = self(*args, **kwargs)
+        positions = tuple(traced.positions)
         if traced.is_forward:
             tangents = [node.tangent for node in traced.nodes]
-            push = self._derivative(_pushforward, traced.positions, treedef)
-            return traced.push(out, push(traced.values, tangents))
-        pull = self._derivative(_pullback, traced.positions, treedef)
-        return traced.record(out, functools.partial(pull, traced.values))
+            push = self._derivative(_pushforward, positions, treedef)
+            return traced.push(*push(traced.values, tangents))
+
+        def make(*_: Any) -> EntryWithPullback:
+            return record_with_pullback(values, self._f, self._name, treedef, positions)
+
+        def again(cotangents: Sequence[Any]) -> Any:
+            return self._derivative(_pullback, positions, treedef)(values, cotangents)
+
+        values = [x if i in positions else private_copy(x) for i, x in enumerate(traced.values)]
+        kinds, inputs = kinds_of(values)
+        if inputs is None:  # traced at other levels, too
+            return traced.record(with_leaves(self, treedef, *values), again)
+        entry: EntryWithPullback = self._programs.get((self, treedef, kinds, positions), make)
+        out, residuals = entry.evaluate(inputs)
+        return traced.record(out, functools.partial(entry.pull, residuals, again))
 
     def _derivative(
-        self, derivative: Callable[..., Any], positions: Sequence[int], treedef: Any
+        self, derivative: Callable[..., Any], positions: tuple[int, ...], treedef: Any
     ) -> Compiled:
         """Return a derivative with respect to the leaves at some positions, compiled."""
-        key = derivative, tuple(positions), treedef
-
-        def of_leaves(*leaves: Any) -> Any:
-            args, kwargs = optree.tree_unflatten(treedef, leaves)
-            return self._f(*args, **kwargs)
-
+        key = derivative, positions, treedef
         if key not in self._derivatives:
+            of_leaves = functools.partial(with_leaves, self._f, treedef)
             f = functools.partial(derivative, of_leaves, positions)
             f.__name__ = f"{derivative.__name__.strip('_')} of {self._name}"  # type: ignore[attr-defined]
             self._derivatives[key] = Compiled(f, self._programs)
@@ -177,9 +195,9 @@ class Compiled:
 def _pushforward(
     f: Callable[..., Any], positions: Sequence[int], leaves: Any, tangents: Any
 ) -> Any:
-    """The tangents of the results, for those of the leaves at some positions."""
+    """The results and their tangents, for those of the leaves at some positions."""
     of_chosen, chosen = restrict(f, positions, tuple(leaves), {})
-    return jvp(of_chosen, chosen, tuple(tangents))[1]
+    return jvp(of_chosen, chosen, tuple(tangents))
 
 
 def _pullback(f: Callable[..., Any], positions: Sequence[int], leaves: Any, cotangents: Any) -> Any:
@@ -187,71 +205,3 @@ def _pullback(f: Callable[..., Any], positions: Sequence[int], leaves: Any, cota
     of_chosen, chosen = restrict(f, positions, tuple(leaves), {})
     out, pull = vjp(of_chosen, *chosen)
     return pull(optree.tree_unflatten(optree.tree_structure(out), cotangents))
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A recorded function: its program, ready to run, and the structure of its result."""
-
-    program: StraightLineProgram
-    replay: Replay
-    treedef: Any
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it holds between calls, Python's objects roughly."""
-        return self.replay.nbytes + _BYTES_AN_INSTRUCTION * (1 + len(self.program.instructions))
-
-
-_BYTES_AN_INSTRUCTION = 2**12
-
-
-def _record(leaves: Sequence[Any], compiled: Compiled, treedef: Any, key: Hashable) -> _Entry:
-    """Run a function on recorded values of the kind of `leaves`, and make its program."""
-    recording = Recording()
-    recorded = [
-        Recorded(x, recording, Symbol.like(x)) if _is_input(x) else x for x in map(_plain, leaves)
-    ]
-    args, kwargs = optree.tree_unflatten(treedef, recorded)
-    with without_random_numbers(compiled._f, recorded):
-        out = compiled._f(*args, **kwargs)
-    if any(map(is_differentiated, optree.tree_leaves(out))):
-        raise uses_traced_value(compiled._name)
-    inputs = [x.variable for x in recorded if isinstance(x, Recorded)]
-    program = recording.program(compiled._name, inputs, out)
-    for improve in PASSES:
-        program = improve(program)
-    return _Entry(program, Replay(program), optree.tree_structure(out))
-
-
-def _split(leaves: Sequence[Any]) -> tuple[Hashable, list[Any] | None]:
-    """Split arguments into their kinds, which a program is for, and its inputs.
-
-    The inputs are None if one is a tracer.
-    """
-    kinds: list[Any] = []
-    inputs: list[Any] = []
-    for x in map(_plain, leaves):
-        kind = type(x)
-        if isinstance(x, np.ndarray):
-            kinds.append((x.shape, x.dtype, x.strides))
-            inputs.append(x)
-        elif kind is float or isinstance(x, np.generic):
-            kinds.append(kind)
-            inputs.append(x)
-        elif isinstance(x, Tracer):
-            return None, None
-        elif not isinstance(x, Hashable):
-            expected = "arrays, numbers, pytrees of them, or constants that can be hashed"
-            raise ArgumentTypeError("args", kind_of(x), expected)
-        else:
-            kinds.append((kind, x))
-    return tuple(kinds), inputs
-
-
-def _plain(x: Any) -> Any:
-    return as_plain(x) if isinstance(x, np.ndarray) and type(x) is not np.ndarray else x
-
-
-def _is_input(x: Any) -> bool:
-    return type(x) is float or isinstance(x, np.ndarray | np.generic)

@@ -17,7 +17,7 @@ def without_dead_code(program: StraightLineProgram) -> StraightLineProgram:
     while a derivative reads it.
     """
     filled = _filled_memos(program)
-    needed: set[Any] = {x for x in program.outputs if isinstance(x, Symbol)}
+    needed: set[Any] = {x for x in program.outputs if isinstance(x, Symbol | Memo)}
     kept: list[Instruction] = []
     for each in reversed(program.instructions):
         if not needed.isdisjoint((*each.results, *filled.get(each, ()))):

@@ -25,8 +25,8 @@ class Symbol:
     ----------
     shape : tuple of int
     dtype : dtype
-    kind : {"array", "scalar", "number"}
-        A NumPy array, a NumPy scalar, or a Python float.
+    kind : {"array", "scalar", "number", "memo"}
+        A NumPy array, a NumPy scalar, a Python float, or a `Memo` that another program has filled.
     order : {"C", "F", ""}
         The layout of an array; empty if it is not contiguous.
     is_view : bool
@@ -41,10 +41,12 @@ class Symbol:
 
     @classmethod
     def like(cls, value: Any) -> Symbol:
-        """Make a variable for an array, a NumPy scalar or a Python float."""
+        """Make a variable for an array, a NumPy scalar, a Python float or a memo."""
         if isinstance(value, np.ndarray):
             order = "C" if value.flags.c_contiguous else "F" if value.flags.f_contiguous else ""
             return cls(value.shape, value.dtype, "array", order, value.base is not None)
+        if isinstance(value, Memo):
+            return cls((), np.dtype(object), "memo", "")
         kind = "scalar" if isinstance(value, np.generic) else "number"
         return cls((), np.asarray(value).dtype, kind, "C")
 
@@ -61,6 +63,8 @@ class Symbol:
     def __str__(self) -> str:
         if self.kind == "number":
             return "float"
+        if self.kind == "memo":
+            return "memo"
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
 
 
