@@ -1,181 +1,269 @@
-"""Compiled functions against the same ones that are not: `ug.compile`.
+"""Compiled functions against the same ones that are not, and against other libraries.
 
+    pip install -e .[bench]
     python benchmarks/compiled.py
 
-Both take turns in one process, on one BLAS thread: medians of their calls after a first one, which
-records. "record" is the time of that call. Writes ``results/compiled.json``, which docs/compile.md
-quotes.
+The problems are those of `compiled_problems`. Each contender runs in a process of its own, they
+take turns, and all must give the numbers of ours in float64 before they are timed; what is not
+installed, or cannot do a problem, is left out. A figure is the median of the calls.
+
+Compile times are those of the first call, which records, compiles and runs, in a process that has
+compiled another function before. For ours it is a fresh process each time: "cold" with an empty
+cache of machine code, "cached" with what the one before has left there.
+
+Records are added to ``results/compiled.json`` as they are measured, in place of older ones of the
+same problem, so that it can be done in parts with ``--only``. ``--table`` measures nothing and
+prints what the file holds, for docs/compile.md.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import argparse
+import contextlib
+import dataclasses
 import json
+import os
 import statistics
+import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
+import compiled_rivals as rivals
 import numpy as np
+import optree
+from compiled_problems import PROBLEMS
 
 import tinygrad_ugan as ug
-from tinygrad_ugan import bench
+from tinygrad_ugan import bench, tree
+from tinygrad_ugan.bench.libraries import fastest
+from tinygrad_ugan.bench.measure import REST
+from tinygrad_ugan.bench.worker import LimitContender, timed
+from tinygrad_ugan.kernels.jit_cache import CACHE_VARIABLE
 
 RESULTS = Path(__file__).parent / "results"
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+JAX = "jax jit, malloc tuned"
+CONTENDERS = (bench.LIMIT, "kernels", "not compiled", "compiled", JAX, "torch", "torch.compile")
 
 
-def mlp_loss(sizes, rows):
-    """A mean square of a network in float32, its parameters and its input."""
-    rng = np.random.default_rng(0)
-    network = ug.nn.MLP(sizes)
-    x = rng.standard_normal((rows, sizes[0]), np.float32)
-    return lambda theta, x: np.mean(network(theta, x) ** 2), network.init(rng), x
+class Line(NamedTuple):
+    """A line of the table."""
+
+    problem: str
+    dtype: str
 
 
-def mlp_gradient():
-    loss, theta, x = mlp_loss((2, 128, 128, 1), 512)
-    return ug.grad(loss), (theta, x)
+def contender(name, threads):
+    """Make one, in a process of its own: see `bench.Worker`."""
+    return Limit(threads) if name == bench.LIMIT else Library(name, threads)
 
 
-def mlp_hvp(sizes=(2, 128, 128, 1), rows=512):
-    loss, theta, x = mlp_loss(sizes, rows)
-    return lambda theta, x: ug.hvp(lambda t: loss(t, x), theta, theta), (theta, x)
+class Limit(LimitContender):
+    """The multiply-adds of games A, B and C: see `bench.multiply_adds`."""
+
+    def prepare(self, line):
+        """Count."""
+        workload = PROBLEMS[line.problem].workload
+        if workload is None:
+            raise bench.UnsuitableError("what it takes at least is known for A, B and C")
+        super().prepare(dataclasses.replace(workload, dtype=line.dtype))
+        return None, None
 
 
-def small_hvp():
-    return mlp_hvp((2, 16, 1), 32)
+class Library:
+    """A library, or a way of ours."""
 
+    def __init__(self, name, threads):
+        self._name, self._threads = name, threads
 
-def chain_gradient():
-    """Of twenty operations on a million numbers."""
-
-    def chain(x):
-        for _ in range(5):
-            x = np.tanh(x) * 1.1 + np.sin(x)
-        return np.sum(x)
-
-    return ug.grad(chain), (np.random.default_rng(0).standard_normal(1_000_000),)
-
-
-def softmax_cross_entropy():
-    """Its gradient for 10,000 rows of 100 logits."""
-    rng = np.random.default_rng(0)
-    logits, labels = rng.standard_normal((10_000, 100)), rng.integers(100, size=10_000)
-
-    def loss(logits):
-        return -np.mean(ug.log_softmax(logits)[np.arange(10_000), labels])
-
-    return ug.grad(loss), (logits,)
-
-
-def newton_step():
-    """Of a logistic regression."""
-    rng = np.random.default_rng(0)
-
-    def step(w, x, y):
-        def loss(w):
-            return np.mean(np.logaddexp(0, -y * (x @ w)))
-
-        return w - np.linalg.solve(ug.hessian(loss)(w) + 1e-3 * np.eye(len(w)), ug.grad(loss)(w))
-
-    return step, (np.zeros(5), rng.standard_normal((200, 5)), rng.choice([-1.0, 1.0], 200))
-
-
-def recurrent_gradient():
-    """Of a recurrent network of 50 steps."""
-    rng = np.random.default_rng(0)
-    weights = {"w": 0.1 * rng.standard_normal((16, 16)), "u": rng.standard_normal((4, 16))}
-
-    def loss(weights, xs):
-        h = np.zeros((8, 16))
-        for x in xs:
-            h = np.tanh(h @ weights["w"] + x @ weights["u"])
-        return np.mean(h**2)
-
-    return ug.grad(loss), (weights, rng.standard_normal((50, 8, 4)))
-
-
-def unrolled(method):
-    """The exact gradient of game C, K = 5."""
-    workload = bench.WORKLOADS["C"]
-    theta_g, theta_d, *batch = workload.arrays()
-
-    def gradient(theta_g, theta_d, real, noise):
-        given = workload.game, theta_g, theta_d, ug.gan.Batch(real, noise)
-        return ug.unroll.value_and_grad(*given, steps=workload.steps, lr=workload.lr, method=method)
-
-    return gradient, (theta_g, theta_d, *batch)
-
-
-def wgan_gp():
-    """The exact gradient of an unrolled WGAN-GP, K = 5, in float32."""
-    rng = np.random.default_rng(0)
-    generator, critic = ug.nn.MLP((32, 64, 64, 2)), ug.nn.MLP((2, 64, 64, 1))
-    game = ug.gan.Penalized(
-        ug.gan.Game(generator, critic, "wasserstein"), ug.gan.penalties.GradientPenalty()
-    )
-    real = rng.standard_normal((256, 2), np.float32)
-    batch = ug.gan.FullBatch(real, rng.standard_normal((256, 32), np.float32))
-    drawn = game.draw(rng, batch)
-
-    def gradient(theta_g, theta_d, real, noise, drawn):
-        batch = ug.gan.FullBatch(real, noise, drawn=drawn)
-        return ug.unroll.value_and_grad(game, theta_g, theta_d, batch, steps=5, lr=0.01)
-
-    return gradient, (generator.init(rng), critic.init(rng), batch.real, batch.noise, drawn)
-
-
-CASES = {
-    "gradient of an MLP 2-128-128-1, batch 512, float32": mlp_gradient,
-    "its Hessian-vector product": mlp_hvp,
-    "Hessian-vector product of an MLP 2-16-1, batch 32, float32": small_hvp,
-    "gradient of a chain of 20 operations on 1e6 numbers": chain_gradient,
-    "gradient of a softmax cross-entropy, 1e4 x 100": softmax_cross_entropy,
-    "Newton step of a logistic regression, 200 x 5": newton_step,
-    "gradient of a recurrent network of 50 steps": recurrent_gradient,
-    "exact gradient by `adjoint`, game C, K = 5": lambda: unrolled("adjoint"),
-    "exact gradient by the kernels (`auto`), game C, K = 5": lambda: unrolled("auto"),
-    "exact gradient of an unrolled WGAN-GP, K = 5": wgan_gp,
-}
-
-
-def measure(f, args, seconds):
-    """Medians of the milliseconds of both, and the milliseconds of the first compiled call."""
-    compiled = ug.compile(f)
-    start = time.perf_counter()
-    compiled(*args)
-    record = time.perf_counter() - start
-    f(*args)
-    times, end = ([], []), time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < 5:
-        for each, call in zip(times, (f, compiled), strict=True):
+    def prepare(self, line):
+        """Get ready; returns the seconds of the first call, and the leaves of what it gives."""
+        load(self._name, self._threads)
+        calls = rivals.calls(self._name, *line)
+        first = []
+        for call in calls:
             start = time.perf_counter()
-            call(*args)
-            each.append(time.perf_counter() - start)
-    plain, fast = (1e3 * statistics.median(each) for each in times)
-    ratio = round(fast / plain, 3)
-    return {
-        "ms": round(plain, 4),
-        "compiled": round(fast, 4),
-        "ratio": ratio,
-        "record": round(1e3 * record, 1),
-    }
+            call()
+            first.append(time.perf_counter() - start)
+        self._call = fastest(calls)
+        leaves = optree.tree_leaves(self._call())
+        return first[calls.index(self._call)], [np.asarray(leaf) for leaf in leaves]
+
+    def times(self, seconds):
+        """Seconds of each call in a burst."""
+        return timed(self._call, seconds)
+
+
+def load(name, threads):
+    """Load a library and its compiler, and tell it how many threads to take."""
+    if name == JAX:
+        import jax
+
+        jax.jit(lambda x: x + 1)(1.0)
+    elif name in ("torch", "torch.compile"):
+        import torch
+
+        torch.set_num_threads(threads)
+    else:
+        ug.set_num_threads(threads)
+        ug.compile(lambda x: np.tanh(x @ x))(np.ones((8, 8)))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=4, help="for each case")
+    parser.add_argument("--only", nargs="+", default=list(PROBLEMS), metavar="PROBLEM")
+    parser.add_argument("--contenders", nargs="+", default=CONTENDERS, metavar="NAME")
+    parser.add_argument("--threads", nargs="+", default=(1, os.cpu_count()), type=int, metavar="N")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of every contender")
+    parser.add_argument("--seconds", type=float, default=0.1, help="length of a turn")
+    parser.add_argument("--table", action="store_true", help="print what is measured, and end")
     options = parser.parse_args()
+    if options.table:
+        print(tables(read()))
+        return
 
-    records = []
-    for name, case in CASES.items():
-        records.append({"case": name, **measure(*case(), options.seconds)})
-        print(*records[-1].values(), flush=True)
-    report = {"machine": bench.machine(), "blas threads": 1, "records": records}
+    lines = [Line(name, dtype) for name in options.only for dtype in PROBLEMS[name].dtypes]
+    for threads in options.threads:
+        with arena(options.contenders, threads) as workers:
+            for line in lines:
+                figures = measure(workers, line, options.rounds, options.seconds)
+                record = {**line._asdict(), "threads": threads, **figures}
+                record["compile"] = compile_times(line, threads) | figures["compile"]
+                keep(record)
+                print(*record.values(), flush=True)
+
+
+@contextlib.contextmanager
+def arena(names, threads):
+    """A process for each contender, by name."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(contextlib.closing(bench.Worker(name, threads, contender)))
+            for name in names
+        }
+
+
+def measure(workers, line, rounds, seconds):
+    """Medians of the milliseconds of all that can do it, in turns, and how far they are off."""
+    first, errors, left_out = prepare(workers, line)
+    times = {name: [] for name in errors}
+    for _ in range(rounds):
+        for name, taken in times.items():
+            time.sleep(REST)
+            taken += workers[name].times(seconds)
+    return {
+        "load": round(os.getloadavg()[0], 1),
+        "ms": {name: milliseconds(statistics.median(taken)) for name, taken in times.items()},
+        "errors": {name: float(f"{error:.1e}") for name, error in errors.items()},
+        "compile": {JAX: milliseconds(first[JAX])} if JAX in first else {},
+        "left out": left_out,
+    }
+
+
+def prepare(workers, line):
+    """Get all ready: the seconds of first calls, the errors, and the reasons of those left out."""
+    first, errors, left_out, expected = {}, {}, {}, reference(line)
+    for name, worker in workers.items():
+        try:
+            first[name], found = worker.prepare(line)
+        except (ModuleNotFoundError, bench.UnsuitableError, RuntimeError) as error:
+            left_out[name] = str(error).partition("\n")[0]
+        else:
+            errors[name] = 0.0 if found is None else relative_error(found, expected)
+    wrong = {name: error for name, error in errors.items() if not error <= TOLERANCE[line.dtype]}
+    if wrong:
+        raise bench.DisagreementError(f"{line}: relative errors {wrong}")
+    return first, errors, left_out
+
+
+def reference(line):
+    """The leaves of ours, not compiled, in float64 of the same numbers."""
+    make = PROBLEMS[line.problem].make
+    f, _ = make("float64")
+    _, arguments = make(line.dtype)
+    wide = optree.tree_map(lambda x: np.float64(x) if x.dtype.kind == "f" else x, arguments)
+    return [np.asarray(leaf) for leaf in optree.tree_leaves(f(*wide))]
+
+
+def relative_error(found, expected):
+    """In the Euclidean norm over all leaves."""
+    distance = tree.norm([x - y for x, y in zip(found, expected, strict=True)])
+    return float(distance / tree.norm(expected))
+
+
+def compile_times(line, threads):
+    """Milliseconds of ours, in fresh processes."""
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, {CACHE_VARIABLE: cache}):
+        return {kind: first_call(line, threads) for kind in ("cold", "cached")}
+
+
+def first_call(line, threads):
+    with contextlib.closing(bench.Worker("compiled", threads, contender)) as worker:
+        return milliseconds(worker.prepare(line)[0])
+
+
+def milliseconds(seconds):
+    """Rounded to four digits."""
+    return float(f"{1e3 * seconds:.4g}")
+
+
+def keep(record):
+    """Add a record to the file, in place of an older one of the same line."""
+    records = {key(each): each for each in [*read(), record]}
+    report = {"machine": bench.machine(), "records": sorted(records.values(), key=key)}
     (RESULTS / "compiled.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def read():
+    """The records that the file holds."""
+    path = RESULTS / "compiled.json"
+    return json.loads(path.read_text())["records"] if path.exists() else []
+
+
+def key(record):
+    return record["threads"], list(PROBLEMS).index(record["problem"]), record["dtype"]
+
+
+def tables(records):
+    """The Markdown of docs/compile.md: for each number of threads, the games and the others."""
+    parts = []
+    for threads in sorted({record["threads"] for record in records}):
+        parts.append(f"{threads} {'thread' if threads == 1 else 'threads'}:")
+        rows = [record for record in records if record["threads"] == threads]
+        games = [record for record in rows if PROBLEMS[record["problem"]].workload]
+        parts += [table(part) for part in (games, [r for r in rows if r not in games]) if part]
+    return "\n\n".join(parts)
+
+
+def table(records):
+    """One line for each record; columns of which there is nothing are left out."""
+    rows = [row(record) for record in records]
+    heads = [head for head in rows[0] if any(each[head] for each in rows)]
+    lines = [heads, ["---"] * len(heads), *([each[head] for head in heads] for each in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def row(record):
+    """Milliseconds, and the best of ours relative to JAX's; compile times at the end."""
+    ms, compile_ms = record["ms"], record["compile"]
+    ours = min(ms[name] for name in ("kernels", "compiled") if name in ms)
+    *before, torch, torch_compile = CONTENDERS
+    return {
+        "ms": f"{PROBLEMS[record['problem']].title}, {record['dtype']}",
+        **{name.removesuffix(", malloc tuned"): shown(ms.get(name)) for name in before},
+        "ours / jax": f"{ours / ms[JAX]:.2f}" if JAX in ms else "",
+        **{name: shown(ms.get(name)) for name in (torch, torch_compile)},
+        "cold": shown(compile_ms.get("cold")),
+        "cached": shown(compile_ms.get("cached")),
+        "jax's": shown(compile_ms.get(JAX)),
+    }
+
+
+def shown(figure):
+    """Three digits, without an exponent; nothing for nothing."""
+    return "" if figure is None else f"{float(f'{figure:.3g}'):,.10g}"
 
 
 if __name__ == "__main__":

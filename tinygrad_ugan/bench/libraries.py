@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -52,9 +52,13 @@ def ours(workload: Workload, method: str) -> GradientCall:
 
 def jax(workload: Workload) -> GradientCall:
     """Everything in one jit, the loop unrolled or scanned: whichever turns out faster."""
-    if workload.steps > LONGEST_UNROLLED:
-        return _jax(workload, scan=True)
-    return min((_jax(workload, scan=scan) for scan in (False, True)), key=_seconds)
+    return fastest(jax_calls(workload))
+
+
+def jax_calls(workload: Workload) -> list[GradientCall]:
+    """Everything in one jit, in each form of the loop that may be the faster one."""
+    forms = (True,) if workload.steps > LONGEST_UNROLLED else (False, True)
+    return [_jax(workload, scan=scan) for scan in forms]
 
 
 def _jax(workload: Workload, *, scan: bool) -> GradientCall:
@@ -197,6 +201,11 @@ def autograd(workload: Workload) -> GradientCall:
 
     differentiated = value_and_grad(f_K)
     return lambda: differentiated(theta_g)
+
+
+def fastest(calls: Sequence[GradientCall]) -> GradientCall:
+    """The fastest of some calls, which takes some of each unless there is only one."""
+    return calls[0] if len(calls) == 1 else min(calls, key=_seconds)
 
 
 def _seconds(call: GradientCall) -> float:

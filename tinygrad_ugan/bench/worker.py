@@ -42,18 +42,25 @@ class Worker:
         One of `OURS` or `RIVALS`, or `LIMIT`.
     threads : int
         Its threads; where the system allows, it is also kept to so many cores.
+    make : callable, optional
+        ``make(name, threads)`` makes a contender of other workloads than `Workload`, in the other
+        process; a function that can be pickled.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(
+        self, name: str, threads: int, make: Callable[[str, int], Any] | None = None
+    ) -> None:
         self.name = name
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=serve, args=(other, name, threads), daemon=True)
+        self._process = context.Process(
+            target=serve, args=(other, name, threads, make or contender_for_games), daemon=True
+        )
         with _surroundings(_environment(name, threads), threads):
             self._process.start()
         other.close()
 
-    def prepare(self, workload: Workload) -> tuple[float, list[Array]] | None:
+    def prepare(self, workload: Any) -> Any:
         """Get ready for a workload; returns the value and the gradient's leaves, as NumPy's.
 
         Raises
@@ -63,8 +70,7 @@ class Worker:
         UnsuitableError
             If it cannot do that.
         """
-        answer: tuple[float, list[Array]] | None = self._ask("prepare", workload)
-        return answer
+        return self._ask("prepare", workload)
 
     def times(self, seconds: float) -> list[float]:
         """Seconds of each call in a burst that lasts about `seconds`, and of one at least."""
@@ -127,9 +133,14 @@ def _cores(threads: int) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def serve(connection: Connection, name: str, threads: int) -> None:
+def contender_for_games(name: str, threads: int) -> Any:
+    """Make the limit, or the library of a name."""
+    return LimitContender(threads) if name == LIMIT else LibraryContender(name, threads)
+
+
+def serve(connection: Connection, name: str, threads: int, make: Callable[[str, int], Any]) -> None:
     """Answer questions, ``(method, *arguments)``, until the other end is closed."""
-    contender = LimitContender(threads) if name == LIMIT else LibraryContender(name, threads)
+    contender = make(name, threads)
     while True:
         try:
             method, *arguments = connection.recv()
