@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from tinygrad_ugan.check.audit.foreign_arrays import as_numpy, coarsest, readings, tree_as_numpy
-from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
+from tinygrad_ugan.check.audit.foreign_arrays import (
+    as_numpy,
+    coarsest,
+    readings,
+    transposed_readings,
+    tree_as_numpy,
+)
+from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 
 
 class Exported:
@@ -94,3 +100,14 @@ def test_a_vector_for_a_single_matrix():
 def test_shapes_that_fit_no_order_are_named():
     with pytest.raises(ArgumentError, match=r"gradient\[1\]: expected shape \(3,\)"):
         readings("gradient", [np.ones((2, 3)), np.ones(4)], LIKE)
+
+
+def test_matrices_given_as_their_transposes():
+    w, b = np.arange(6.0).reshape(2, 3), np.zeros(3)
+    for given in ([{"w": w.T, "b": b}], [w.T, b], np.concatenate([w.T.ravel(), b])):
+        vector = transposed_readings("gradient", given, LIKE)[-1]
+        assert vector.tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5]
+    assert transposed_readings("gradient", [w, b], LIKE) == []
+    assert transposed_readings("gradient", np.ones(3), np.zeros(3)) == []
+    with pytest.raises(NonFiniteError):
+        transposed_readings("gradient", [w.T * np.nan, b], LIKE)

@@ -66,6 +66,46 @@ def test_a_vector_may_follow_either_order():
     assert audit([layer[key] for layer in gradient for key in ("w", "b")], p).verdict == "exact"
 
 
+def torch_layout(gradient):
+    """As torch.nn.Linear holds it: each matrix transposed."""
+    return [{"w": layer["w"].T, "b": layer["b"]} for layer in gradient]
+
+
+LAYOUTS = {
+    "structure": torch_layout,
+    "tensors": lambda g: [layer[key] for layer in torch_layout(g) for key in ("w", "b")],
+    "parameters_to_vector": lambda g: np.concatenate(
+        [layer[key].ravel() for layer in torch_layout(g) for key in ("w", "b")]
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
+def test_every_trap_with_transposed_weights(trap, layout):
+    p, _ = classified(2)
+    found = audit(LAYOUTS[layout](trap(Code(NUMPY, p))), p)
+    verdict = expected(trap, 2)
+    assert found.verdict == ("transposed" if verdict == "exact" else verdict), found
+    assert found.transposed or verdict == "zero"
+    assert not found.ok
+    if verdict not in ("exact", "zero"):
+        assert "every matrix transposed" in found.summary
+
+
+def test_square_weights_transposed_and_a_loss_halved():
+    rng = np.random.default_rng(0)
+    game = ug.gan.Game(ug.nn.MLP((4, 4, 4)), ug.nn.MLP((4, 3, 1)))
+    theta_g, theta_d = (n.init(rng, np.float64) for n in (game.generator, game.discriminator))
+    batch = ug.gan.Batch(rng.standard_normal((8, 4)), rng.standard_normal((8, 4)))
+    place = (game, theta_g, theta_d, batch)
+    for lr, verdict in ((0.4, "transposed"), (0.2, "wrong_step_size")):
+        _, g = ug.unroll.value_and_grad(*place, steps=3, lr=lr)
+        found = ug.check.audit(torch_layout(g), *place, steps=3, lr=0.4)
+        assert (found.verdict, found.transposed, found.ok) == (verdict, True, False), found
+        assert ug.check.audit(g, *place, steps=3, lr=lr).ok
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [

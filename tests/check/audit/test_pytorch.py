@@ -10,7 +10,6 @@ import torch
 from tests.check.audit import traps_pytorch as traps
 from tests.check.audit.problems import Problem, random_problem
 from tinygrad_ugan.check import audit, audit_step, trials
-from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.optim import Adam
 
 
@@ -33,13 +32,16 @@ def test_single_precision_and_gradients_on_the_tape():
     assert (found.verdict, found.dtype) == ("exact", "float32"), found
 
 
-def test_weights_that_are_not_transposed_are_refused():
+def test_weights_that_are_not_transposed():
     p = random_problem(np.random.default_rng(2), 1)
     code = traps.Code(p)
-    loss = traps.objective(code, code.params())
-    gradient = torch.autograd.grad(loss, list(code.generator.parameters()))
-    with pytest.raises(ArgumentError, match=r"hand in \.T"):
-        audit(gradient, p.game, p.theta_g, p.theta_d, p.batch, steps=1, lr=p.lr)
+    tensors = list(code.generator.parameters())
+    gradient = torch.autograd.grad(traps.functional_objective(code), tensors)
+    place = (p.game, p.theta_g, p.theta_d, p.batch)
+    vector = torch.nn.utils.parameters_to_vector(gradient)
+    for given in (gradient, vector):
+        found = audit(given, *place, steps=1, lr=p.lr)
+        assert (found.verdict, found.transposed) == ("transposed", True), found
 
 
 def functional_step(trial):

@@ -85,12 +85,17 @@ def descend(params, grads, eta):
 
 def functional(code, create_graph=True, cut=lambda fake: fake):
     """The steps as functions of the parameters."""
+    return code.gradient(functional_objective(code, create_graph, cut))
+
+
+def functional_objective(code, create_graph=True, cut=lambda fake: fake):
+    """f_K by such steps, on the tape."""
     params = code.params()
     for _ in range(code.K):
         loss = code.inner(params, cut(code.samples()))
         grads = torch.autograd.grad(loss, list(params.values()), create_graph=create_graph)
         params = descend(params, grads, code.eta)
-    return code.gradient(objective(code, params))
+    return objective(code, params)
 
 
 def objective(code, params):

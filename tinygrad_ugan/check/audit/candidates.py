@@ -75,12 +75,15 @@ class CandidateGradient(NamedTuple):
         The gradient.
     truncate : int or None
         Where the verdict is "truncated": the number of steps that are differentiated.
+    step_factor : float
+        The size of the inner steps, over that which was stated.
     """
 
     verdict: str
     detail: str
     vector: Array
     truncate: int | None = None
+    step_factor: float = 1.0
 
 
 def candidates(problem: Problem) -> list[CandidateGradient]:
@@ -108,6 +111,27 @@ def candidates(problem: Problem) -> list[CandidateGradient]:
                 truncate = through if verdict == "truncated" else None
                 found.append(CandidateGradient(verdict, detail, vector, truncate))
     return sorted(found, key=lambda candidate: ORDER.index(candidate.verdict))
+
+
+def recompute(problem: Problem, candidate: CandidateGradient) -> Array:
+    """Compute one of the candidates alone, for a problem like the one it belongs to.
+
+    Raises
+    ------
+    NonFiniteError
+        If its numbers overflow.
+    """
+    match candidate.verdict, candidate.detail:
+        case "exact", "":
+            return gradient(problem)
+        case "detached", "":
+            return gradient(_detached(problem))
+        case "indirect_only", _:
+            return gradient(problem) - gradient(_detached(problem))
+        case "zero", _:
+            return candidate.vector
+        case name:
+            return gradient(next(row for *its, row in _altered(problem) if tuple(its) == name))
 
 
 def gradient(problem: Problem) -> Array:

@@ -62,9 +62,7 @@ class Classifier:
     def __call__(self, vector: Array) -> Audit:
         """Find the verdict on a gradient."""
         scalable = not self._all_parallel()
-        compared = tuple(
-            self._compare(vector, candidate, scalable) for candidate in self.candidates
-        )
+        compared = tuple(self.compare(vector, candidate, scalable) for candidate in self.candidates)
         plain = [c for c in compared if c.fits]
         matches = plain or [c for c in compared if c.scaled_fits]
         size = norm(self.exact)
@@ -73,6 +71,8 @@ class Classifier:
             detail="",
             scale=1.0,
             truncate=None,
+            step_factor=1.0,
+            transposed=False,
             relative_error=_ratio(norm(vector - self.exact), size),
             tolerance=_ratio(self.tolerance, size),
             condition=self.condition,
@@ -85,9 +85,9 @@ class Classifier:
             found = _decided(found, matches[0])
         return replace(found, notes=tuple(self._notes(found, vector)))
 
-    def _compare(self, vector: Array, candidate: CandidateGradient, scalable: bool) -> Candidate:
+    def compare(self, vector: Array, candidate: CandidateGradient, scalable: bool) -> Candidate:
         """Compare the gradient with a candidate, as it is and times the best factor."""
-        verdict, detail, expected, truncate = candidate
+        verdict, detail, expected, truncate, step_factor = candidate
         size = norm(expected)
         error = norm(vector - expected)
         allowed = self.tolerance * max(1.0, _ratio(size, norm(self.exact), default=1.0))
@@ -107,6 +107,7 @@ class Classifier:
             and norm(vector) > abs(scale) * allowed >= left
             and (scalable or scale == -1),
             truncate=truncate,
+            step_factor=step_factor,
         )
 
     def _all_parallel(self) -> bool:
@@ -129,14 +130,16 @@ class Classifier:
             share = _ratio(norm(_named(self.candidates, "indirect_only")), norm(self.exact))
             yield f"the indirect term is {share:.1g} of the gradient, too small to be seen"
         if found.verdict in ("wrong_scale", "wrong_sign"):
-            yield from self._on_the_factor(found)
+            yield from self._on_the_factor(abs(found.scale))
+        if found.step_factor != 1:
+            yield from self._on_the_factor(found.step_factor)
         if found.verdict == "unknown":
             yield from self._on_the_unknown(found, vector)
 
-    def _on_the_factor(self, found: Audit) -> Iterator[str]:
+    def _on_the_factor(self, factor: float) -> Iterator[str]:
         noise = getattr(self.problem.batches[-1], "noise", None)
         rows = 1 if noise is None else len(noise)
-        if rows > 1 and np.isclose(abs(found.scale), rows, rtol=1e-3):
+        if rows > 1 and np.isclose(factor, rows, rtol=1e-3):
             yield f"the batch has {rows} samples: a sum in place of the mean?"
 
     def _on_the_unknown(self, found: Audit, vector: Array) -> Iterator[str]:
@@ -175,7 +178,12 @@ def _decided(found: Audit, match: Candidate) -> Audit:
     if verdict == "exact" and not match.fits:
         verdict = "wrong_sign" if scale < 0 else "wrong_scale"
     return replace(
-        found, verdict=verdict, detail=match.detail, scale=scale, truncate=match.truncate
+        found,
+        verdict=verdict,
+        detail=match.detail,
+        scale=scale,
+        truncate=match.truncate,
+        step_factor=match.step_factor,
     )
 
 

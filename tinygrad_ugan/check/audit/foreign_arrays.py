@@ -9,6 +9,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, NonFiniteError
+from tinygrad_ugan.tree import ravel
 from tinygrad_ugan.typing import Array, PyTree
 
 _IN_ORDER_OF_INSERTION = "tinygrad_ugan.check"
@@ -95,6 +96,29 @@ def readings(name: str, given: PyTree, like: PyTree) -> list[Array]:
         expected = f"the structure of theta_g: {_describe(like)}"
         raise ArgumentError(name, f"{len(leaves)} arrays of another structure", expected)
     return [_vector(name, leaves, shapes) for leaves in found]
+
+
+def transposed_readings(name: str, given: PyTree, like: PyTree) -> list[Array]:
+    """Return every way to read `given` whose matrices are the transposes of those of `like`.
+
+    So ``torch.nn.Linear`` holds its weights, (n_out, n_in), and lays them end to end. There is none
+    where shapes do not fit, or `like` has no matrix.
+    """
+    if not any(np.ndim(leaf) == 2 for leaf in optree.tree_leaves(like)):
+        return []
+    turned = optree.tree_map(_turned, like)
+    try:
+        vectors = readings(name, given, turned)
+    except ArgumentError as error:
+        if isinstance(error, NonFiniteError):
+            raise
+        return []
+    _, rebuild = ravel(turned)
+    return [ravel(optree.tree_map(_turned, rebuild(vector)))[0] for vector in vectors]
+
+
+def _turned(x: Array) -> Array:
+    return x.T if np.ndim(x) == 2 else x
 
 
 def _paths(tree: PyTree) -> list[tuple[Any, ...]]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tinygrad_ugan.check.audit.classify import Classifier
-from tinygrad_ugan.check.audit.foreign_arrays import coarsest, readings, tree_as_numpy
+from tinygrad_ugan.check.audit.foreign_arrays import (
+    coarsest,
+    readings,
+    transposed_readings,
+    tree_as_numpy,
+)
 from tinygrad_ugan.check.audit.report import Audit
+from tinygrad_ugan.check.audit.step_size import with_other_step_size
 from tinygrad_ugan.check.audit.verdicts import ORDER
+from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.optim import Optimizer
-from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.game import AnyGame
 from tinygrad_ugan.unroll.problem import Problem, make_problem
 
@@ -36,14 +45,17 @@ def audit(
     `change` what a relative change of 1 of all parameters and data would do to it; and never less
     than ``1e-9 size``. If several fit, the verdict is the most favourable of them, and `also` lists
     the others: then the game, at this point, cannot tell them apart. All but "exact" are also
-    tried times a factor.
+    tried times a factor. If none fits, each matrix is taken for its transpose, as
+    ``torch.nn.Linear`` holds it; and after that all candidates are tried with another size of the
+    inner steps, which is fitted to the gradient.
 
     Parameters
     ----------
     gradient : pytree like `theta_g`
         The result of the code under audit: arrays of NumPy, PyTorch, JAX, or any others that speak
         ``__array__`` or DLPack. Also a flat sequence of them, such as ``torch.autograd.grad``
-        returns, or one vector. None stands for zeros.
+        returns, or one vector, with the weights as they are or all transposed. None stands for
+        zeros.
     game, theta_g, theta_d, batch, steps, lr, optimizer
         The arguments of `unroll.value_and_grad`, also as arrays of other libraries.
 
@@ -62,7 +74,8 @@ def audit(
 
     Notes
     -----
-    It costs about 25 + 3 K gradients of f_K, by the adjoint recursion in float64.
+    It costs about 25 + 3 K gradients of f_K, by the adjoint recursion in float64; and up to 20
+    times as many before a gradient is said to be unknown.
 
     Examples
     --------
@@ -78,10 +91,51 @@ def audit(
     relative error of the gradient: 0.33; rounding in float64 explains 1e-09
     """
     problem = convert(game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer)
-    vectors = readings("gradient", gradient, problem.theta_g)
+    vectors, turned = _all_readings(gradient, problem.theta_g)
     classifier = Classifier.of(problem, coarsest(gradient, theta_g, theta_d))
-    every = [classifier(vector) for vector in vectors]
-    return min(every, key=lambda found: ORDER.index(found.verdict))
+    return _first_known(_findings(classifier, vectors, turned))
+
+
+def _all_readings(gradient: PyTree, theta_g: PyTree) -> tuple[list[Array], list[Array]]:
+    """The gradient as vectors: as it is, and with each matrix transposed."""
+    turned = transposed_readings("gradient", gradient, theta_g)
+    try:
+        return readings("gradient", gradient, theta_g), turned
+    except ArgumentError:
+        if turned:  # it fits so only
+            return [], turned
+        raise
+
+
+def _findings(
+    classifier: Classifier, vectors: list[Array], turned: list[Array]
+) -> Iterator[list[Audit]]:
+    """The verdicts on every reading, group by group, the explanations that assume least first."""
+    yield [classifier(vector) for vector in vectors]
+    yield [_transposed(classifier(vector)) for vector in turned]
+    search = functools.partial(with_other_step_size, classifier)
+    yield [found for found in map(search, vectors) if found]
+    yield [_transposed(found) for found in map(search, turned) if found]
+
+
+def _first_known(groups: Iterable[list[Audit]]) -> Audit:
+    """The most favourable verdict of the first group that has one; else the first unknown."""
+    unknown = None
+    for group in groups:
+        best = min(group, key=lambda found: ORDER.index(found.verdict), default=None)
+        if best is not None and best.verdict != "unknown":
+            return best
+        unknown = unknown or best
+    assert unknown is not None  # there is a reading, and a verdict on it
+    return unknown
+
+
+def _transposed(found: Audit) -> Audit:
+    """Say that a gradient was found to be so with each of its matrices transposed."""
+    if found.ok:
+        return replace(found, verdict="transposed", transposed=True)
+    detail = "; ".join(filter(None, (found.detail, "every matrix transposed")))
+    return replace(found, detail=detail, transposed=True)
 
 
 def convert(

@@ -32,6 +32,8 @@ class Candidate(NamedTuple):
         Whether that is within the tolerance, and says something.
     truncate : int or None
         Through how many of the last steps it is differentiated, if not all.
+    step_factor : float
+        The size of its inner steps, over that which was stated.
     """
 
     verdict: str
@@ -42,6 +44,7 @@ class Candidate(NamedTuple):
     scaled_error: float
     scaled_fits: bool
     truncate: int | None
+    step_factor: float
 
     def __str__(self) -> str:
         """Its name, with which of several it is."""
@@ -63,6 +66,11 @@ class Audit:
         The factor on what the verdict says: 1 unless sign or scale are wrong.
     truncate : int or None
         Where the verdict is "truncated": the number of steps differentiated.
+    step_factor : float
+        The size of the inner steps that were taken, over that which was stated: 1 unless no other
+        mistake explains the gradient.
+    transposed : bool
+        Whether the matrices handed in are the transposes of the parameters they belong to.
     relative_error : float
         ``||gradient - exact|| / ||exact||``.
     tolerance : float
@@ -83,6 +91,8 @@ class Audit:
     detail: str
     scale: float
     truncate: int | None
+    step_factor: float
+    transposed: bool
     relative_error: float
     tolerance: float
     condition: float

@@ -15,6 +15,7 @@ from tinygrad_ugan.check.audit.discriminator_endpoint import AfterStep, find_end
 from tinygrad_ugan.check.audit.foreign_arrays import coarsest, readings
 from tinygrad_ugan.check.audit.gradient import convert
 from tinygrad_ugan.check.audit.report import Audit, StepAudit, TrialAudit
+from tinygrad_ugan.check.audit.step_size import with_other_step_size
 from tinygrad_ugan.check.audit.trials import Trial, trials
 from tinygrad_ugan.check.audit.verdicts import ORDER
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
@@ -131,7 +132,8 @@ def _gradient(trial: Trial, after: AfterStep) -> tuple[Array, float]:
 def _on_the_generator(problem: Problem, trial: Trial, after: AfterStep) -> Audit:
     """Judge the generator's gradient from theta_D^0; or from theta_D^1, if that fits better."""
     gradient, slack = _gradient(trial, after)
-    found = Classifier.of(problem, after.dtype, slack)(gradient)
+    classifier = Classifier.of(problem, after.dtype, slack)
+    found = classifier(gradient)
     if found.ok:
         return found
     first = real_step(problem, trial, problem.state, problem.theta_g)
@@ -140,6 +142,8 @@ def _on_the_generator(problem: Problem, trial: Trial, after: AfterStep) -> Audit
         starts.append(replace(problem, state=first))
     later = [Classifier.of(start, after.dtype, slack)(gradient) for start in starts]
     best = min(later, key=lambda audit: ORDER.index(audit.verdict))
+    if best.verdict == found.verdict == "unknown":
+        return with_other_step_size(classifier, gradient) or found
     if ORDER.index(best.verdict) >= ORDER.index(found.verdict):
         return found
     return replace(best, notes=(*best.notes, MOVED_FIRST))

@@ -39,6 +39,13 @@ VERDICTS: MappingProxyType[str, Meaning] = MappingProxyType(
             "The steps are functions of theta_G, and are differentiated.",
             "Nothing: this is a truly unrolled GAN.",
         ),
+        "transposed": Meaning(
+            "the exact gradient, with every matrix transposed",
+            "d f_K / d theta_G, weights as (n_out, n_in)",
+            "torch.nn.Linear holds the transpose of a weight, and its gradient is laid out alike; "
+            "parameters_to_vector puts these end to end.",
+            "Nothing in the code under audit: hand in weight.grad.T.",
+        ),
         "wrong_sign": Meaning(
             "the exact gradient with the opposite sign",
             "-c d f_K / d theta_G",
@@ -50,6 +57,13 @@ VERDICTS: MappingProxyType[str, Meaning] = MappingProxyType(
             "c d f_K / d theta_G",
             "A sum over the batch in place of the mean, a loss halved, a gradient accumulated.",
             "Take means over the batch, and clear gradients before each step.",
+        ),
+        "wrong_step_size": Meaning(
+            "exact for another inner step: is the discriminator's loss halved, or its mean a sum?",
+            "d f_K / d theta_G with inner steps of c eta_k",
+            "The discriminator's loss is (real + fake) / 2, or a sum over the batch, or its "
+            "unrolled steps have not the step size of its real ones.",
+            "Take the step size that is meant, or declare the one that is taken.",
         ),
         "detached": Meaning(
             "the direct term alone: theta_D^K was taken for a constant",
