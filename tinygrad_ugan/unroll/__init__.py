@@ -1,6 +1,7 @@
 """The heart: games, and the gradient of a generator's objective through K discriminator steps."""
 
 from tinygrad_ugan.unroll import closed_forms as games
+from tinygrad_ugan.unroll.advice import Advice, Forecast, Spectrum, advise, inner_spectrum
 from tinygrad_ugan.unroll.ascent import ascent
 from tinygrad_ugan.unroll.decompose import decompose
 from tinygrad_ugan.unroll.field import field, game_jacobian
@@ -14,15 +15,19 @@ from tinygrad_ugan.unroll.trajectory import Trajectory, trajectory
 
 __all__ = [
     "METHODS",
+    "Advice",
     "Diagnosis",
+    "Forecast",
     "Game",
     "Implicit",
     "LogitForm",
     "NotConvergedError",
     "SampleForm",
     "SampleGame",
+    "Spectrum",
     "Terms",
     "Trajectory",
+    "advise",
     "ascent",
     "decompose",
     "diagnose",
@@ -31,6 +36,7 @@ __all__ = [
     "game_jacobian",
     "games",
     "implicit_grad",
+    "inner_spectrum",
     "response_jacobian",
     "trajectory",
     "value_and_grad",

@@ -27,6 +27,7 @@ from tinygrad_ugan.gan.training.memory_check import check_memory, training_needs
 from tinygrad_ugan.gan.training.sampler import Draws, streams
 from tinygrad_ugan.gan.training.setup import Setup
 from tinygrad_ugan.gan.training.step import Objectives, State, TrainStep
+from tinygrad_ugan.gan.training.step_size_watch import StepSizeWatch
 from tinygrad_ugan.kernels.threads import get_num_threads, set_num_threads
 
 
@@ -111,6 +112,7 @@ class _Loop:
         self._draws = Draws(setup, streams(config)[1])
         self._draws.state = begun.draws
         self._evaluation = Evaluation(setup)
+        self._watch = StepSizeWatch(config)
         self._at = begun.state, begun.draws
         self._rows = list(begun.rows)
         self._pictures, self._ema_pictures = dict(begun.pictures), dict(begun.ema_pictures)
@@ -198,6 +200,8 @@ class _Loop:
         samples = evaluation.samples(game, state)
         averaged = None if state.ema is None else evaluation.samples(game, state.averaged)
         row = evaluation.row(game, state, samples, self._seconds(), averaged)
+        dynamics = self._setup.dynamics(state.optimizer_d)
+        self._watch.look(game, state, evaluation.batch, dynamics)
         improved = self._patience.look(row)
         pictured = pictured or bool(self._patience.reason)
         for kept, x in ((self._pictures, samples), (self._ema_pictures, averaged)):
