@@ -211,7 +211,8 @@ def test_every_method_gives_the_gradient_of_the_own_methods(data, method):
     with drawn(data) as problem:
         said = ug.unroll.explain_method(*problem.place, **problem.options)
         if method == "fused" and said != "fused":
-            with pytest.raises(ArgumentError, match=re.escape(said.removeprefix("adjoint: "))):
+            reason = said.removeprefix("adjoint: ").removeprefix("compiled: ").partition(";")[0]
+            with pytest.raises(ArgumentError, match=re.escape(reason)):
                 ug.unroll.value_and_grad(*problem.place, **problem.options, method=method)
         else:
             found = ug.unroll.value_and_grad(*problem.place, **problem.options, method=method)
@@ -268,9 +269,9 @@ def test_the_reason_for_another_method_is_named(data):
         said = ug.unroll.explain_method(*problem.place, **problem.options)
         foreign = isinstance(problem.options.get("optimizer"), Averaged)
         if not problem.names and not foreign:
-            assert said == "fused"
+            assert said == "fused" or "overrides __getattribute__" in said
         else:
-            assert said.startswith("adjoint: ")
+            assert said.startswith(("adjoint: ", "compiled: "))
             known = (*(f"overrides {name}" for name in problem.names), "the optimizer is not SGD")
             assert any(words in said for words in (*known, "overrides __getattribute__"))
 

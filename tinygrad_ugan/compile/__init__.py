@@ -4,5 +4,14 @@ made shorter by passes, with planned memory (`buffers`), and run (`replay`).
 
 from tinygrad_ugan.compile.compiled import Compiled, compile  # noqa: A004
 from tinygrad_ugan.compile.program import Instruction, StraightLineProgram, Symbol
+from tinygrad_ugan.compile.purity import UnknownFunctionError, form_of
 
-__all__ = ["Compiled", "Instruction", "StraightLineProgram", "Symbol", "compile"]
+__all__ = [
+    "Compiled",
+    "Instruction",
+    "StraightLineProgram",
+    "Symbol",
+    "UnknownFunctionError",
+    "compile",
+    "form_of",
+]

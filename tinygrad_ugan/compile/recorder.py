@@ -10,6 +10,7 @@ serves all numbers. Shapes and dtypes are known.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -147,7 +148,8 @@ class Recording:
         state = np.random.get_state()  # noqa: NPY002
         values, out_treedef = optree.tree_flatten(function(*args, **params))
         np.random.set_state(state)  # noqa: NPY002 (SciPy draws numbers for some of its estimates)
-        if not all(isinstance(y, np.ndarray | np.generic) for y in values):
+        arrays = np.ndarray | np.generic if kind != AS_IT_IS else np.ndarray | np.generic | float
+        if not all(isinstance(y, arrays) for y in values):
             raise NotCompilableError(
                 f"a compiled function cannot read a number, and {name} returns one of Python's; "
                 "use a function that returns an array, such as np.all(x == y) for np.array_equal"
@@ -185,6 +187,37 @@ def recording_of(tree: Any) -> Recording | None:
     """The recording that leaves of a tree belong to; None if any is under differentiation."""
     found = [x.node for x in optree.tree_leaves(tree) if isinstance(x, Recorded)]
     return found[0] if found and not _any_differentiated(tree) else None
+
+
+def as_it_is(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a function of numbers that reads them, and has no derivative: programs call it.
+
+    Its results are arrays and Python floats, for positional arguments; whole numbers reach it as
+    Python's, which are as weak as they would be without a program.
+
+    Examples
+    --------
+    >>> import tinygrad_ugan as ug
+    >>> sign = as_it_is(lambda x: 1.0 if x > 0 else -1.0)
+    >>> ug.compile(lambda x: x * sign(x))(np.float64(-2.0))
+    np.float64(2.0)
+    """
+
+    def of_numbers(*args: Any) -> Any:
+        return f(*(int(x) if isinstance(x, np.integer) else x for x in args))
+
+    @functools.wraps(f)
+    def wrapped(*args: Any) -> Any:
+        recording = recording_of(args)
+        if recording is None:
+            return f(*args)
+        return recording.call(of_numbers, args, {}, f.__name__, AS_IT_IS)
+
+    return wrapped
+
+
+AS_IT_IS = "as it is"
+"""The kind of such calls."""
 
 
 def numbers_of(tree: Any) -> Any:

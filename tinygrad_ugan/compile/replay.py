@@ -95,6 +95,7 @@ class _Writer:
             lines += [
                 f"if {name}.shape != {y.shape}: moved({call.name!r})"
                 for name, y in zip(results, call.results, strict=True)
+                if y.kind != "number"
             ]
         dead = [x for x in self._last_read.get(i, ()) if x.nbytes >= MIN_BYTES]
         return [*lines, *(f"{self._names[x]} = None" for x in dead)]

@@ -17,6 +17,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan.autodiff.operands import shape_of, untrace
+from tinygrad_ugan.compile.recorder import as_it_is
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.optim.schedules import Schedule, value_at
 from tinygrad_ugan.optim.validation import checked_update, leaves_like
@@ -311,6 +312,7 @@ class Adam:
         )
         return updates, AdamState(steps, mean, square)
 
+    @as_it_is
     def coefficients(self, steps: int, scale: float = 1.0) -> tuple[float, ...]:
         """Return what step number `steps` multiplies by, as the kernels take it.
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_ugan.compile.recorder import as_it_is
 from tinygrad_ugan.errors import ArgumentError
 
 Schedule: TypeAlias = Callable[[int], Any]
@@ -128,6 +129,7 @@ class WarmupSchedule:
         return self.then(step - self.steps)
 
 
+@as_it_is
 def value_at(setting: Any, step: int) -> Any:
     """Return a setting that may be a schedule, as of a step; NumPy's numbers as Python's.
 

@@ -76,13 +76,25 @@ def backsteps(
     problem: Problem, states: Iterator[tuple[int, InnerState]], lam: PyTree, final: InnerState
 ) -> Iterator[Backstep]:
     """Run the recursion for k = K-1 .. 0 over the states s_{K-1} ... s_0."""
-    after = InnerState(lam, optree.tree_map(lambda m: 0 * m, final.memory))
+    after = last_adjoint(lam, final)
     for k, state in states:
-        g_bar, before = problem.rule.pull_back(k, _gradient(problem, k, state), state, after)
-        g, mixed, curvature = second_order(problem, k, state.theta, g_bar)
-        before = InnerState(add(before.theta, curvature), before.memory)
-        yield Backstep(g, mixed, after.theta, before.theta)
+        g, c, before = backstep(problem, k, state, after)
+        yield Backstep(g, c, after.theta, before.theta)
         after = before
+
+
+def last_adjoint(lam: PyTree, final: InnerState) -> InnerState:
+    """The adjoint of s_K: `outer` does not see what the optimiser remembers."""
+    return InnerState(lam, optree.tree_map(lambda m: 0 * m, final.memory))
+
+
+def backstep(
+    problem: Problem, k: int, state: InnerState, after: InnerState
+) -> tuple[PyTree, PyTree, InnerState]:
+    """Return g_k, c_k and the adjoint of s_k, for that of s_{k+1}."""
+    g_bar, before = problem.rule.pull_back(k, _gradient(problem, k, state), state, after)
+    g, mixed, curvature = second_order(problem, k, state.theta, g_bar)
+    return g, mixed, InnerState(add(before.theta, curvature), before.memory)
 
 
 def second_order(

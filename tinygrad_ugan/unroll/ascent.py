@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.compiled import compiled_ascent, if_possible
 from tinygrad_ugan.unroll.dynamics import Ascent
 from tinygrad_ugan.unroll.fusable import why_not_fused
 from tinygrad_ugan.unroll.fused import fused_ascent
@@ -18,7 +19,7 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
     """Return the inner objective, which the discriminator ascends, and its gradient g.
 
     ``inner(theta_g, theta_d, batch)`` and its derivative with respect to theta_D: g_0 of
-    `value_and_grad`, and by the same kernels where these apply.
+    `value_and_grad`, and in the same way: by kernels, a program, or the tape.
 
     Parameters
     ----------
@@ -47,4 +48,10 @@ def ascent(game: AnyGame, theta_g: PyTree, theta_d: PyTree, batch: Any) -> tuple
         return found
     for name, tree in (("theta_g", theta_g), ("theta_d", theta_d), ("batch", batch)):
         check_library(name, tree)
-    return autodiff.value_and_grad(game.inner, argnums=1)(theta_g, theta_d, batch)
+    return if_possible(compiled_ascent, _by_tape)(problem)
+
+
+def _by_tape(problem: Problem) -> tuple[Any, PyTree]:
+    ascend = autodiff.value_and_grad(problem.game.inner, argnums=1)
+    value, gradient = ascend(problem.theta_g, problem.state.theta, problem.batches[0])
+    return value, gradient

@@ -11,6 +11,7 @@ from typing import Any
 
 from tinygrad_ugan import autodiff
 from tinygrad_ugan.typing import PyTree
+from tinygrad_ugan.unroll.compiled import compiled, if_possible
 from tinygrad_ugan.unroll.fusable import why_not_fused
 from tinygrad_ugan.unroll.fused import fused
 from tinygrad_ugan.unroll.method import checked, through_samples
@@ -22,11 +23,13 @@ def detached(problem: Problem) -> tuple[Any, PyTree]:
     constant = replace(problem, constant_steps=problem.steps)
     if why_not_fused(constant) is None:  # the same, in the kernels
         return fused(constant)
-    return _detached(problem)
+    return _compiled_or_by_tape(constant)
 
 
-@checked
 @through_samples
-def _detached(problem: Problem) -> tuple[Any, PyTree]:
+def _by_tape(problem: Problem) -> tuple[Any, PyTree]:
     *_, final = problem.states()
     return autodiff.value_and_grad(problem.outer)(problem.theta_g, final.theta)
+
+
+_compiled_or_by_tape = checked(if_possible(compiled, _by_tape))

@@ -11,6 +11,7 @@ from tinygrad_ugan.errors import ArgumentError, check_choice
 from tinygrad_ugan.optim import Optimizer
 from tinygrad_ugan.typing import PyTree
 from tinygrad_ugan.unroll.adjoint import adjoint
+from tinygrad_ugan.unroll.compiled import compiled, if_possible
 from tinygrad_ugan.unroll.detached import detached
 from tinygrad_ugan.unroll.forward import forward
 from tinygrad_ugan.unroll.fusable import why_not_fused
@@ -25,14 +26,16 @@ METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "tape": checked(tape),
         "adjoint": checked(adjoint),
+        "compiled": checked(compiled),
         "forward": checked(forward),
         "fused": fused,
         "detached": detached,
         "implicit": checked(implicit),
     }
 )
+_compiled_or_adjoint = checked(if_possible(compiled, adjoint))
 _CHOICES = ("auto", *METHODS)
-_WITH_SNAPSHOTS = ("tape", "adjoint", "fused")
+_WITH_SNAPSHOTS = ("auto", "tape", "adjoint", "compiled", "fused")
 
 
 def value_and_grad(
@@ -80,19 +83,21 @@ def value_and_grad(
         The state of `optimizer` at theta_0, as its `init` and `update` return it: such as that of
         the discriminator's real optimiser, whose next steps are then looked ahead. A fresh one if
         not given.
-    method : {"auto", "fused", "adjoint", "tape", "forward", "detached", "implicit"}
-        "fused", "adjoint", "tape" and "forward" are exact and agree to rounding. "fused" is by far
-        the fastest and takes games between `nn.MLP`, such as `gan.Game`, where no argument is
-        traced for a further derivative; "auto" takes it where it can, else "adjoint"
-        (`explain_method` says why). "forward" is for small generators: it
-        takes one sweep per element of theta_G. "detached" treats theta_K as a constant: the
-        direct term alone. "implicit" treats theta_K as the discriminator's optimum: see
-        `implicit_grad`.
+    method : {"auto", "fused", "compiled", "adjoint", "tape", "forward", "detached", "implicit"}
+        "fused", "compiled", "adjoint", "tape" and "forward" are exact and agree to rounding.
+        "fused" is by far the fastest and takes games between `nn.MLP`, such as `gan.Game`;
+        "compiled" takes all games made of this package's parts and of functions of `ug.compile`.
+        Neither takes arguments that are traced for a further derivative. "auto" takes the first of
+        "fused", "compiled" and "adjoint" that it can (`explain_method` says why). "forward" is for
+        small generators: it takes one sweep per element of theta_G. "detached" treats theta_K as a
+        constant: the direct term alone. "implicit" treats theta_K as the discriminator's optimum:
+        see `implicit_grad`.
     truncate : int, optional
         Differentiate through the last `truncate` steps only; by default through all of them.
     snapshots : int, optional
         Keep only this many of the states theta_0 ... theta_K, and recompute the others when they
-        are needed ("fused", "adjoint" and "tape"): the same bits in less memory and more time.
+        are needed ("fused", "compiled", "adjoint" and "tape"): the same bits in less memory and
+        more time.
 
     Returns
     -------
@@ -153,8 +158,8 @@ def value_and_grad(
 def _choose(method: str, problem: Problem) -> Method:
     check_choice("method", method, _CHOICES)
     if method == "auto":
-        method = "fused" if why_not_fused(problem) is None else "adjoint"
-    elif method == "fused" and (reason := why_not_fused(problem)) is not None:
+        return fused if why_not_fused(problem) is None else _compiled_or_adjoint
+    if method == "fused" and (reason := why_not_fused(problem)) is not None:
         raise ArgumentError("method", "'fused'", "another method for this game", reason)
     if problem.snapshots is not None and method not in _WITH_SNAPSHOTS:
         raise ArgumentError("snapshots", f"method {method!r}", f"one of {_WITH_SNAPSHOTS}")
@@ -184,10 +189,20 @@ def explain_method(
     >>> import tinygrad_ugan as ug
     >>> game = ug.unroll.Game(lambda x, y, batch: x * y)
     >>> ug.unroll.explain_method(game, 2.0, 3.0, None, steps=1, lr=0.5)
-    'adjoint: the game is not one of logits, such as ug.gan.Game'
+    'adjoint: the game is not one of logits, such as ug.gan.Game; not compiled: <lambda> may look
+     at what changes; ug.compile(f) says that f does not'
+    >>> game = ug.unroll.Game(ug.compile(lambda x, y, batch: x * y))
+    >>> ug.unroll.explain_method(game, 2.0, 3.0, None, steps=1, lr=0.5)
+    'compiled: the game is not one of logits, such as ug.gan.Game'
     """
     problem = make_problem(
         game, theta_g, theta_d, batch, steps=steps, lr=lr, optimizer=optimizer, state=state
     )
-    reason = why_not_fused(problem)
-    return "fused" if reason is None else f"adjoint: {reason}"
+    not_fused = why_not_fused(problem)
+    if not_fused is None:
+        return "fused"
+    try:
+        compiled(problem)
+    except Exception as error:
+        return f"adjoint: {not_fused}; not compiled: {error}"
+    return f"compiled: {not_fused}"

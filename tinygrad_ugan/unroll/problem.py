@@ -178,9 +178,16 @@ class Problem:
         form, batch = stated(self.game, "sample_form"), self.batches[0]
         if form is None or self.is_fresh:
             return self, lambda gradient: gradient
-        samples, pullback = autodiff.vjp(lambda g: form.generate(g, batch), self.theta_g)
+        samples, pullback = self.generated(form.generate, batch)
         reduced = replace(self, game=Game(form.inner_on, form.outer_on), theta_g=samples)
-        return reduced, lambda cotangent: pullback(cotangent)[0]
+        return reduced, pullback
+
+    def generated(
+        self, generate: Callable[[PyTree, Any], PyTree], batch: Any
+    ) -> tuple[PyTree, Callable[[PyTree], PyTree]]:
+        """Return the samples, and the pullback from a gradient with respect to them."""
+        samples, pullback = autodiff.vjp(lambda g: generate(g, batch), self.theta_g)
+        return samples, lambda cotangent: pullback(cotangent)[0]
 
 
 def _alias(x: Any) -> Any:

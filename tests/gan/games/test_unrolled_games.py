@@ -26,6 +26,7 @@ NOISY = gan.Game(
 FEATURES = nn.Sequential(nn.MLP((2, 6)), np.tanh, nn.MLP((6, 1)))
 
 
+@ug.compile
 def features(theta, x):
     return FEATURES[:2](theta[:2], x)
 
@@ -73,12 +74,12 @@ def problem_of(name, rng):
 def test_every_exact_method_and_differences(name, steps, rng):
     problem = problem_of(name, rng)
     how = {"steps": steps, "lr": 0.1}
-    assert ug.unroll.explain_method(*problem, **how).startswith("adjoint: ")
+    assert ug.unroll.explain_method(*problem, **how).startswith("compiled: ")
     reason = "a .*Game, not a .* around one|the loss is not|networks see labels|generator is not"
     with pytest.raises(ArgumentError, match=rf"method: .*got 'fused'; .*({reason})"):
         ug.unroll.value_and_grad(*problem, **how, method="fused")
     value, gradient = ug.unroll.value_and_grad(*problem, **how, method="adjoint")
-    for method in ("tape", "forward"):
+    for method in ("tape", "forward", "compiled"):
         other = ug.unroll.value_and_grad(*problem, **how, method=method)
         assert relative_error((value, gradient), other) < 1e-11
 

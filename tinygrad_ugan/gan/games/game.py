@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_ugan.compile.recorder import as_it_is
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice, kind_of
 from tinygrad_ugan.gan.games.base import GeneratorGame
 from tinygrad_ugan.gan.games.network_calls import call, is_random, part, side_of
@@ -217,6 +218,11 @@ class Game(GeneratorGame):
         real = self.logits(theta_d, part(batch, "real"), batch, "real")
         return real, self.logits(theta_d, samples, batch, "generated")
 
+    @states()
+    def constants(self) -> Loss:
+        """The functions behind the name of the loss."""
+        return self.objectives
+
     @states("inner", "outer", "generate", "inner_on", "outer_on", "_logits", "logits",
             "with_labels", "objectives")  # fmt: skip
     def logit_form(self) -> LogitForm | str:
@@ -230,6 +236,7 @@ class Game(GeneratorGame):
         return LogitForm(self.generator, self.discriminator, inner, outer)
 
 
+@as_it_is
 def one_hot(labels: Any, classes: int, rows: int, dtype: DTypeLike) -> Array:
     """Return the labels of a batch as rows of zeros with a one at the class.
 
