@@ -51,7 +51,8 @@ class Configured(Plugged):
 
     preset: tyro.conf.Positional[str] = "ring"
     """The settings to start from: ring (the paper's), ring-miniature (in a minute),
-    ring-best (sharpest in the least time), or grid."""
+    ring-best (sharpest in the least time), chainer (as musyoku/unrolled-gan, which unrolls
+    nothing), or grid."""
     config: Path | None = None
     """A file of settings, .toml or .json; those that it leaves out are the preset's."""
     data: str | None = None

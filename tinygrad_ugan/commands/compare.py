@@ -37,7 +37,8 @@ class CompareCommand(Configured):
 
     preset: tyro.conf.Positional[str] = "ring-miniature"
     """The settings to start from: ring (the paper's), ring-miniature (in a minute),
-    ring-best (sharpest in the least time), or grid."""
+    ring-best (sharpest in the least time), chainer (as musyoku/unrolled-gan, which unrolls
+    nothing), or grid."""
     unroll_steps: tuple[int, ...] = (0, 10)
     """The numbers K of unrolled discriminator steps."""
     methods: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ PRESETS: MappingProxyType[str, Config] = MappingProxyType(
                 "steps": 4_000,
             }
         ),
+        "chainer": Config.chainer(),  # musyoku/unrolled-gan
         "grid": Config(data=Grid()),  # Srivastava et al. (2017), VEEGAN, section 4.1
     }
 )

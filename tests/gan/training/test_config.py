@@ -20,6 +20,17 @@ def test_defaults_are_the_papers():
     assert (config.steps, config.batch, config.unroll.steps) == (25_000, 512, 10)
 
 
+CACHED = {
+    "unroll": {
+        "fresh": True,
+        "method": "detached",
+        "state": "carried",
+        "optimizer": "adam",
+        "lr": 1e-3,
+    },
+    "discriminator_optimizer": {"lr": 1e-3},
+    "update": {"scheme": "cached"},
+}
 DATASETS = {each.kind: each for each in (gan.Ring, gan.Grid, gan.DoubleRing, gan.Embedded)}
 EVERYTHING_CHANGED = gan.Config(
     data=gan.Grid(side=3, spacing=1.0, std=0.1, labelled=True),
@@ -183,6 +194,20 @@ def test_text_that_is_no_such_thing(read, name):
         ({"steps": 10**400, "clip": 10**400}, "clip: expected a positive number"),
         ({"networks": {"generator": 8}}, "networks.generator: expected whole numbers"),
         ({"precision": "float16"}, "precision: .*'float32', 'float64'"),
+        ({"update": {"scheme": "cached"}}, "unroll.fresh: expected True, as the scheme is cached"),
+        (
+            CACHED | {"unroll": CACHED["unroll"] | {"lr": 0.1}},
+            r"unroll.lr: expected 0.001, .*cached",
+        ),
+        (CACHED | {"unroll": CACHED["unroll"] | {"steps": 0}}, "unroll.steps: expected 1 or more"),
+        (
+            CACHED | {"unroll": CACHED["unroll"] | {"state": "zero"}},
+            "unroll.state: expected 'carried', as the scheme is cached",
+        ),
+        (
+            CACHED | {"update": {"scheme": "cached", "keep": "last"}},
+            "update.keep: expected 'first', as the scheme is cached",
+        ),
         ({"update": {"scheme": "alternate"}}, "update.scheme: .*did you mean 'alternating'"),
         ([1], r"settings: expected a table of settings, got \[1\]"),
         ({"loss": "gan"}, "loss: expected one of"),

@@ -52,6 +52,69 @@ def test_theta_d_moves_one_real_step_and_no_further():
     assert relative_error(following.theta_d, theta_d) < 1e-6
 
 
+def cached(**changes):
+    return gan.Config.chainer().updated(
+        {"batch": 8, "unroll": {"steps": 3}, "networks": {"noise": 4}, "clip": 0.05, **changes}
+    )
+
+
+def test_the_scheme_of_the_chainer_code():
+    """K real steps of Adam on fresh batches, clipped; weights put back to step 1, moments not."""
+    adam = optim.Adam(lr=1e-3, beta1=0.5)
+    step, state, batches = prepared(cached(precision="float64"))
+    following = state
+    for _ in range(2):  # the second time from moments that remember the unrolled steps
+        state, theta, memory, first = following, following.theta_d, following.optimizer_d, None
+        for batch in batches[:3]:
+            ascent = ug.grad(step.game.inner, argnums=1)(state.theta_g, theta, batch)
+            updates, memory = adam.update(clipped(negative(ascent), 0.05), memory, theta)
+            theta = optim.apply_updates(theta, updates)
+            first = theta if first is None else first
+        down = clipped(ug.grad(step.game.outer)(state.theta_g, theta, batches[3]), 0.05)
+        updates, moments = adam.update(down, state.optimizer_g, state.theta_g)
+        theta_g = optim.apply_updates(state.theta_g, updates)
+
+        following, seen = step(state, batches)
+        assert relative_error(following.theta_g, theta_g) < 1e-12
+        assert relative_error(following.theta_d, first) < 1e-12
+        for found, expected in ((following.optimizer_d, memory), (following.optimizer_g, moments)):
+            assert found.steps == expected.steps
+            assert relative_error(found.mean, expected.mean) < 1e-10
+        assert seen.generator == pytest.approx(step.game.outer(state.theta_g, theta, batches[3]))
+        assert seen.discriminator == pytest.approx(
+            step.game.inner(state.theta_g, state.theta_d, batches[0])
+        )
+    assert following.optimizer_d.steps == 6
+
+
+def clipped(gradient, longest):
+    return optree.tree_map(lambda g: min(1.0, longest / tree.norm(gradient)) * g, gradient)
+
+
+def test_without_clipping_it_looks_as_far_ahead_as_the_carried_optimizer():
+    config = cached(clip=None, precision="float64")
+    step, state, batches = prepared(config)
+    for _ in range(2):
+        path = ug.unroll.trajectory(
+            step.game, state.theta_g, state.theta_d, batches,
+            steps=3, optimizer=optim.Adam(lr=1e-3, beta1=0.5), state=state.optimizer_d,
+        )  # fmt: skip
+        after, seen = step(state, batches)
+        assert relative_error(after.theta_d, path.thetas[1]) < 1e-12
+        value = step.game.outer(state.theta_g, path.thetas[-1], batches[-1])
+        assert seen.generator == pytest.approx(value, rel=1e-10)
+        state = after
+
+
+def test_a_run_of_the_scheme_is_resumed_to_the_bit(tmp_path):
+    config = cached(steps=4, evaluation_samples=20, evaluate_every=2, checkpoint_every=2)
+    whole = gan.train(config, tmp_path, progress=False)
+    resumed = gan.resume(tmp_path, step=2, progress=False)
+    for name in ("theta_g", "theta_d"):
+        pairs = zip(*(optree.tree_leaves(getattr(r, name)) for r in (whole, resumed)), strict=True)
+        assert all(np.array_equal(x, y) for x, y in pairs)
+
+
 @pytest.mark.parametrize("scheme", ["alternating", "simultaneous"])
 def test_several_steps_of_the_discriminator_see_a_batch_each(scheme):
     config = varied(

@@ -193,9 +193,7 @@ def _check_numbers(config: Config, state: State) -> None:
     for name in state._fields:
         if name not in _MOVERS:
             _check_finite(f"state.{name}", getattr(state, name))
-    update = config.update
-    moved = update.generator_steps, 0 if update.keep == "last" else update.discriminator_steps
-    for name, factor in zip(_MOVERS, moved, strict=True):
+    for name, factor in zip(_MOVERS, config.moves, strict=True):
         memory, taken = getattr(state, name), factor * state.step
         places, parts, _ = optree.tree_flatten_with_accessor(memory, is_leaf=_is_known)
         for place, part in zip(places, parts, strict=True):

@@ -88,6 +88,7 @@ OPTIMIZERS: dict[str, Any] = {
     "adam": optim.Adam,
     "adamw": optim.AdamW,
 }
+SCHEMES = ("alternating", "simultaneous", "extragradient", "cached")
 SCHEDULES = ("constant", "linear", "cosine", "exponential")
 
 
@@ -264,9 +265,11 @@ class Unroll(Settings):
 class Update(Settings):
     """The order of the players' moves, and the discriminator that is kept."""
 
-    scheme: str = choice("alternating", ("alternating", "simultaneous", "extragradient"))
+    scheme: str = choice("alternating", SCHEMES)
     """alternating (the discriminator responds to the generator's move), simultaneous (neither sees
-    the other's move) or extragradient (both move by their gradients after a simultaneous step)."""
+    the other's move), extragradient (both move by their gradients after a simultaneous step) or
+    cached (K real steps of the discriminator, each on a fresh batch; the generator's first-order
+    step against theta_D^K; then the weights of the first step are put back)."""
     discriminator_steps: int = whole(1, least=1, most=UNROLLED)
     """Steps of the discriminator in a training step."""
     keep: str = choice("first", ("first", "last"))
@@ -278,14 +281,14 @@ class Update(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.scheme == "extragradient":
+        if self.scheme in ("extragradient", "cached"):
             for name, given, only in (
                 ("discriminator_steps", self.discriminator_steps, 1),
                 ("generator_steps", self.generator_steps, 1),
                 ("keep", self.keep, "first"),
             ):
                 if given != only:
-                    raise ArgumentError(name, given, f"{only!r}, as the scheme is extragradient")
+                    raise ArgumentError(name, given, f"{only!r}, as the scheme is {self.scheme}")
         if self.keep == "last" and self.generator_steps > 1:
             raise ArgumentError("generator_steps", self.generator_steps, "1, as keep is 'last'")
 
@@ -362,9 +365,31 @@ class Config(Settings):
         super().__post_init__()
         if self.update.keep == "last" and self.unroll.steps == 0:
             raise ArgumentError("update.keep", "'last'", "'first', as unroll.steps = 0")
+        if self.update.scheme == "cached":
+            self._check_cached()
         for name in ("generator_optimizer", "discriminator_optimizer"):
             self._check_schedule(name, getattr(self, name))
         label_smoothing(self.loss, self.label_smoothing)  # raises if the loss has no targets
+
+    def _check_cached(self) -> None:
+        """Refuse settings of unrolled steps that are not the real ones that the scheme takes."""
+        if self.unroll.steps == 0:
+            raise ArgumentError("unroll.steps", 0, "1 or more, as the scheme is cached")
+        moves, unrolled = self.discriminator_optimizer, self.unroll
+        remembers = "optimizer" in unrolled.dynamics()
+        wanted = {
+            "fresh": True,
+            "method": "detached",
+            "truncate": None,
+            "state": "carried" if remembers else "zero",
+            "optimizer": moves.method,
+        }
+        same = ("lr", "momentum", "beta1", "beta2", "eps", "decay", "weight_decay", "registered")
+        for name, only in (wanted | {name: getattr(moves, name) for name in same}).items():
+            if (given := getattr(unrolled, name)) != only:
+                hint = "its unrolled steps are real ones, of the discriminator's optimiser"
+                expected = f"{only!r}, as the scheme is cached"
+                raise ArgumentError(f"unroll.{name}", given, expected, hint)
 
     def _check_schedule(self, name: str, moves: Optimizer) -> None:
         if moves.warmup >= self.steps:
@@ -401,6 +426,33 @@ class Config(Settings):
             steps=3_000,
             batch=128,
             evaluate_every=100,
+        )
+
+    @classmethod
+    def chainer(cls) -> Config:
+        """Return the settings of musyoku/unrolled-gan, in Chainer, for mixtures of Gaussians.
+
+        Its scheme unrolls nothing: see ``update.scheme = "cached"``. The data are its ten Gaussians
+        on two circles, up to a rotation; the initial weights are orthogonal here, He's there.
+
+        Examples
+        --------
+        >>> config = Config.chainer()
+        >>> config.update.scheme, config.unroll.steps, config.unroll.method
+        ('cached', 5, 'detached')
+        """
+        return cls(
+            data=DoubleRing(),
+            networks=Networks(input_scale=0.5),
+            unroll=Unroll(
+                steps=5, lr=1e-3, optimizer="adam", method="detached", fresh=True, state="carried"
+            ),
+            update=Update(scheme="cached"),
+            generator_optimizer=Optimizer(lr=1e-3),
+            discriminator_optimizer=Optimizer(lr=1e-3),
+            loss="nonsaturating",
+            clip=10.0,
+            batch=100,
         )
 
     def build_data(self) -> Any:
@@ -448,6 +500,14 @@ class Config(Settings):
         """Number of batches that one training step uses."""
         update = self.update
         return max(update.generator_steps * self.unroll.batches, update.discriminator_steps)
+
+    @property
+    def moves(self) -> tuple[int, int]:
+        """Number of steps that each player's optimiser takes in a training step, G's first."""
+        update = self.update
+        if update.scheme == "cached":
+            return 1, self.unroll.steps
+        return update.generator_steps, 0 if update.keep == "last" else update.discriminator_steps
 
     def exhausted(self, steps: int, seconds: float) -> bool:
         """Whether training is over after that many steps and seconds."""

@@ -123,7 +123,10 @@ class TrainStep:
             If an objective, a gradient or a parameter is not finite; the message names it.
         """
         self._check(state, batches)
-        following, objectives = self._take(state, batches, at=state)
+        if self.config.update.scheme == "cached":
+            following, objectives = self._take_ahead(state, batches)
+        else:
+            following, objectives = self._take(state, batches, at=state)
         if self.config.update.scheme == "extragradient":
             following, _ = self._take(state, batches, at=following)
         return following._replace(ema=self._average(state.ema, following)), objectives
@@ -137,11 +140,26 @@ class TrainStep:
         if self.config.update.keep == "last":
             f, theta_d, optimizer_d = self._jump_ahead(state, batches)
         else:
-            f, theta_d, optimizer_d = self._move_discriminator(against, state, batches, at)
+            several = batches[: self.config.update.discriminator_steps]
+            f, theta_d, optimizer_d = self._move_discriminator(against, state, several, at)
         following = State(theta_g, theta_d, optimizer_g, optimizer_d, state.step + 1)
-        if not math.isfinite(f):
-            raise NonFiniteError("f", f"{f}", "finite objectives")
-        return following, Objectives(float(f_K), float(f))
+        return following, _objectives(f_K, f)
+
+    def _take_ahead(self, state: State, batches: Sequence[AnyBatch]) -> tuple[State, Objectives]:
+        """Move the discriminator K steps, then the generator; keep the weights of the first step.
+
+        The scheme of musyoku/unrolled-gan: weights are put back, the optimiser's state is not.
+        """
+        *ahead, last = batches[: self.config.unroll.batches]
+        against = state.theta_g
+        f, first, memory = self._move_discriminator(against, state, ahead[:1], state)
+        moved = state._replace(theta_d=first, optimizer_d=memory)
+        _, theta_K, memory = self._move_discriminator(against, moved, ahead[1:], moved)
+        f_K, gradient = unroll.value_and_grad(self.game, against, theta_K, last, steps=0, lr=0.0)
+        scale = self._factor_g(state.step)
+        theta_g, optimizer_g = self._descend(gradient, state.theta_g, state.optimizer_g, scale)
+        following = State(theta_g, first, optimizer_g, memory, state.step + 1)
+        return following, _objectives(f_K, f)
 
     def states(
         self,
@@ -200,21 +218,27 @@ class TrainStep:
                 truncate=self.config.unroll.truncate,
             )
             first = f_K if first is None else first
-            gradient = self._clipped(gradient)
-            with said_of("generator"):
-                theta_g, optimizer_g = descend(
-                    self._optimizer_g, gradient, optimizer_g, theta_g, scale
-                )
-            check_finite("theta_g", theta_g)
+            theta_g, optimizer_g = self._descend(gradient, theta_g, optimizer_g, scale)
             place = theta_g
         return first, theta_g, optimizer_g
+
+    def _descend(
+        self, gradient: PyTree, theta_g: PyTree, optimizer_g: PyTree, scale: float
+    ) -> tuple[PyTree, PyTree]:
+        """Move the generator by a gradient."""
+        with said_of("generator"):
+            theta_g, optimizer_g = descend(
+                self._optimizer_g, self._clipped(gradient), optimizer_g, theta_g, scale
+            )
+        check_finite("theta_g", theta_g)
+        return theta_g, optimizer_g
 
     def _move_discriminator(
         self, theta_g: PyTree, state: State, batches: Sequence[AnyBatch], at: State
     ) -> tuple[Any, PyTree, PyTree]:
         theta_d, optimizer_d, first = state.theta_d, state.optimizer_d, None
         scale, place = self._factor_d(state.step), at.theta_d
-        for batch in batches[: self.config.update.discriminator_steps]:
+        for batch in batches:
             f, ascent = unroll.ascent(self.game, theta_g, place, batch)
             first = f if first is None else first
             descent = self._clipped(optree.tree_map(np.negative, ascent))
@@ -260,6 +284,12 @@ class TrainStep:
         if longest is None or (length := norm(gradient)) <= longest:
             return gradient
         return optree.tree_map(lambda g: (longest / length) * g, gradient)
+
+
+def _objectives(f_K: Any, f: Any) -> Objectives:
+    if not math.isfinite(f):
+        raise NonFiniteError("f", f"{f}", "finite objectives")
+    return Objectives(float(f_K), float(f))
 
 
 def check_finite(name: str, tree: PyTree) -> None:
