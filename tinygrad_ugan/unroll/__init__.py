@@ -3,6 +3,7 @@
 from tinygrad_ugan.unroll import closed_forms as games
 from tinygrad_ugan.unroll.advice import Advice, Forecast, Spectrum, advise, inner_spectrum
 from tinygrad_ugan.unroll.ascent import ascent
+from tinygrad_ugan.unroll.computation import ComputationGraph, computation_graph
 from tinygrad_ugan.unroll.decompose import decompose
 from tinygrad_ugan.unroll.field import field, game_jacobian
 from tinygrad_ugan.unroll.forward import response_jacobian
@@ -16,6 +17,7 @@ from tinygrad_ugan.unroll.trajectory import Trajectory, trajectory
 __all__ = [
     "METHODS",
     "Advice",
+    "ComputationGraph",
     "Diagnosis",
     "Forecast",
     "Game",
@@ -29,6 +31,7 @@ __all__ = [
     "Trajectory",
     "advise",
     "ascent",
+    "computation_graph",
     "decompose",
     "diagnose",
     "explain_method",

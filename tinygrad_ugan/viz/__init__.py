@@ -1,6 +1,7 @@
 """Pictures: arrays and records in, matplotlib figures out."""
 
 from tinygrad_ugan.viz.animation import animation
+from tinygrad_ugan.viz.computation import computation_graph, computation_legend
 from tinygrad_ugan.viz.curves import bands, curves
 from tinygrad_ugan.viz.decision_surface import decision_surface
 from tinygrad_ugan.viz.heat_maps import heat_maps
@@ -14,6 +15,8 @@ __all__ = [
     "Interval",
     "animation",
     "bands",
+    "computation_graph",
+    "computation_legend",
     "confidence_interval",
     "curves",
     "decision_surface",
