@@ -59,6 +59,10 @@ ELSEWHERE = {
         "parts of this program, which mean nothing alone",
         ["kernels/sweep.py", "kernels/sweep_*.py"],
     ),
+    "kernels/test_ufunc_emitter.py": (
+        "every function of vectors, under its public name, against NumPy's",
+        ["kernels/extra_precision.py", "kernels/hyperbolic.py", "kernels/powers.py"],
+    ),
     "test_cli.py": ("commands as a user runs them", ["commands/*", "experiments/presets.py"]),
     "test_docs.py": ("a table of texts, printed in the documentation", ["check/audit/verdicts.py"]),
     "test_structure.py": ("aliases: nothing runs", ["typing.py"]),

@@ -28,6 +28,9 @@ class NumPyArithmetic:
     def where(self, mask, x, y):
         return np.where(mask, x, y).astype(self.dtype)
 
+    def float_power(self, x, y):
+        return np.float_power(x, y).astype(self.dtype)
+
     def fma(self, x, y, z):
         return x * y + z
 

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from tests.oracles import ulps
-from tinygrad_ugan.autodiff.rules import conditionals, stable_derivatives, vector_form
+from tinygrad_ugan.autodiff.rules import (
+    conditionals,
+    floating_point,
+    powers,
+    stable_derivatives,
+    vector_form,
+)
+from tinygrad_ugan.autodiff.rules.special import elementary, error_functions
 from tinygrad_ugan.autodiff.vector_forms import UFUNCS
 from tinygrad_ugan.nn import activations
 
@@ -116,8 +123,15 @@ def by_default(function, bound=0.5, **settings):
     )
 
 
-_BOUNDS = {np.tanh: 2.6, np.exp: 1.2, np.expm1: 2, np.log: 1.5, np.log1p: 2}
-_ACTIVATION_BOUNDS = {"leaky_relu": 1.5, "elu": 2, "sigmoid": 2.5, "log_sigmoid": 2}
+_BOUNDS = {
+    **{np.tanh: 2.6, np.exp: 1.2, np.exp2: 1.6, np.expm1: 2, np.log: 1.5, np.log1p: 2},
+    **{np.log2: 0.6, np.log10: 0.6, np.power: 2, np.float_power: 2, np.cbrt: 0.6, np.hypot: 1.2},
+    **{np.sin: 1, np.cos: 1, np.tan: 2.5, np.arcsin: 2, np.arccos: 2, np.arctan: 2},
+    **{np.arctan2: 2.5, np.sinh: 2, np.cosh: 2, np.arcsinh: 4, np.arccosh: 4, np.arctanh: 4},
+    **{np.degrees: 1.5, np.rad2deg: 1.5, np.radians: 1.5, np.deg2rad: 1.5},
+}
+_ACTIVATION_BOUNDS = {"leaky_relu": 1.5, "elu": 2, "sigmoid": 2.5, "log_sigmoid": 3}
+_OF_ARGUMENTS = (np.logaddexp, np.logaddexp2)
 
 
 def _with(function):
@@ -144,12 +158,39 @@ _CHOICES = (
     Case(np.clip, lambda dtype: (points(dtype), -1, 1)),
     Case(np.clip, lambda dtype: (points(dtype), None, 2.0)),
     Case(np.heaviside, pairs),
+    Case(floating_point.fraction, lambda dtype: (points(dtype),)),
+    Case(np.sinc, lambda dtype: (points(dtype),), 5, same_dtype=True),
+    Case(error_functions.bell, lambda dtype: (points(dtype),), 5, same_dtype=True),
+)
+_OF_POWERS = (
+    *(
+        Case(np.power, lambda dtype, y=y: (points(dtype), y), 2)
+        for y in (0, 0.5, 1, 2, 3, 4, -1, -2)
+    ),
+    *(
+        Case(
+            powers.power_derivative,
+            lambda dtype, k=k, n=n: (k, n, *pairs(dtype)),
+            10,
+            same_dtype=True,
+        )
+        for k, n in ((1, 0), (0, 1), (2, 0))
+    ),
+    *(
+        Case(stable_derivatives.root, lambda dtype, d=d: (points(dtype), d), 3, same_dtype=True)
+        for d in (2, 3)
+    ),
+    Case(stable_derivatives.cosine, pairs, 16, same_dtype=True),  # of denormal numbers
 )
 
 CASES = (
-    *(by_default(f, _BOUNDS.get(f, 0.5)) for f in UFUNCS if f is not np.logaddexp),
-    by_default(np.logaddexp, 3, relative_to_arguments=True),
+    *(
+        by_default(f, _BOUNDS.get(f, 0.5), same_dtype=f is np.floor_divide)
+        for f in UFUNCS
+        if f not in _OF_ARGUMENTS
+    ),
+    *(by_default(f, 3, relative_to_arguments=True) for f in _OF_ARGUMENTS),
     *(by_default(f, _ACTIVATION_BOUNDS.get(f.name, 0.5)) for f in activations.PRIMITIVES),
-    *_STABLE,
-    *_CHOICES,
+    *(by_default(f.function, 5, same_dtype=True) for f in elementary.RULES if f.vector),
+    *(*_STABLE, *_CHOICES, *_OF_POWERS),
 )

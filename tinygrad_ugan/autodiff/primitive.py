@@ -100,7 +100,7 @@ class Primitive:
 
     def __post_init__(self) -> None:
         """Let the vector form be found by the implementation, which is what programs call."""
-        if self.vector is not None and not isinstance(self.implementation, np.ufunc):
+        if self.vector is not None:
             register(self.implementation, self.vector)
 
     def __call__(self, *args: Any, **params: Any) -> Any:

@@ -13,6 +13,7 @@ It has no branches: `e.where` selects.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,8 +22,11 @@ import numpy as np
 
 VectorForm = Callable[..., Any]
 
-_ARITHMETIC = (np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.reciprocal)
-_SIZES = (np.absolute, np.fabs, np.sign, np.signbit, np.copysign, np.square, np.sqrt)
+_ARITHMETIC = (
+    *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.conjugate),
+    *(np.reciprocal, np.fmod, np.remainder, np.floor_divide),
+)
+_SIZES = (np.absolute, np.fabs, np.sign, np.signbit, np.copysign)
 _EXTREMES = (np.maximum, np.minimum, np.fmax, np.fmin)
 _WHOLE = (np.floor, np.ceil, np.trunc, np.rint)
 _COMPARISONS = (
@@ -33,11 +37,20 @@ _LOGICAL = (
     *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
     *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert),
 )
-_EXPONENTIAL = (np.exp, np.expm1, np.log, np.log1p, np.logaddexp, np.tanh)
+_POWERS = (np.square, np.power, np.float_power, np.sqrt, np.cbrt, np.hypot)
+_EXPONENTIAL = (
+    *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p),
+    *(np.logaddexp, np.logaddexp2),
+)
+_TRIGONOMETRIC = (
+    *(np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2),
+    *(np.degrees, np.rad2deg, np.radians, np.deg2rad),
+)
+_HYPERBOLIC = (np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh)
 
 UFUNCS: tuple[np.ufunc, ...] = (
-    *(*_ARITHMETIC, *_SIZES, *_EXTREMES, *_WHOLE),
-    *(*_COMPARISONS, *_LOGICAL, *_EXPONENTIAL),
+    *(*_ARITHMETIC, *_SIZES, *_EXTREMES, *_WHOLE, *_COMPARISONS, *_LOGICAL),
+    *(*_POWERS, *_EXPONENTIAL, *_TRIGONOMETRIC, *_HYPERBOLIC),
 )
 """NumPy's functions in vector arithmetic; the bitwise ones of masks only."""
 
@@ -54,16 +67,19 @@ def ufunc_form(function: Callable[..., Any]) -> VectorForm | None:
 
 
 def register(implementation: Callable[..., Any], form: VectorForm) -> None:
-    """Let `registered` find the vector form of a primitive by its implementation."""
-    _registered[implementation] = form
+    """Let `registered` find the vector form of a primitive by its implementation.
+
+    NumPy's functions, to which no weak reference can be made, are found in the table of rules.
+    """
+    with contextlib.suppress(TypeError):
+        _registered[implementation] = form
 
 
 def registered(implementation: Callable[..., Any]) -> VectorForm | None:
     """The vector form of the primitive with this implementation, if it has one."""
-    try:
+    with contextlib.suppress(TypeError):
         return _registered.get(implementation)
-    except TypeError:  # no weak reference can be made to it, so that it was not registered
-        return None
+    return None
 
 
 _registered: WeakKeyDictionary[Callable[..., Any], VectorForm] = WeakKeyDictionary()

@@ -4,8 +4,9 @@ From below:
 
 - `target` describes the machine, `emitter` writes a kernel for it in LLVM IR, `jit_cache` compiles
   that to machine code and keeps it on disk, `kernel` binds its name and arguments;
-- `vecmath` and `activations` are elementary functions of vectors, `ufunc_emitter` is an emitter
-  that has them by NumPy's names, `row_quads` handles four rows at a time; the kernels are
+- `vecmath` and `activations` are elementary functions of vectors, and so are `powers`,
+  `trigonometry` and `hyperbolic`, which need the digits of `extra_precision`; `ufunc_emitter` is an
+  emitter that has them by NumPy's names; `row_quads` handles four rows at a time; the kernels are
   `products` (matrix products), `narrow` (layers with few inputs or outputs), `one_hidden_layer`,
   `losses`, `parameters` (optimiser steps, copies) and `philox` (normal random numbers);
 - `program` builds a table of kernel calls, `executor` runs it, `threads` share the work, and

@@ -211,6 +211,11 @@ class Emitter:
             return Value(self, ir.Constant(kind, [x] * kind.count))
         return Value(self, ir.Constant(kind, x))
 
+    def alike(self, x: Value | Number, y: Value | Number) -> tuple[Value, Value]:
+        """Make a Python number a constant of the other's type, and vectors of two numbers."""
+        example = next((v for v in (x, y) if isinstance(v, Value)), self.zero())
+        return self.like(x, example), self.like(y, example)
+
     # Memory
 
     def at(self, base: Value, offset: Value | int) -> Value:
@@ -284,25 +289,20 @@ class Emitter:
 
     def where(self, mask: Value, x: Value | Number, y: Value | Number) -> Value:
         """`x` where the mask holds, and `y` elsewhere."""
-        x, y = self._alike(x, y)
+        x, y = self.alike(x, y)
         return Value(self, self.builder.select(mask.ir, x.ir, y.ir))
 
     def equal(self, x: Value | Number, y: Value | Number) -> Value:
         """The mask of equal elements, of numbers or of masks."""
-        x, y = self._alike(x, y)
+        x, y = self.alike(x, y)
         build = self.builder.icmp_signed if x.is_integer else self.builder.fcmp_ordered
         return Value(self, build("==", x.ir, y.ir))
 
     def not_equal(self, x: Value | Number, y: Value | Number) -> Value:
         """The mask of different elements, of numbers or of masks; NaN is different from NaN."""
-        x, y = self._alike(x, y)
+        x, y = self.alike(x, y)
         build = self.builder.icmp_signed if x.is_integer else self.builder.fcmp_unordered
         return Value(self, build("!=", x.ir, y.ir))
-
-    def _alike(self, x: Value | Number, y: Value | Number) -> tuple[Value, Value]:
-        """Make a Python number a constant of the other's type, and vectors of two."""
-        example = next((v for v in (x, y) if isinstance(v, Value)), self.zero())
-        return self.like(x, example), self.like(y, example)
 
     def maximum(self, x: Value, y: Value | Number) -> Value:
         """The larger of two; `x` if that is NaN."""
@@ -328,6 +328,18 @@ class Emitter:
         """The nearest whole number, ties to even."""
         return self._intrinsic("llvm.rint", x)
 
+    def floor(self, x: Value) -> Value:
+        """The largest whole number that is not above."""
+        return self._intrinsic("llvm.floor", x)
+
+    def ceil(self, x: Value) -> Value:
+        """The smallest whole number that is not below."""
+        return self._intrinsic("llvm.ceil", x)
+
+    def trunc(self, x: Value) -> Value:
+        """The next whole number on the side of 0."""
+        return self._intrinsic("llvm.trunc", x)
+
     def to_bits(self, x: Value) -> Value:
         """The bits of floating-point numbers, as integers."""
         return Value(self, self.builder.bitcast(x.ir, self.bits))
@@ -343,6 +355,11 @@ class Emitter:
     def from_integers(self, x: Value) -> Value:
         """Convert integers to floating-point numbers."""
         return Value(self, self.builder.sitofp(x.ir, self.vector))
+
+    def any(self, mask: Value) -> Value:
+        """Whether a mask holds anywhere."""
+        bits = self.builder.bitcast(mask.ir, ir.IntType(self.lanes))
+        return Value(self, self.builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0)))
 
     def sum(self, x: Value) -> Value:
         """The sum of a vector's elements, adding halves: log2(lanes) additions in a fixed order."""

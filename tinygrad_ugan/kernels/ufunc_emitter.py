@@ -5,11 +5,12 @@ See `tinygrad_ugan.autodiff.vector_forms` for the forms, and for what is expecte
 
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
 
-from tinygrad_ugan.kernels import vecmath
+from tinygrad_ugan.kernels import hyperbolic, powers, trigonometry, vecmath
 from tinygrad_ugan.kernels.emitter import Emitter, Number, Value
 
 
@@ -23,7 +24,8 @@ class UfuncEmitter(Emitter):
 
     add, subtract = staticmethod(operator.add), staticmethod(operator.sub)
     multiply, divide = staticmethod(operator.mul), staticmethod(operator.truediv)
-    negative, positive = staticmethod(operator.neg), staticmethod(lambda x: x)
+    negative = staticmethod(operator.neg)
+    positive = conjugate = staticmethod(lambda x: x)
     fabs, rint = Emitter.absolute, Emitter.round
 
     def reciprocal(self, x: Value) -> Value:
@@ -34,23 +36,39 @@ class UfuncEmitter(Emitter):
         """``x x``."""
         return x * x
 
-    def floor(self, x: Value) -> Value:
-        """The largest whole number that is not above."""
-        return self._intrinsic("llvm.floor", x)
+    def fmod(self, x: Value | Number, y: Value | Number) -> Value:
+        """The rest of a division towards 0, exactly; the C library does it, number by number."""
+        x, y = self.alike(x, y)
+        return Value(self, self.builder.frem(x.ir, y.ir))
 
-    def ceil(self, x: Value) -> Value:
-        """The smallest whole number that is not below."""
-        return self._intrinsic("llvm.ceil", x)
+    def remainder(self, x: Value | Number, y: Value | Number) -> Value:
+        """The rest of a division towards minus infinity, as Python's ``%``."""
+        x, y = self.alike(x, y)
+        rest = self.fmod(x, y)
+        rest = self.where(self._differ_in_sign(rest, y), rest + y, rest)
+        return self.where(
+            self.equal(rest, 0.0) & self.not_equal(y, 0.0), self.copysign(rest, y), rest
+        )
 
-    def trunc(self, x: Value) -> Value:
-        """The whole number next to x on the side of 0."""
-        return self._intrinsic("llvm.trunc", x)
+    def floor_divide(self, x: Value | Number, y: Value | Number) -> Value:
+        """The quotient rounded down, as Python's ``//``."""
+        x, y = self.alike(x, y)
+        rest, quotient = self.fmod(x, y), x / y
+        whole = (x - rest) / y
+        whole = self.where(self._differ_in_sign(rest, y), whole - 1.0, whole)
+        floor = self.floor(whole)
+        nearest = self.where(whole - floor > 0.5, floor + 1.0, floor)
+        nearest = self.where(self.equal(whole, 0.0), self.copysign(0.0, quotient), nearest)
+        return self.where(self.equal(y, 0.0), quotient, nearest)
+
+    def _differ_in_sign(self, rest: Value, y: Value) -> Value:
+        return self.not_equal(rest, 0.0) & ((rest < 0.0) ^ (y < 0.0))
 
     # Signs and sizes
 
     def copysign(self, magnitude: Value | Number, sign: Value | Number) -> Value:
         """The first argument with the sign of the second."""
-        return super().copysign(*self._alike(magnitude, sign))
+        return super().copysign(*self.alike(magnitude, sign))
 
     def sign(self, x: Value) -> Value:
         """1, 0 or -1."""
@@ -74,12 +92,12 @@ class UfuncEmitter(Emitter):
 
     def fmax(self, x: Value | Number, y: Value | Number) -> Value:
         """The larger of two; the other if either is NaN."""
-        x, y = self._alike(x, y)
+        x, y = self.alike(x, y)
         return self.where(self.isnan(x), y, super().maximum(x, y))
 
     def fmin(self, x: Value | Number, y: Value | Number) -> Value:
         """The smaller of two; the other if either is NaN."""
-        x, y = self._alike(x, y)
+        x, y = self.alike(x, y)
         return self.where(self.isnan(x), y, super().minimum(x, y))
 
     # Masks
@@ -93,13 +111,13 @@ class UfuncEmitter(Emitter):
         """The mask of NaN."""
         return self.not_equal(x, x)
 
-    def isinf(self, x: Value) -> Value:
+    def isinf(self, x: Value | Number) -> Value:
         """The mask of infinities."""
-        return self.equal(self.absolute(x), np.inf)
+        return self.equal(self.absolute(self.like(x, self.zero())), np.inf)
 
-    def isfinite(self, x: Value) -> Value:
+    def isfinite(self, x: Value | Number) -> Value:
         """The mask of numbers that are neither infinite nor NaN."""
-        return self.absolute(x) < np.inf
+        return self.absolute(self.like(x, self.zero())) < np.inf
 
     def logical_and(self, x: Value | Number, y: Value | Number) -> Value:
         """The mask of elements of which both are true."""
@@ -130,13 +148,29 @@ class UfuncEmitter(Emitter):
 
     # Elementary functions
 
-    exp, expm1 = vecmath.exp, vecmath.expm1
-    log, log1p = vecmath.log, vecmath.log1p
-    tanh, sigmoid = vecmath.tanh, vecmath.sigmoid
+    expm1, exp2 = vecmath.expm1, vecmath.exp2
+    log, log1p, log2, log10 = vecmath.log, vecmath.log1p, powers.log2, powers.log10
+    power, float_power, cbrt, hypot = powers.power, powers.power, powers.cbrt, powers.hypot
+    sin, cos, tan = trigonometry.sin, trigonometry.cos, trigonometry.tan
+    arcsin, arccos, arctan = trigonometry.arcsin, trigonometry.arccos, trigonometry.arctan
+    arctan2 = trigonometry.arctan2
+    degrees = rad2deg = staticmethod(lambda x: x * (180 / math.pi))
+    radians = deg2rad = staticmethod(lambda x: x * (math.pi / 180))
+    sinh, cosh, tanh = hyperbolic.sinh, hyperbolic.cosh, vecmath.tanh
+    arcsinh, arccosh, arctanh = hyperbolic.arcsinh, hyperbolic.arccosh, hyperbolic.arctanh
+    sigmoid = vecmath.sigmoid
+
+    def exp(self, x: Value) -> Value:
+        """The exponential."""
+        return vecmath.exp(self, x)
 
     def logaddexp(self, x: Value | Number, y: Value | Number) -> Value:
         """``log(exp(x) + exp(y))``, without overflow."""
         return vecmath.logaddexp(self, *_vector_first(x, y))
+
+    def logaddexp2(self, x: Value | Number, y: Value | Number) -> Value:
+        """``log2(2^x + 2^y)``, without overflow."""
+        return powers.logaddexp2(self, *_vector_first(x, y))
 
 
 def _vector_first(x: Value | Number, y: Value | Number) -> tuple[Value, Value | Number]:

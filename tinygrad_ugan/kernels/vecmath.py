@@ -126,7 +126,7 @@ def tanh(e: Emitter, x: Value) -> Value:
     k, double_power = _whole(e, y, 2 * _LOG2_E, shift=1)
     r = e.fma(k, -_LOG_2 / 2, y)  # errors for large k do not matter, as tanh is flat there
     doubled = tuple(c * 2.0**n for n, c in enumerate(form.p, start=1))  # P at 2 r
-    half = e.fma(r * r, _polynomial(e, r, doubled), r)
+    half = e.fma(r * r, polynomial(e, r, doubled), r)
     above_one = e.fma(double_power, half, e.fma(double_power, 0.5, -1.0))
     return e.copysign(above_one / (above_one + 2.0), x)
 
@@ -147,15 +147,23 @@ def log_sigmoid(e: Emitter, x: Value) -> Value:
     return e.minimum(x, 0.0) - _log1p(e, exp(e, -e.absolute(x)))
 
 
-def exp(e: Emitter, x: Value) -> Value:
-    """The exponential, denormal results included; error below 1.2 ulp."""
+def exp(e: Emitter, x: Value, tail: Value | None = None) -> Value:
+    """The exponential, denormal results included, of x or of ``x + tail``; error below 1.2 ulp."""
     low, high = _format(e).exp_range
+    inside = e.minimum(e.maximum(x, low), high)
+    k, _ = _exponent(e, inside)
+    r = _remainder(e, inside, k)
+    if tail is not None:
+        r = r + e.where(e.equal(inside, x), tail, 0.0)
+    return _times_power(e, _expm1_series(e, r) + 1.0, k)
+
+
+def exp2(e: Emitter, x: Value) -> Value:
+    """``2^x``, denormal results included; error below 1.6 ulp, and none for whole numbers."""
+    low, high = (_LOG2_E * end for end in _format(e).exp_range)
     x = e.minimum(e.maximum(x, low), high)
-    k, _ = _exponent(e, x)
-    significand = _expm1_series(e, _remainder(e, x, k)) + 1.0
-    half, power = _whole(e, k * 0.5)
-    _, other_power = _whole(e, k - half)  # 2^k itself may overflow
-    return significand * power * other_power
+    k, _ = _whole(e, x)
+    return _times_power(e, _expm1_series(e, (x - k) * _LOG_2) + 1.0, k)
 
 
 def expm1(e: Emitter, x: Value) -> Value:
@@ -169,24 +177,20 @@ def expm1(e: Emitter, x: Value) -> Value:
 
 def log(e: Emitter, x: Value) -> Value:
     """The logarithm, of denormal numbers too; error below 1.5 ulp."""
-    form = _format(e)
-    scaling = form.fraction_bits + 1
-    is_denormal = x < float(np.finfo(e.dtype).tiny)
-    k, significand = _split(e, e.where(is_denormal, x * 2.0**scaling, x))
-    k = e.where(is_denormal, k - float(scaling), k)
-    return _at_edges(e, x, _add_exponent(e, k, _log1p(e, significand - 1.0)))
+    k, significand = split(e, x)
+    return at_edges(e, x, _add_exponent(e, k, _log1p(e, significand - 1.0)))
 
 
 def log1p(e: Emitter, x: Value) -> Value:
     """``log(1 + x)``, accurate near 0; error below 2 ulp."""
     form = _format(e)
     total = x + 1.0
-    k, significand = _split(e, total)
+    k, significand = _split_normal(e, total)
     _, inverse_power = _whole(e, -k)
     # 1 + x before rounding, in place of the significand, as long as the 1 matters
     f = e.fma(x, inverse_power, inverse_power - 1.0)
     f = e.where(total < 2.0 ** (form.fraction_bits + 2), f, significand - 1.0)
-    value = _at_edges(e, total, _add_exponent(e, k, _log1p(e, f)))
+    value = at_edges(e, total, _add_exponent(e, k, _log1p(e, f)))
     return e.where(e.absolute(x) < form.tiny, x, value)
 
 
@@ -202,20 +206,39 @@ def logaddexp(e: Emitter, x: Value, y: Value | Number) -> Value:
 def sin_cos(e: Emitter, t: Value) -> tuple[Value, Value]:
     """Sine and cosine for t in [-pi / 4, pi / 4]; errors below 1.2 ulp (1 with multiply-adds)."""
     form, square = _format(e), t * t
-    sine = e.fma(t * square, _polynomial(e, square, form.s), t)
-    tail = e.fma(square, _polynomial(e, square, form.c), -0.5)
+    sine = e.fma(t * square, polynomial(e, square, form.s), t)
+    tail = e.fma(square, polynomial(e, square, form.c), -0.5)
     return sine, e.fma(square, tail, 1.0)
+
+
+def sin_cos_of_pair(e: Emitter, t: Value, rest: Value) -> tuple[Value, Value]:
+    """The same of ``t + rest``, where the rest is below the last digit; errors below 0.9 ulp."""
+    form, square = _format(e), t * t
+    half = 0.5 * square
+    sine = t + e.fma(t * square, polynomial(e, square, form.s), rest * (1.0 - half))
+    without_half = 1.0 - half
+    lost = (1.0 - without_half) - half
+    tail = e.fma(square * square, polynomial(e, square, form.c), lost - t * rest)
+    return sine, without_half + tail
 
 
 def _log1p(e: Emitter, f: Value) -> Value:
     """``log(1 + f)`` for f in [-1/2, 1]."""
     s = f / (f + 2.0)
     z = s * s
-    return e.fma(-s, e.fma(-z, _polynomial(e, z, _format(e).q), f), f)
+    return e.fma(-s, e.fma(-z, polynomial(e, z, _format(e).q), f), f)
 
 
-def _split(e: Emitter, x: Value) -> tuple[Value, Value]:
-    """``k`` and ``2^-k x`` in [sqrt(1/2), sqrt(2)), of positive numbers that are not denormal."""
+def split(e: Emitter, x: Value) -> tuple[Value, Value]:
+    """``k`` and ``2^-k x`` in [sqrt(1/2), sqrt(2)), of positive numbers."""
+    scaling = _format(e).fraction_bits + 1
+    is_denormal = x < float(np.finfo(e.dtype).tiny)
+    k, significand = _split_normal(e, e.where(is_denormal, x * 2.0**scaling, x))
+    return e.where(is_denormal, k - float(scaling), k), significand
+
+
+def _split_normal(e: Emitter, x: Value) -> tuple[Value, Value]:
+    """The same of numbers that are not denormal."""
     form = _format(e)
     below = e.to_bits(x) - e.to_bits(e.constant(np.sqrt(0.5)))
     k = below >> form.fraction_bits
@@ -228,7 +251,7 @@ def _add_exponent(e: Emitter, k: Value, log: Value) -> Value:
     return e.fma(k, form.log2_high, e.fma(k, form.log2_low, log))
 
 
-def _at_edges(e: Emitter, x: Value, log: Value) -> Value:
+def at_edges(e: Emitter, x: Value, log: Value) -> Value:
     """The logarithm of x at 0, infinity, negative numbers and NaN, and `log` elsewhere."""
     edge = e.where(x >= 0.0, e.where(x > 0.0, x, -np.inf), np.nan)
     return e.where((x > 0.0) & (x < np.inf), log, edge)
@@ -268,11 +291,18 @@ def _remainder(e: Emitter, x: Value, k: Value) -> Value:
     return e.fma(k, -form.log2_low, e.fma(k, -form.log2_high, x))
 
 
+def _times_power(e: Emitter, x: Value, k: Value) -> Value:
+    """``2^k x``, where 2^k itself may overflow."""
+    half, power = _whole(e, k * 0.5)
+    _, other_power = _whole(e, k - half)
+    return x * power * other_power
+
+
 def _expm1_series(e: Emitter, r: Value) -> Value:
-    return e.fma(r * r, _polynomial(e, r, _format(e).p), r)
+    return e.fma(r * r, polynomial(e, r, _format(e).p), r)
 
 
-def _polynomial(e: Emitter, x: Value, coefficients: tuple[float, ...]) -> Value:
+def polynomial(e: Emitter, x: Value, coefficients: tuple[float, ...]) -> Value:
     """Horner's rule in the square, on pairs: no more instructions than Horner's, half the depth."""
     square = x * x
     pairs = [

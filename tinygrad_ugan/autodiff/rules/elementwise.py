@@ -63,6 +63,11 @@ def _sinc_series(order: int, t: Any) -> Any:
     return total * t if order % 2 else total
 
 
+def _sinc_vector(e: Any, x: Any) -> Any:
+    t = math.pi * e.where(e.equal(x, 0.0), 1e-20, x)  # as NumPy does it
+    return e.sin(t) / t
+
+
 def _inverse(y: Any) -> Any:
     """``1 / y``, also of Python's zero, by which NumPy does divide an array."""
     return np.divide(1.0, y) if isinstance(y, (int, float)) and y == 0 else 1 / y
@@ -138,7 +143,7 @@ sinc_derivative: Primitive = elementwise(
     _sinc_derivative, 0, lambda ans, order, x: sinc_derivative(order + 1, x),
 )
 _SPECIAL = (
-    elementwise(np.sinc, lambda ans, x: sinc_derivative(1, x)),
+    elementwise(np.sinc, lambda ans, x: sinc_derivative(1, x), vector=_sinc_vector),
     sinc_derivative,
 )
 

@@ -18,7 +18,13 @@ def _fraction(x: Any) -> Any:
     return np.modf(x)[0]
 
 
-fraction = elementwise(_fraction, 1, domain=FRACTIONS, convention="1 at whole numbers")
+def _fraction_vector(e: Any, x: Any) -> Any:
+    return e.copysign(e.where(e.isinf(x), 0.0, x - e.trunc(x)), x)
+
+
+fraction = elementwise(
+    _fraction, 1, domain=FRACTIONS, convention="1 at whole numbers", vector=_fraction_vector
+)
 
 
 def _frexp(x: Any) -> tuple[Any, Any]:

@@ -14,38 +14,43 @@ from tinygrad_ugan.autodiff.samples import POSITIVE, REAL, Domain, Random, Sampl
 
 
 def _power_derivative(k: int, n: int, x: Any, y: Any) -> Any:
-    """The derivative of ``x ** y``, k times in x and n times in y.
-
-    With e for a small change of y it is n! times the coefficient of e^n in
-    ``(y + e) (y + e - 1) ... (y + e - k + 1) x^(y - k) exp(e log(x))``.
-    At x = 0 it is the limit from the right, and at x < 0 there is none in y (NaN).
-    """
+    """The derivative of ``x ** y``, k times in x and n times in y."""
     dtype = np.result_type(x, y)
     x, y = np.asarray(x, dtype), np.asarray(y, dtype)
     with np.errstate(divide="ignore", invalid="ignore"):  # of log(0), log(-1), 0 ** -1
-        first, *others = _falling_factorial(y, k, n)
-        factor, log_x = first, np.log(x) if n else None
-        for j, coefficient in enumerate(others):
-            factor = coefficient + _product(factor, log_x) / dtype.type(n - j)
-        derivative = _product(factor * dtype.type(math.factorial(n)), x ** (y - k))
-    if n:  # 0 ** y jumps at y = 0: from 1 to 0
-        derivative = np.where((x == 0) & (y == 0) & (k == 0), 0, derivative)
-    return derivative[()]
+        return _derivative(np, k, n, x, y)[()]
+
+
+def _derivative(e: Any, k: int, n: int, x: Any, y: Any) -> Any:
+    """The same in the arithmetic of NumPy, or of any `e`.
+
+    With c for a small change of y it is n! times the coefficient of c^n in
+    ``(y + c) (y + c - 1) ... (y + c - k + 1) x^(y - k) exp(c log(x))``.
+    At x = 0 it is the limit from the right, and at x < 0 there is none in y (NaN).
+    """
+    first, *others = _falling_factorial(y, k, n)
+    factor, log_x = first, e.log(x) if n else None
+    for j, coefficient in enumerate(others):
+        factor = coefficient + _product(e, factor, log_x) / (n - j)
+    derivative = _product(e, factor * math.factorial(n), e.power(x, y - k))
+    if n and k == 0:  # 0 ** y jumps at y = 0: from 1 to 0
+        derivative = e.where(e.equal(x, 0) & e.equal(y, 0), 0, derivative)
+    return derivative
 
 
 def _falling_factorial(y: Any, k: int, n: int) -> list[Any]:
     """Taylor coefficients of ``y (y - 1) ... (y - k + 1)``, up to that of order n."""
-    series = [np.ones_like(y), *(np.zeros_like(y) for _ in range(n))]
+    series: list[Any] = [1, *([0] * n)]
     for i in range(k):
-        below = [np.zeros_like(y), *series[:-1]]
+        below = [0, *series[:-1]]
         series = [c * (y - i) + b for c, b in zip(series, below, strict=True)]
     return series
 
 
-def _product(a: Any, b: Any) -> Any:
+def _product(e: Any, a: Any, b: Any) -> Any:
     """``a * b``, but 0 for 0 * inf: the zero is approached faster."""
-    product = a * b
-    return np.where(((a == 0) & np.isinf(b)) | ((b == 0) & np.isinf(a)), 0, product)
+    vanishes = (e.equal(a, 0) & e.isinf(b)) | (e.equal(b, 0) & e.isinf(a))
+    return e.where(vanishes, 0, a * b)
 
 
 power_derivative: Primitive = elementwise(
@@ -54,6 +59,7 @@ power_derivative: Primitive = elementwise(
     0,
     lambda ans, k, n, x, y: power_derivative(k + 1, n, x, y),
     lambda ans, k, n, x, y: power_derivative(k, n + 1, x, y),
+    vector=_derivative,
 )
 
 

@@ -151,6 +151,15 @@ def _ratio_vector(e: Any, x: Any, y: Any) -> Any:
     return e.where(e.equal(y, 0.0), 0.0, x / y)
 
 
+def _cosine_vector(e: Any, x: Any, y: Any) -> Any:
+    inside = _ratio_vector(e, x, e.hypot(x, y))
+    return e.where(e.isinf(x) & e.isfinite(y), e.sign(x), inside)
+
+
+def _root_vector(e: Any, total: Any, degree: Any) -> Any:
+    return e.power(total, 1 / degree)
+
+
 # fmt: off
 sign = elementwise(_sign, lambda ans, x: nan_at_zero(x), domain=POSITIVE,
                    convention="NaN at 0", vector=lambda e, x: e.sign(x))
@@ -160,10 +169,10 @@ ratio: Primitive = elementwise(
 cosine: Primitive = elementwise(
     _cosine, lambda ans, x, y: cosine(y, x) * cosine(y, x) / nan_if_zero(np.hypot(x, y)),
              lambda ans, x, y: -ans * cosine(y, x) / nan_if_zero(np.hypot(x, y)),
-    domain=(REAL, POSITIVE), convention="NaN at the origin")
+    domain=(REAL, POSITIVE), convention="NaN at the origin", vector=_cosine_vector)
 root: Primitive = elementwise(
     _root, _root_slope, 0,
-    convention="0 at 0, and then NaN")
+    convention="0 at 0, and then NaN", vector=_root_vector)
 one_minus_square: Primitive = elementwise(_one_minus_square, lambda ans, x: -2 * x,
                                           vector=lambda e, x: (1.0 - x) * (1.0 + x))
 

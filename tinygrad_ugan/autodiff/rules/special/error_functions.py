@@ -88,7 +88,8 @@ erfcx_derivative: Primitive = elementwise(
 log_ndtr_derivative: Primitive = elementwise(
     _log_ndtr_derivative, 0, lambda ans, order, x: log_ndtr_derivative(order + 1, x),
 )
-bell = elementwise(_bell, lambda ans, x: -2 * np.where(untrace(ans) == 0, 0, x) * ans)
+bell = elementwise(_bell, lambda ans, x: -2 * np.where(untrace(ans) == 0, 0, x) * ans,
+                   vector=lambda e, x: e.exp(-x * x))
 
 RULES = (
     elementwise(sp.erf,      lambda ans, x: 2 / ROOT_PI * bell(x)),
