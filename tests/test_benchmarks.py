@@ -29,6 +29,13 @@ def leaves(tree):
     return [np.asarray(leaf) for leaf in optree.tree_leaves(tree)]
 
 
+@pytest.mark.parametrize("i", range(5))
+def test_games_are_the_same_by_programs(i):
+    call = list(importlib.import_module("compiled_games").CASES.values())[i]()
+    for x, y in zip(leaves(call("compiled")), leaves(call("adjoint")), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("i", range(22))
 def test_what_is_compiled_computes_the_same(i):
     problems = list(importlib.import_module("compiled_problems").PROBLEMS.values())

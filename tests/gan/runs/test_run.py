@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.gan.small import SMALL, outcome, varied
-from tinygrad_ugan import gan
+from tinygrad_ugan import data, gan
 from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.unroll import compiled
 
 
 def test_resuming_from_an_earlier_checkpoint(tmp_path):
@@ -53,3 +54,25 @@ def test_without_a_moving_average_there_are_no_samples_of_it():
     assert len(run.ema_samples) == 0
     with pytest.raises(ArgumentError, match="ema: expected False, as the run has no moving averag"):
         run.sample(5, np.random.default_rng(0), ema=True)
+
+
+PROGRAMS = [  # what the kernels do not take, but programs do
+    {"penalty": gan.penalties.GradientPenalty(), "loss": "wasserstein"},
+    {
+        "data": data.Ring(labelled=True),
+        "networks": dataclasses.replace(
+            SMALL.networks,
+            conditional=True,
+            generator_layers=gan.Layers(normalization="batch"),
+            discriminator_layers=gan.Layers(dropout=0.2),
+        ),
+        "unroll": gan.Unroll(2, lr=1e-2, fresh=True),
+    },
+]
+
+
+@pytest.mark.parametrize("changes", PROGRAMS)
+def test_a_run_by_programs_is_resumed_to_the_same_bits(changes, tmp_path):
+    run = gan.train(varied(steps=6, checkpoints=3, **changes), folder=tmp_path)
+    compiled._programs.clear()
+    assert outcome(gan.resume(tmp_path, step=2)) == outcome(run)
