@@ -381,3 +381,20 @@ def test_a_program_is_shown_for_plain_arrays():
     compiled = ug.compile(lambda x: x)
     with pytest.raises(ArgumentTypeError, match="args"):
         ug.grad(lambda x: compiled.program(x))(1.0)
+
+
+def test_the_object_of_a_method_is_looked_at_in_every_call():
+    class Line:  # of attributes that may change; two of them are equal to nobody
+        def __init__(self, slope):
+            self.slope = slope
+
+        @ug.compile
+        def __call__(self, x):
+            return self.slope * x
+
+    line = Line(2.0)
+    assert line(np.float64(3.0)) == 6.0
+    line.slope = 3.0
+    assert line(np.float64(3.0)) == 9.0
+    assert ug.grad(line)(np.float64(3.0)) == 3.0
+    assert Line(3.0)(np.float64(1.0)) == 3.0

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -106,11 +107,11 @@ def test_equal_games_share_their_programs_and_a_change_is_followed(rng, monkeypa
     assert relative_error(found, expected) < 1e-12
 
 
+@dataclass
 class Own:
     """An own game, of one word: its weight may be changed at any time."""
 
-    def __init__(self, weight):
-        self.weight = weight
+    weight: float
 
     @ug.compile
     def inner(self, theta_g, theta_d, batch):
@@ -128,8 +129,9 @@ def test_an_own_game_is_compiled_and_its_attributes_are_followed():
     for weight in (0.5, 2.0, 0.5, 3.0):
         game.weight = weight
         by_hand = ug.unroll.Game(Own.inner.__wrapped__.__get__(game))
-        found, expected = gradient(game, *PLACE), gradient(by_hand, *PLACE, method="adjoint")
-        assert relative_error(found, expected) < 1e-13
+        expected = gradient(by_hand, *PLACE, method="adjoint")
+        for method in ("auto", "adjoint", "tape"):  # the latter two by programs of `inner`
+            assert relative_error(gradient(game, *PLACE, method=method), expected) < 1e-13
 
 
 def test_what_is_closed_over_is_followed_without_a_word():
@@ -277,3 +279,33 @@ def test_a_problem_as_of_programs_is_the_same_problem(rng):
     game, *place = penalized(rng)
     problem: Any = make_problem(game, *place, steps=2, lr=0.1)
     assert relative_error(compiled.compiled(problem), adjoint(problem)) < 1e-12
+
+
+class Squared(gan.Game):
+    """A subclass that changes one method, with the word."""
+
+    @ug.compile
+    def inner_on(self, samples, theta_d, batch):
+        return super().inner_on(samples, theta_d, batch) - np.mean(samples**2) ** 2
+
+
+class Network:
+    """An own network, with the word."""
+
+    def init(self, rng, dtype):
+        return rng.standard_normal((2, 1)).astype(dtype)
+
+    @ug.compile
+    def __call__(self, theta, x):
+        return np.tanh(x) @ theta
+
+
+def test_subclasses_and_networks_of_ones_own_take_one_word(rng):
+    game = gan.Penalized(Squared(nn.MLP((2, 3, 2)), Network(), "hinge"), gan.penalties.R1(0.1))
+    theta = game.generator.init(rng, float), game.discriminator.init(rng, float)
+    batch = gan.Batch(rng.standard_normal((6, 2)), rng.standard_normal((6, 2)))
+    assert explained(game, *theta, batch).startswith("compiled: ")
+    found, expected = (
+        gradient(game, *theta, batch, method=method) for method in ("auto", "adjoint")
+    )
+    assert relative_error(found, expected) < 1e-12

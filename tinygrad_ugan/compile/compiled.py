@@ -28,6 +28,7 @@ from tinygrad_ugan.compile.entries import (
     with_leaves,
 )
 from tinygrad_ugan.compile.program import StraightLineProgram
+from tinygrad_ugan.compile.purity import Declared
 from tinygrad_ugan.compile.recorder import Recorded
 from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels.program_cache import LRUCache
@@ -90,7 +91,7 @@ def compile(f: Callable[..., Any], *, max_bytes: int = 2**29) -> Compiled:  # no
     return Compiled(f, LRUCache(max_bytes, max_entries=2**16))
 
 
-class Compiled:
+class Compiled(Declared):
     """A function that runs as a program; made by `compile`."""
 
     def __init__(self, f: Callable[..., Any], programs: LRUCache) -> None:

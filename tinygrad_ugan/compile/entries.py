@@ -23,6 +23,7 @@ from tinygrad_ugan.compile.common_subexpressions import with_common_subexpressio
 from tinygrad_ugan.compile.dead_code import without_dead_code
 from tinygrad_ugan.compile.partial_evaluation import cut
 from tinygrad_ugan.compile.program import StraightLineProgram, Symbol
+from tinygrad_ugan.compile.purity import UnknownFunctionError, form_of
 from tinygrad_ugan.compile.recorder import Recorded, Recording
 from tinygrad_ugan.compile.replay import Replay
 from tinygrad_ugan.compile.side_effects import without_random_numbers
@@ -185,12 +186,20 @@ def kinds_of(leaves: Sequence[Any]) -> tuple[Hashable, list[Any] | None]:
             inputs.append(x)
         elif isinstance(x, Tracer):
             return None, None
-        elif not isinstance(x, Hashable):
-            expected = "arrays, numbers, pytrees of them, or constants that can be hashed"
-            raise ArgumentTypeError("args", kind_of(x), expected)
         else:
-            kinds.append((kind, x))
+            kinds.append(_constant(x))
     return tuple(kinds), inputs
+
+
+def _constant(x: Any) -> Hashable:
+    """An argument that is part of the program: by what it is made of, if that can be known."""
+    try:
+        return form_of(x)
+    except UnknownFunctionError:
+        if not isinstance(x, Hashable):
+            expected = "arrays, numbers, pytrees of them, or constants that can be hashed"
+            raise ArgumentTypeError("args", kind_of(x), expected) from None
+        return type(x), x
 
 
 def _plain(x: Any) -> Any:

@@ -22,12 +22,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tinygrad_ugan.autodiff.primitive import Composite, Primitive
-from tinygrad_ugan.compile.compiled import Compiled
 from tinygrad_ugan.errors import kind_of
 from tinygrad_ugan.stated import stated
 
 MAX_BYTES = 2**14
 """Of an array among the constants: larger ones take longer to compare than a program saves."""
+
+
+class Declared:
+    """A function that is declared to look at nothing but its arguments and constants."""
 
 
 class UnknownFunctionError(Exception):
@@ -140,7 +143,7 @@ def _object_form(thing: Any, known: _Known) -> Hashable:
 
 
 _RULES: tuple[tuple[Any, Callable[[Any, _Known], Hashable]], ...] = (
-    (Compiled | Primitive | Composite | np.ufunc | _NumPyFunction | np.dtype | Enum, _itself),
+    (Declared | Primitive | Composite | np.ufunc | _NumPyFunction | np.dtype | Enum, _itself),
     (float, _number_form),
     (np.ndarray | np.generic, _array_form),
     (tuple | list, _sequence_form),
@@ -209,7 +212,7 @@ def _check_class(kind: type) -> None:
 def _is_declared(kind: type) -> bool:
     """Whether a class is of this package, or follows one, or has methods of `compile`."""
     return any(
-        _is_our_class(each) or any(type(member) is Compiled for member in vars(each).values())
+        _is_our_class(each) or any(isinstance(member, Declared) for member in vars(each).values())
         for each in kind.__mro__
     )
 
