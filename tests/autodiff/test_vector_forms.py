@@ -70,6 +70,13 @@ def test_forms_of_primitives_of_ones_own_are_found_and_forgotten():
     assert seen() is None
 
 
+def test_a_form_of_ones_own():
+    double = ug.primitive(lambda x: 2 * x, partials=[lambda ans, x: 2], vector=lambda e, x: x + x)
+    assert vector_form(double.implementation)(None, 3.0) == 6.0
+    with pytest.raises(ug.errors.ArgumentError, match="of single elements"):
+        ug.primitive(lambda x: 2 * x, transpose=lambda g, x: 2 * g, vector=lambda e, x: x + x)
+
+
 def test_a_primitive_without_a_form_has_none():
     plain = ug.primitive(lambda x: x, partials=[lambda ans, x: 1])
     assert plain.vector is None

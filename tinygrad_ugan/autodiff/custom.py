@@ -165,6 +165,7 @@ def primitive(
     transposes: tuple[Callable[..., Any], Callable[..., Any]] | None = None,
     jvp: Callable[..., Any] | None = None,
     vjp: Callable[..., Sequence[Any]] | None = None,
+    vector: Callable[..., Any] | None = None,
 ) -> Any:
     """Make an operation that the engine knows how to differentiate, in both modes, to any order.
 
@@ -190,6 +191,10 @@ def primitive(
         For any other: ``jvp(traced, ans, args, params, tangents)``, the tangent of `ans`, where
         `traced` holds the positions of the differentiated arguments and `tangents` their tangents;
         and ``vjp(traced, ans, args, params, cotangent)``, the list of their cotangents.
+    vector : callable, optional
+        For a function applied element by element: ``vector(e, *args)``, the function in terms of
+        operators and of functions of `e` by NumPy's names, such as ``e.exp`` and ``e.where``, so
+        that it can be part of a kernel. See `tinygrad_ugan.autodiff.vector_forms`.
 
     Returns
     -------
@@ -199,7 +204,7 @@ def primitive(
     Raises
     ------
     ArgumentError
-        Unless exactly one of the four is given.
+        Unless exactly one of the four is given; and for `vector` without `partials`.
 
     Examples
     --------
@@ -224,6 +229,8 @@ def primitive(
             " and ".join(given) or "no rule",
             "one way of saying what it is: partials=, transpose=, transposes=, or jvp= and vjp=",
         )
+    if vector is not None and partials is None:
+        raise ArgumentError("vector", given[0], "partials=: it is of functions of single elements")
 
     def declare(function: Callable[..., Any]) -> Primitive:
         @functools.wraps(function)
@@ -239,7 +246,7 @@ def primitive(
         if transposes is not None:
             left, right = map(isolated, transposes)
             return bilinear(bare, left, right)
-        return of_partials(bare, *map(isolated, partials or ()))
+        return of_partials(bare, *map(isolated, partials or ()), vector=vector)
 
     return declare if implementation is None else declare(implementation)
 
