@@ -14,13 +14,14 @@ from tinygrad_ugan.kernels import vecmath
 # As the docstrings state them.
 BOUNDS = {
     **{"tanh": 2.6, "exp": 1.2, "expm1": 2, "sigmoid": 2.5, "softplus": 2, "log_sigmoid": 2},
-    **{"log": 1.5, "log1p": 2},
+    **{"exp2": 1.6, "log": 1.5, "log1p": 2},
 }
 DTYPES = (np.float32, np.float64)
 LOG_MAX = {dtype: np.log(np.finfo(dtype).max) for dtype in DTYPES}
 SPECIAL = {  # at 0, -0, inf, -inf, the smallest denormal number, and the largest number
     "tanh": lambda tiny: (0.0, -0.0, 1, -1, tiny, 1),
     "exp": lambda tiny: (1, 1, np.inf, 0, 1, np.inf),
+    "exp2": lambda tiny: (1, 1, np.inf, 0, 1, np.inf),
     "expm1": lambda tiny: (0.0, -0.0, np.inf, -1, tiny, np.inf),
     "sigmoid": lambda tiny: (0.5, 0.5, 1, 0, 0.5, 1),
     "softplus": lambda tiny: (np.log(2), np.log(2), np.inf, 0, np.log(2), None),
@@ -45,6 +46,7 @@ def wider(name, x):
         "sigmoid": lambda: np.where(x < 0, small, 1) / (1 + small),
         "softplus": lambda: np.maximum(x, 0) + np.log1p(small),
         "log_sigmoid": lambda: np.minimum(x, 0) - np.log1p(small),
+        "exp2": lambda: np.exp2(x),
         "log": lambda: np.log(x),
         "log1p": lambda: np.log1p(x),
     }[name]()
@@ -99,6 +101,7 @@ def test_error_by_ball_arithmetic(name):
         "sigmoid": lambda x: 1 / (1 + (-x).exp()),
         "softplus": lambda x: x.exp().log1p(),
         "log_sigmoid": lambda x: -(-x).exp().log1p(),
+        "exp2": lambda x: (x * flint.arb(2).log()).exp(),
         "log": lambda x: x.log(),
         "log1p": lambda x: x.log1p(),
     }[name]
