@@ -19,6 +19,14 @@ def test_they_come_back(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+def test_arrays_that_lie_otherwise_in_memory_come_back_the_same(tmp_path):
+    table = np.arange(6.0).reshape(2, 3)
+    arrays = {"column": table[:, 1], "transposed": table.T, "backwards": table[::-1]}
+    array_cache.write(tmp_path / "some", "settings", arrays, 0.0)
+    for name, array in array_cache.read(tmp_path / "some", "settings").arrays.items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
 def test_nothing_for_other_settings_or_without_a_file(tmp_path):
     array_cache.write(tmp_path / "some", "settings", ARRAYS, 0.0)
     assert array_cache.read(tmp_path / "some", "others") is None

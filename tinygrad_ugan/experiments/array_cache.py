@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from tinygrad_ugan.typing import Array
 
 
@@ -29,7 +31,9 @@ def write(path: Path, settings: str, arrays: dict[str, Array], seconds: float) -
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".new-{path.name}")
     described = {"settings": settings, "seconds": f"{seconds}"}
-    safetensors.numpy.save_file(arrays, temporary, described)
+    # of other arrays it would write the memory as it lies there
+    in_order = {name: np.asarray(x, order="C") for name, x in arrays.items()}
+    safetensors.numpy.save_file(in_order, temporary, described)
     temporary.replace(path)
 
 
