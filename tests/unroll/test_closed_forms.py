@@ -31,7 +31,7 @@ def test_every_method(make, steps, lr):
     arguments = (example.game, example.theta_g, example.theta_d, example.batch)
     expected = example.solve(example.theta_g, example.theta_d, steps, lr)
     scale = np.max(np.abs(expected.gradient)) + 1
-    for method in ("tape", "adjoint", "forward", "detached"):
+    for method in ("tape", "adjoint", "compiled", "forward", "detached"):
         value, gradient = ug.unroll.value_and_grad(*arguments, steps=steps, lr=lr, method=method)
         right = expected.direct if method == "detached" else expected.gradient
         np.testing.assert_allclose(value, expected.value, rtol=RTOL)

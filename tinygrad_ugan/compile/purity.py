@@ -99,6 +99,9 @@ def _array_form(x: Any, known: _Known) -> Hashable:
 
 
 def _sequence_form(x: Any, known: _Known) -> Hashable:
+    kinds = tuple(map(type, x))
+    if _VALUES.issuperset(kinds):
+        return type(x), kinds, tuple(x)
     _check_class(type(x))
     return type(x), *(_form(each, known) for each in x)
 
@@ -137,7 +140,8 @@ def _object_form(thing: Any, known: _Known) -> Hashable:
     _check_class(kind)
     fields = dict(getattr(thing, "__dict__", ()))
     fields |= {name: getattr(thing, name) for name in _slots(kind) if hasattr(thing, name)}
-    form = kind, _form(fields, known), _form(stated(thing, "constants"), known)
+    besides = stated(thing, "constants")
+    form = kind, tuple(fields), _form([*fields.values(), besides], known)
     known[id(thing)] = thing, form
     return form
 

@@ -109,7 +109,7 @@ def test_every_exact_method_and_differences(name, steps, rng):
     problem = problem_of(config, rng)
     how = {"steps": steps, "lr": 0.05}
     found = ug.unroll.value_and_grad(*problem, **how, method="adjoint")
-    for method in ("tape", "forward"):
+    for method in ("tape", "forward", "compiled"):
         assert (
             relative_error(found, ug.unroll.value_and_grad(*problem, **how, method=method)) < 1e-11
         )
