@@ -1,10 +1,12 @@
 """The cache of machine code: whatever happens to it, programs run."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,8 @@ def build(name):
 
 def load(name="nothing"):
     """What a process does that has not loaded anything."""
-    jit_cache._addresses.clear()
+    jit_cache._kernels.clear()
+    jit_cache._loaded.clear()
     return jit_cache.load_function(name, TARGET, lambda: build(name))
 
 
@@ -37,7 +40,8 @@ def refuse():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(jit_cache, "_addresses", {})
+    monkeypatch.setattr(jit_cache, "_kernels", {})
+    monkeypatch.setattr(jit_cache, "_loaded", {})
     monkeypatch.setenv(jit_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -45,7 +49,8 @@ def cache(tmp_path, monkeypatch):
 def test_a_second_process_finds_the_object(cache):
     assert load()
     assert len(list(cache.iterdir())) == 1
-    jit_cache._addresses.clear()
+    jit_cache._kernels.clear()
+    jit_cache._loaded.clear()
     assert jit_cache.load_function("nothing", TARGET, refuse)
 
 
@@ -60,10 +65,13 @@ def test_a_damaged_object_is_made_again(cache, damage):
 
 
 def test_objects_of_another_source_are_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(jit_cache, "__file__", str(tmp_path / "jit_cache.py"))
+    monkeypatch.setattr(jit_cache, "__file__", str(tmp_path / "kernels" / "jit_cache.py"))
     found = set()
-    for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "3"), ("a.txt", "4")):
-        (tmp_path / name).write_text(text)
+    for room in ("kernels", "compile"):
+        (tmp_path / room).mkdir()
+    names = ("kernels/a.py", "kernels/a.py", "compile/b.py", "kernels/a.txt")
+    for text, name in enumerate(names):
+        (tmp_path / name).write_text(str(text))
         found.add(jit_cache._fingerprint.__wrapped__())
     assert len(found) == 3  # what is no source does not count
 
@@ -123,3 +131,39 @@ def test_a_child_loads_though_its_parent_was_loading():
     forked.set()
     thread.join()
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_machine_code_is_given_back_with_its_last_user():
+    def get():
+        return jit_cache.load_module("module", ["nothing"], TARGET, lambda: build("nothing"))
+
+    jit_cache._loaded = weakref.WeakValueDictionary()
+    first, second = get(), get()
+    assert first is second
+    engine = weakref.ref(first.engine)
+    del first
+    gc.collect()
+    assert engine() is not None
+    del second
+    gc.collect()
+    assert engine() is None
+    assert not jit_cache._loaded
+    assert get().addresses[0]
+
+
+def test_kernels_stay():
+    load()
+    engine = weakref.ref(jit_cache._kernels["nothing", TARGET].engine)
+    gc.collect()
+    assert engine() is not None
+
+
+def test_old_objects_of_compiled_functions_are_removed(cache, monkeypatch):
+    monkeypatch.setattr(jit_cache, "_MOST_PROGRAMS", 3)
+    load("kernel")
+    for i in range(5):
+        load(f"{jit_cache.PROGRAM}{i}")
+        (path,) = cache.glob(f"{jit_cache.PROGRAM}{i}-*.o")
+        os.utime(path, (i, i))
+    names = sorted(path.name.partition("-")[0] for path in cache.iterdir())
+    assert names == ["kernel", *(f"{jit_cache.PROGRAM}{i}" for i in (2, 3, 4))]

@@ -21,11 +21,12 @@ _first_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
 class ArraySignature:
-    """The arrays that a program reads, or writes, in order: their names, shapes and common dtype.
+    """The arrays that a program reads, or writes, in order: their names, shapes and dtypes.
 
     Parameters
     ----------
     dtype : dtype
+        That of all for which no other is given.
     """
 
     def __init__(self, dtype: DTypeLike) -> None:
@@ -38,11 +39,13 @@ class ArraySignature:
     def __len__(self) -> int:
         return len(self._names)
 
-    def expect(self, name: str, shape: tuple[int, ...], copies: int = 1) -> None:
-        """Append some arrays of one shape; errors use the name."""
+    def expect(
+        self, name: str, shape: tuple[int, ...], copies: int = 1, dtype: DTypeLike | None = None
+    ) -> None:
+        """Append some arrays of one shape, of the common dtype or another; errors use the name."""
         self._names += [name] * copies
         self._shapes += [shape] * copies
-        self._dtypes += [self._dtype] * copies
+        self._dtypes += [self._dtype if dtype is None else np.dtype(dtype)] * copies
 
     def check(self, arrays: Sequence[Array]) -> None:
         """Raise unless number, shapes, dtype and byte order are as declared.
@@ -73,7 +76,7 @@ class ArraySignature:
 
     def make(self) -> tuple[list[int], list[Array]]:
         """Allocate the arrays, none of them empty; return their addresses, too."""
-        arrays = [np.empty(shape, self._dtype) for shape in self._shapes]
+        arrays = [*map(np.empty, self._shapes, self._dtypes)]
         return [*map(ctypes.addressof, map(_first_byte, arrays))], arrays
 
     def writable(self, arrays: Sequence[Array]) -> list[int]:
@@ -84,10 +87,11 @@ class ArraySignature:
         return [x.ctypes.data for x in arrays]
 
     def _refuse(self, arrays: Sequence[Array]) -> NoReturn:
-        for x, name, shape in zip(arrays, self._names, self._shapes, strict=False):
+        expected = zip(self._names, self._shapes, self._dtypes, strict=True)
+        for x, (name, shape, dtype) in zip(arrays, expected, strict=False):
             check_shape(name, x, shape)
-            if x.dtype != self._dtype:
-                raise ArgumentTypeError(name, f"dtype {x.dtype.str}", f"{self._dtype.str}")
+            if x.dtype != dtype:
+                raise ArgumentTypeError(name, f"dtype {x.dtype.str}", f"{dtype.str}")
         raise ArgumentError("arrays", f"{len(arrays)}", f"{len(self)}")
 
 

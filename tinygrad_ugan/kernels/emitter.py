@@ -12,7 +12,7 @@ register.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -22,7 +22,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_ugan.kernels.target import Target
 
-I64 = ir.IntType(64)
+I8, I32, I64 = (ir.IntType(bits) for bits in (8, 32, 64))
 Number = int | float
 
 
@@ -139,9 +139,13 @@ class Emitter:
     target : Target
     dtype : dtype
         float32 or float64: the type of all floating-point numbers in the kernel.
+    module : llvmlite.ir.Module, optional
+        The module that gets the function, if it is to have several.
     """
 
-    def __init__(self, name: str, target: Target, dtype: DTypeLike) -> None:
+    def __init__(
+        self, name: str, target: Target, dtype: DTypeLike, module: ir.Module | None = None
+    ) -> None:
         self.target = target
         self.dtype = np.dtype(dtype)
         self.single = self.dtype == np.float32
@@ -149,12 +153,13 @@ class Emitter:
         self.scalar = ir.FloatType() if self.single else ir.DoubleType()
         self.vector = ir.VectorType(self.scalar, self.lanes)
         self.bits = ir.VectorType(ir.IntType(8 * self.dtype.itemsize), self.lanes)
-        self.module = ir.Module(name)
+        self.module = ir.Module(name) if module is None else module
         self.module.triple = llvm.get_process_triple()
         signature = ir.FunctionType(ir.VoidType(), [I64.as_pointer(), I64])
         self.function = ir.Function(self.module, signature, name)
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self._next_argument = 0
+        self._constants: dict[str, Value] = {}  # their text is long, and LLVM IR's writer keeps it
 
     def finish(self) -> ir.Module:
         """End the function; return its module."""
@@ -176,7 +181,11 @@ class Emitter:
 
     def pointer(self) -> Value:
         """The next of `args`, as the address of numbers of the kernel's dtype."""
-        return Value(self, self.builder.inttoptr(self.integer().ir, self.scalar.as_pointer()))
+        return self.address(self.integer(), self.scalar)
+
+    def address(self, x: Value, kind: ir.Type) -> Value:
+        """An integer as the address of elements of some type."""
+        return Value(self, self.builder.inttoptr(x.ir, kind.as_pointer()))
 
     def dereferenced_integer(self) -> Value:
         """The integer stored at the address in the next of `args`."""
@@ -185,8 +194,7 @@ class Emitter:
 
     def dereferenced(self) -> Value:
         """The address stored at the address in the next of `args`."""
-        address = self.dereferenced_integer().ir
-        return Value(self, self.builder.inttoptr(address, self.scalar.as_pointer()))
+        return self.address(self.dereferenced_integer(), self.scalar)
 
     # Constants
 
@@ -196,7 +204,10 @@ class Emitter:
 
     def constant(self, x: float) -> Value:
         """The vector with all elements equal to a number."""
-        return Value(self, ir.Constant(self.vector, [x] * self.lanes))
+        key = repr(x)  # 0.0 == -0.0
+        if key not in self._constants:
+            self._constants[key] = Value(self, ir.Constant(self.vector, [x] * self.lanes))
+        return self._constants[key]
 
     def zero(self) -> Value:
         """The vector of zeros."""
@@ -207,6 +218,8 @@ class Emitter:
         if isinstance(x, Value):
             return x
         kind = example.ir.type
+        if kind == self.vector:
+            return self.constant(x)
         if isinstance(kind, ir.VectorType):
             return Value(self, ir.Constant(kind, [x] * kind.count))
         return Value(self, ir.Constant(kind, x))
@@ -223,15 +236,43 @@ class Emitter:
         offset = self.like(offset, self.index(0))
         return Value(self, self.builder.gep(base.ir, [offset.ir]))
 
-    def load(self, base: Value, offset: Value | int = 0) -> Value:
-        """Load a vector; the address need not be aligned."""
-        place = self.builder.bitcast(self.at(base, offset).ir, self.vector.as_pointer())
-        return Value(self, self.builder.load(place, align=self.dtype.itemsize))
+    def load(self, base: Value, offset: Value | int = 0, mask: Value | None = None) -> Value:
+        """Load a vector; the address need not be aligned.
 
-    def store(self, value: Value, base: Value, offset: Value | int = 0) -> None:
-        """Store a vector; the address need not be aligned."""
-        place = self.builder.bitcast(self.at(base, offset).ir, self.vector.as_pointer())
-        self.builder.store(value.ir, place, align=self.dtype.itemsize)
+        Where a mask does not hold there are zeros, and memory is not touched.
+        """
+        kind, align = self._vector_at(base)
+        place = self.builder.bitcast(self.at(base, offset).ir, kind.as_pointer())
+        if mask is None:
+            return Value(self, self.builder.load(place, align=align))
+        operands = [place, I32(align), mask.ir, ir.Constant(kind, None)]
+        return self._masked("load", kind, kind, operands)
+
+    def store(
+        self, value: Value, base: Value, offset: Value | int = 0, mask: Value | None = None
+    ) -> None:
+        """Store a vector, or its elements where a mask holds; the address need not be aligned."""
+        kind, align = self._vector_at(base)
+        place = self.builder.bitcast(self.at(base, offset).ir, kind.as_pointer())
+        if mask is None:
+            self.builder.store(value.ir, place, align=align)
+        else:
+            self._masked("store", ir.VoidType(), kind, [value.ir, place, I32(align), mask.ir])
+
+    def _vector_at(self, base: Value) -> tuple[ir.VectorType, int]:
+        """The type of vectors at an address, and the bytes of their elements."""
+        kind = base.ir.type.pointee
+        size = kind.width // 8 if isinstance(kind, ir.IntType) else self.dtype.itemsize
+        return ir.VectorType(kind, self.lanes), size
+
+    def _masked(
+        self, what: str, result: ir.Type, kind: ir.VectorType, operands: list[Any]
+    ) -> Value:
+        name = f"llvm.masked.{what}.v{self.lanes}{kind.element.intrinsic_name}.p0"
+        function = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(result, [x.type for x in operands]), name
+        )
+        return Value(self, self.builder.call(function, operands))
 
     def load_scalar(self, base: Value, offset: Value | int = 0) -> Value:
         """Load one element."""
@@ -241,30 +282,38 @@ class Emitter:
         """Store one element."""
         self.builder.store(value.ir, self.at(base, offset).ir)
 
+    def scratch(self, size: int) -> Value:
+        """The address of memory for so many numbers, in the frame of the function."""
+        with self.builder.goto_entry_block():
+            slot = self.builder.alloca(ir.ArrayType(self.scalar, size))
+            slot.align = 64
+            return Value(self, self.builder.bitcast(slot, self.scalar.as_pointer()))
+
+    def table(self, values: Sequence[Value]) -> Value:
+        """The address of a copy of some values of one type, to load them by number."""
+        with self.builder.goto_entry_block():
+            slot = self.builder.alloca(ir.ArrayType(values[0].ir.type, len(values)))
+            base = Value(self, self.builder.bitcast(slot, values[0].ir.type.as_pointer()))
+        for i, x in enumerate(values):
+            self.store_scalar(x, base, i)
+        return base
+
     def prefetch(self, base: Value, offset: Value | int = 0) -> None:
         """Prefetch the cache line of an element that will be read soon."""
-        byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+        byte = I8.as_pointer()
         prefetch = self.module.declare_intrinsic(
-            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+            "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
         )
         place = self.builder.bitcast(self.at(base, offset).ir, byte)
-        self.builder.call(prefetch, [place, i32(0), i32(3), i32(1)])
+        self.builder.call(prefetch, [place, I32(0), I32(3), I32(1)])
 
     # Vectors
 
     def broadcast(self, scalar: Value) -> Value:
         """The vector with all elements equal to `scalar`."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, scalar.ir, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
-        return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
-
-    def broadcast_integer(self, x: Value) -> Value:
-        """The vector of 64-bit integers that are all equal to x."""
-        kind = ir.VectorType(I64, self.lanes)
-        undefined = ir.Constant(kind, ir.Undefined)
-        first = self.builder.insert_element(undefined, x.ir, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        undefined = ir.Constant(ir.VectorType(scalar.ir.type, self.lanes), ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar.ir, I32(0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), None)
         return Value(self, self.builder.shuffle_vector(first, undefined, zeros))
 
     def lane_numbers(self) -> Value:
@@ -272,14 +321,24 @@ class Emitter:
         kind = ir.VectorType(I64, self.lanes)
         return Value(self, ir.Constant(kind, list(range(self.lanes))))
 
+    def first_lanes(self, count: Value | int) -> Value:
+        """The mask that holds in the first lanes of a vector."""
+        if isinstance(count, Value):
+            return self.lane_numbers() < self.broadcast(count)
+        kind = ir.VectorType(ir.IntType(1), self.lanes)
+        return Value(self, ir.Constant(kind, [int(i < count) for i in range(self.lanes)]))
+
     def shuffle(self, x: Value, y: Value, positions: list[int]) -> Value:
         """The elements at some positions of x and y, concatenated."""
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(positions)), positions)
-        return Value(self, self.builder.shuffle_vector(x.ir, y.ir, mask))
+        key = repr(positions)
+        if key not in self._constants:
+            mask = ir.Constant(ir.VectorType(I32, len(positions)), positions)
+            self._constants[key] = Value(self, mask)
+        return Value(self, self.builder.shuffle_vector(x.ir, y.ir, self._constants[key].ir))
 
     def element(self, x: Value, i: int) -> Value:
         """One element of a vector."""
-        return Value(self, self.builder.extract_element(x.ir, ir.IntType(32)(i)))
+        return Value(self, self.builder.extract_element(x.ir, I32(i)))
 
     def fma(self, x: Value | Number, y: Value | Number, z: Value | Number) -> Value:
         """``x y + z``, rounded once; but twice where the processor cannot."""
@@ -311,6 +370,10 @@ class Emitter:
     def minimum(self, x: Value, y: Value | Number) -> Value:
         """The smaller of two; `x` if that is NaN."""
         return self.where(x > y, y, x)
+
+    def extreme(self, which: str, x: Value, y: Value) -> Value:
+        """The "maximum" or "minimum" of two, either zero of 0 and -0; NaN if either is."""
+        return self._intrinsic(f"llvm.{which}", x, y, flags=("nsz",))
 
     def absolute(self, x: Value) -> Value:
         """The absolute value."""
@@ -370,14 +433,14 @@ class Emitter:
             x = halves[0] + halves[1]
         return self.element(x, 0)
 
-    def _intrinsic(self, name: str, *operands: Value) -> Value:
+    def _intrinsic(self, name: str, *operands: Value, flags: tuple[str, ...] = ()) -> Value:
         kind = operands[0].ir.type
-        lanes = f"v{self.lanes}" if isinstance(kind, ir.VectorType) else ""
+        lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
         name = f"{name}.{lanes}f{8 * self.dtype.itemsize}"
         function = self.module.globals.get(name) or ir.Function(
             self.module, ir.FunctionType(kind, [kind] * len(operands)), name
         )
-        return Value(self, self.builder.call(function, [x.ir for x in operands]))
+        return Value(self, self.builder.call(function, [x.ir for x in operands], fastmath=flags))
 
     # Control
 

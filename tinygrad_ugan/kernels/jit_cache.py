@@ -1,7 +1,7 @@
 """Compilation of LLVM IR to machine code, cached on disk.
 
-An object file is named by the hash of everything that determines it: the source of this package,
-the versions of llvmlite and LLVM, the processor and its features. It is written under a temporary
+An object file is named by the hash of everything that determines it: the source that emits it, the
+versions of llvmlite and LLVM, the processor and its features. It is written under a temporary
 name and renamed, so that processes that start together never see half a file. If the package's own
 folder is not writable, the user's cache folder is used, and without either, memory only.
 """
@@ -14,8 +14,10 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -33,29 +35,71 @@ fork_safety.hold_during_fork(
 compiling = fork_safety.fork_safe_lock()
 """Held during compilation by LLVM or numba, whose own locks a forked child would find taken."""
 
-_addresses: dict[tuple[str, Target], int] = {}
-_engines: list[llvm.ExecutionEngine] = []  # they own the machine code
+PROGRAM = "program_"
+"""Prefix of the modules of compiled functions."""
+_SOURCES = ("kernels", "compile", "autodiff/rules", "nn")
+"""Folders of what emits code; vector forms are in the records of primitives."""
+_MOST_PROGRAMS = 1000
+"""Objects of compiled functions that are kept on disk."""
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class MachineCode:
+    """The functions of a module in memory, which is given back with the last reference.
+
+    Attributes
+    ----------
+    addresses : list of int
+        Of the functions.
+    nbytes : int
+        Size of the object file.
+    engine : ExecutionEngine
+        Owns the memory.
+    """
+
+    addresses: list[int]
+    nbytes: int
+    engine: llvm.ExecutionEngine
+
+
+_loaded: WeakValueDictionary[tuple[str, Target], MachineCode] = WeakValueDictionary()
+_kernels: dict[tuple[str, Target], MachineCode] = {}  # of which there are few: they stay
 
 
 def load_function(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
     """Return the address of function `name`; `build` emits its module if it is not cached."""
-    known = _addresses.get((name, target))
-    if known is not None:
-        return known
+    code = _kernels.get((name, target))
+    if code is None:
+        code = _kernels[name, target] = load_module(name, [name], target, build)
+    return code.addresses[0]
+
+
+def load_module(
+    module: str, names: Sequence[str], target: Target, build: Callable[[], ir.Module]
+) -> MachineCode:
+    """Return the machine code of some functions; `build` emits the module if it is not cached."""
+    code = _loaded.get((module, target))
+    if code is not None:
+        return code
     with compiling:
-        if (name, target) not in _addresses:
-            _addresses[name, target] = _load(name, target, build)
-        return _addresses[name, target]
+        code = _loaded.get((module, target))
+        if code is None:
+            code = _loaded[module, target] = _load(module, names, target, build)
+        return code
 
 
-def _load(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
-    code = _cached(name, target) or _keep(name, target, compile_module(build(), target))
+def _load(
+    module: str, names: Sequence[str], target: Target, build: Callable[[], ir.Module]
+) -> MachineCode:
+    code = _cached(module, target) or _keep(module, target, compile_module(build(), target))
+    return _in_memory(names, target, code)
+
+
+def _in_memory(names: Sequence[str], target: Target, code: bytes) -> MachineCode:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(target))
-    _engines.append(engine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    address: int = engine.get_function_address(name)
-    return address
+    return MachineCode([engine.get_function_address(name) for name in names], len(code), engine)
 
 
 def compile_module(module: ir.Module, target: Target) -> bytes:
@@ -64,13 +108,14 @@ def compile_module(module: ir.Module, target: Target) -> bytes:
     module.data_layout = str(machine.target_data)
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.slp_vectorization = options.loop_vectorization = (
-        False  # the code is vectorised and unrolled already
-    )
-    options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(parsed, builder)
+    passes = llvm.create_new_function_pass_manager()  # of few passes, as LLVM's own choice is slow,
+    passes.add_sroa_pass()  # and the code is vectorised and unrolled already
+    passes.add_loop_rotate_pass()
+    passes.add_instruction_combine_pass()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
+    for function in parsed.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
     code: bytes = machine.emit_object(parsed)
     return code
 
@@ -88,8 +133,10 @@ def _fingerprint() -> bytes:
     """Hash of the versions and the source, on which every object depends."""
     versions = (sys.platform, llvmlite.__version__, *llvm.llvm_version_info)
     digest = hashlib.sha256(repr(versions).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    package = Path(__file__).parent.parent
+    for room in _SOURCES:
+        for path in sorted((package / room).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.digest()
 
 
@@ -130,10 +177,17 @@ def _keep(name: str, target: Target, code: bytes) -> bytes:
 
 
 def _remove_stale(path: Path, name: str) -> None:
-    """Remove the objects of other versions, so that the cache does not grow without bound."""
-    for other in path.parent.glob(f"{name}-{'[0-9a-f]' * 32}.o"):
-        if other != path:
-            other.unlink(missing_ok=True)
+    """Remove the objects of other versions, so that the cache does not grow without bound.
+
+    Those of compiled functions have names of their own; of these the oldest go.
+    """
+    others = [x for x in path.parent.glob(f"{name}-{'[0-9a-f]' * 32}.o") if x != path]
+    if name.startswith(PROGRAM):
+        with contextlib.suppress(OSError):  # another process removes them, too
+            programs = sorted(path.parent.glob(f"{PROGRAM}*.o"), key=lambda x: x.stat().st_mtime)
+            others += programs[:-_MOST_PROGRAMS]
+    for other in others:
+        other.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -337,7 +337,7 @@ def _elements(e: Emitter, n: Value) -> Iterator[tuple[Value, Value, Callable[[Va
         with e.loop(whole, step=e.lanes) as j:
             yield r, j, lambda x: x
         with e.loop(n, whole, e.lanes) as j:
-            inside = e.lane_numbers() < e.broadcast_integer(n - j)
+            inside = e.first_lanes(n - j)
             yield r, j, lambda x: e.where(inside, x, 0.0)
 
 

@@ -82,7 +82,7 @@ def normal(e: Emitter, digits: int, key: IntSlot, first: Count, out: ArraySlot) 
     counters = BLOCK // 4 if digits <= 32 else BLOCK // 2
     with e.loop(e.rows) as r, e.loop(counters, step=e.lanes) as c:
         row = first + r
-        words = _philox(e, e.broadcast_integer(row * counters + c) + e.lane_numbers(), key)
+        words = _philox(e, e.broadcast(row * counters + c) + e.lane_numbers(), key)
         if digits > 32:
             words = [(words[i] << 32) | (words[i + 1] & _LOW) for i in (0, 2)]
         x = [e.truncated(word) for word in words]
@@ -100,7 +100,7 @@ def _philox(e: Emitter, counter: Value, key: Value) -> list[Value]:
     x = [counter, counter >> 32, e.like(0, counter), e.like(0, counter)]
     for _ in range(ROUNDS):
         first, second = ((x[2 * i] & _LOW) * m for i, m in enumerate(MULTIPLIERS))
-        k0, k1 = (e.broadcast_integer(k) for k in keys)
+        k0, k1 = (e.broadcast(k) for k in keys)
         x = [(second >> 32) ^ x[1] ^ k0, second, (first >> 32) ^ x[3] ^ k1, first]
         keys = [k + w for k, w in zip(keys, WEYL, strict=True)]
     return x

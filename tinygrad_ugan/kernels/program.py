@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.kernels import executor, kernel, threads
 from tinygrad_ugan.kernels.addresses import ArraySignature, address_of
+from tinygrad_ugan.kernels.jit_cache import MachineCode
 from tinygrad_ugan.kernels.target import PLAIN, Target
 from tinygrad_ugan.typing import Array
 
@@ -95,10 +96,40 @@ class Slot:
         return replace(self, per_step=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in memory: in that of the program, in an array of the caller's, or a fixed one.
+
+    Attributes
+    ----------
+    address : tuple of int
+        See `Matrix`.
+    slot : Slot or None
+        The caller's array that the base of the address is counted from.
+    constant : ndarray or None
+        The array that it is counted from, which lives as long as the program.
+    """
+
+    address: Affine
+    slot: Slot | None = None
+    constant: Array | None = None
+
+    def after(self, distance: int) -> Place:
+        """The position so many bytes further."""
+        return self.along(BASE, distance)
+
+    def along(self, register: int, distance: int) -> Place:
+        """The position that moves by so many bytes with a register."""
+        return replace(self, address=_changed(self.address, register, distance))
+
+
 def _changed(numbers: Affine, register: int, step: int) -> Affine:
     base, row, chunk, k, i, j = (x + step * (r == register) for r, x in enumerate(numbers))
     return base, row, chunk, k, i, j
 
+
+NOWHERE: Affine = (0, 0, 0, 0, 0, 0)
+"""The address 0, for a position that is counted from something else."""
 
 FIRST_ROW: Affine = (0, 1, 0, 0, 0, 0)
 """A count: the index of the block's first row."""
@@ -130,6 +161,7 @@ class Program:
         self._initial: list[tuple[Matrix, Array]] = []
         self._inputs, self._results = ArraySignature(dtype), ArraySignature(dtype)
         self._numbers = 0
+        self._code: list[MachineCode] = []
 
     # Memory
 
@@ -182,15 +214,23 @@ class Program:
             self._constants[value] = self.constants([value])
         return self._constants[value]
 
-    def input(self, name: str, shape: tuple[int, ...], copies: int = 1) -> Slot:
+    def memory(self, size: int) -> Place:
+        """Reserve some bytes, a multiple of a cache line."""
+        return Place((self._reserve(size + _STAGGER), 0, 0, 0, 0, 0))
+
+    def input(
+        self, name: str, shape: tuple[int, ...], copies: int = 1, dtype: DTypeLike | None = None
+    ) -> Slot:
         """Add inputs of `Executable.run`, before all results; return the first one's slot."""
         assert not len(self._results)
-        self._inputs.expect(name, shape, copies)
+        self._inputs.expect(name, shape, copies, dtype)
         return Slot(len(self._inputs) - copies)
 
-    def result(self, shape: tuple[int, ...], copies: int = 1) -> Slot:
+    def result(
+        self, shape: tuple[int, ...], copies: int = 1, dtype: DTypeLike | None = None
+    ) -> Slot:
         """Add results of `Executable.run`; return the first one's slot."""
-        self._results.expect("result", shape, copies)
+        self._results.expect("result", shape, copies, dtype)
         return Slot(len(self._inputs) + len(self._results) - copies)
 
     def number(self) -> Slot:
@@ -228,6 +268,17 @@ class Program:
         self._calls.append((address, values))
         self._sections[-1][1] = len(self._calls)
 
+    def keep(self, code: MachineCode) -> None:
+        """Let machine code stay in memory as long as the executable."""
+        self._code.append(code)
+
+    def call_code(self, address: int, arguments: Iterable[Place]) -> None:
+        """Call machine code whose arguments are the first row, and positions in memory."""
+        values: list[tuple[Any, str]] = [(FIRST_ROW, "Count")]
+        values += ((place, "Address") for place in arguments)
+        self._calls.append((address, values))
+        self._sections[-1][1] = len(self._calls)
+
     def run_phase(self, phase: int, k: int = 0, i: int = 0, j: int = 0) -> None:
         """Append a phase to the schedule."""
         self._schedule.append((phase, k, i, j))
@@ -255,6 +306,7 @@ class Executable:
         self.target = program.target
         self.dtype = program.dtype
         self._memory = aligned(program._size)
+        self._code = program._code
         self._inputs, self._results = program._inputs, program._results
         self._slots = np.zeros(len(self._inputs) + len(self._results), np.int64)
         self.numbers = np.zeros(program._numbers, np.int64)
@@ -282,7 +334,7 @@ class Executable:
         sections_table[:, 2] = starts_table.ctypes.data + 8 * sections_table[:, 2]
         calls = aligned(8 * executor.CALL_WORDS * len(program._calls)).view(np.int64)
         calls = calls.reshape(len(program._calls), executor.CALL_WORDS)
-        external = []
+        external, moving = [], []
         for i, (row, (address, values)) in enumerate(zip(calls, program._calls, strict=True)):
             row[0] = address
             numbers = row[8:].reshape(6, -1)
@@ -290,9 +342,13 @@ class Executable:
                 numbers[:, c] = self._numbers(value, kind)
                 if isinstance(value, Matrix) and value.external:
                     external.append((i, 8 + c))
+                if isinstance(value, Place) and value.slot:
+                    moving.append((i * executor.CALL_WORDS + 8 + c, value.slot.index))
         self._calls = calls.reshape(-1)
         self._external = np.array([i * executor.CALL_WORDS + c for i, c in external], np.intp)
         self._offsets = self._calls[self._external]
+        self._moving, self._moving_slots = np.array(moving, np.intp).reshape(-1, 2).T.copy()
+        self._moving_offsets = self._calls[self._moving]
         schedule = np.array(program._schedule, np.int64)
         self._counters = np.zeros((2, len(schedule)), np.int64)
         tables = [
@@ -315,14 +371,19 @@ class Executable:
             table = self._slots if kind == "ArraySlot" else self.numbers
             return (table.ctypes.data + 8 * value.index, 0, 0, 8 * value.per_step, 0, 0)
         address: Affine = value.address
-        if value.external:
+        if isinstance(value, Place) and value.slot:
+            return address
+        if isinstance(value, Place) and value.constant is not None:
+            return (value.constant.ctypes.data + address[BASE], *address[1:])
+        if isinstance(value, Matrix) and value.external:
             return address
         return (self._memory.ctypes.data + address[BASE], *address[1:])
 
     @property
     def nbytes(self) -> int:
-        """The size of all matrices and tables."""
-        return self._memory.nbytes + sum(table.nbytes for table in self._tables)
+        """The size of all matrices, tables and machine code of its own."""
+        tables, code = (sum(x.nbytes for x in each) for each in (self._tables, self._code))
+        return self._memory.nbytes + tables + code
 
     def run(
         self,
@@ -360,6 +421,8 @@ class Executable:
         self._slots[:] = addresses + places
         if self._external_size:
             self._point_to(external)
+        if self._moving.size:
+            self._calls[self._moving] = self._moving_offsets + self._slots[self._moving_slots]
         self._counters.fill(0)
         if self.target == PLAIN:
             from tinygrad_ugan.kernels import plain  # numba is slow to import
