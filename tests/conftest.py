@@ -1,10 +1,13 @@
 """Settings that every test shares."""
 
 import os
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+
+from tinygrad_ugan.compile import entries
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("deep", max_examples=1000, deadline=None)
@@ -17,6 +20,21 @@ hypothesis.settings.register_profile(  # a failure is all that matters, not the 
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+IN_KERNELS = ("compile", "kernels", "autodiff", "test_benchmarks", "test_docs", "test_readme")
+
+
+@pytest.fixture(autouse=True)
+def programs_by_numpy(request, monkeypatch):
+    """Leave machine code to its own tests, and to the deep profile.
+
+    For the hundreds of small games that other tests unroll, it would be minutes of LLVM.
+    """
+    room = request.path.relative_to(Path(__file__).parent).parts[0].removesuffix(".py")
+    if not DEEP and room not in IN_KERNELS and not request.node.get_closest_marker("kernels"):
+        monkeypatch.setattr(entries, "with_kernels", lambda program: program)
 
 
 @pytest.fixture

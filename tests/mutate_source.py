@@ -265,7 +265,8 @@ def _survey(items: list[pytest.Item]) -> tuple[list[set[Place]], list[float]]:
     for item in items:
         for kept in (threads._runner, plain._introduce_helpers):
             kept.cache_clear()
-        jit_cache._addresses.clear()  # what emits a kernel is entered by all who need the kernel
+        for loaded in (jit_cache._kernels, jit_cache._loaded):
+            loaded.clear()  # what emits a kernel is entered by all who need the kernel
         found: set[types.CodeType] = set()
 
         def look(frame: types.FrameType, event: str, _: object, found: set = found) -> None:
@@ -402,17 +403,10 @@ def _cache_by_content(folder: Path) -> None:
             temporary.replace(path)
         return path.read_bytes()
 
-    def load(name: str, target: Any, build: Callable[[], Any]) -> int:
+    def load(module: str, names: Any, target: Any, build: Callable[[], Any]) -> Any:
         if "test_jit_cache" in os.environ["PYTEST_CURRENT_TEST"]:  # the tests of the cache itself
-            return load_really(name, target, build)
-        code = jit_cache.compile_module(build(), target)
-        engine = jit_cache.llvm.create_mcjit_compiler(
-            jit_cache.llvm.parse_assembly(""), jit_cache._machine(target)
-        )
-        jit_cache._engines.append(engine)
-        engine.add_object_file(jit_cache.llvm.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        return engine.get_function_address(name)
+            return load_really(module, names, target, build)
+        return jit_cache._in_memory(names, target, jit_cache.compile_module(build(), target))
 
     jit_cache.compile_module, jit_cache._load = compile_once, load
 

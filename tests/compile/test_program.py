@@ -44,3 +44,11 @@ def test_the_program_of_a_derivative():
     program = ug.compile(ug.grad(lambda x: np.sum(x**3))).program(np.ones(2))
     assert program.multiply_adds == 0
     assert len(program.instructions) <= 3
+
+
+def test_products_of_transposed_matrices_count():
+    def f(w, x):
+        return np.sum(np.tanh(x @ w))
+
+    program = ug.compile(ug.grad(f, argnums=(0, 1))).program(np.ones((3, 2)), np.ones((5, 3)))
+    assert program.multiply_adds == 3 * 30

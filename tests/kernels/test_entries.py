@@ -14,12 +14,14 @@ import optree
 import pytest
 
 import tinygrad_ugan as ug
+from tests.compile.pieces import lowered, pieces
 from tests.kernels.emitted import TARGETS
 from tests.kernels.sweeps import Setting, flat
 from tests.kernels.test_bounds import guard, guarded
 from tests.kernels.test_pairwise_l1 import formulas
 from tests.oracles import relative_error
 from tinygrad_ugan import gan, nn, optim
+from tinygrad_ugan.compile import assembly, row_sums, scheduling
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
 from tinygrad_ugan.kernels import pairwise_l1
 from tinygrad_ugan.kernels.adam import AdamProgram
@@ -29,7 +31,7 @@ from tinygrad_ugan.kernels.network_programs import NetworkProblem, NetworkProgra
 from tinygrad_ugan.kernels.pass_mask import PassMask
 from tinygrad_ugan.kernels.philox import NormalSampler
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
-from tinygrad_ugan.kernels.target import PLAIN
+from tinygrad_ugan.kernels.target import PLAIN, host_target
 from tinygrad_ugan.nn import network_primitive
 
 PACKAGE = Path(ug.__file__).parent
@@ -119,7 +121,24 @@ def sums(target):
     return run, [g, p]
 
 
+def piece(target):
+    """A network and its gradients, in parts and blocks of rows."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape) for shape in ((192, 3), (3, 5), (5,), (192,))]
+
+    def layer(x, w, b, y):
+        h = np.tanh(x @ w + b)
+        d = (1 - h * h) * (np.sum(h, axis=1) - y)[:, None]
+        return h, x.T @ d, np.sum(d, axis=0), np.max(h), d @ w.T
+
+    assembly.host_target = lambda: host_target() if target == PLAIN else target
+    scheduling.PARALLEL = row_sums.CACHE = 0
+    (kernels,) = pieces(lowered(layer, *arrays))
+    return lambda *arrays: [np.asarray(x) for x in kernels(*arrays)], arrays
+
+
 ENTRIES = {
+    "compile.kernels:Kernels.__call__": piece,
     "kernels.sweep_program:SweepProgram.run": sweep,
     "kernels.ascent_program:AscentProgram.ascent": ascent,
     "kernels.network_programs:ProgramRunner.__call__": passes,
@@ -172,7 +191,7 @@ def test_every_entry_is_attacked():
 def test_numba_compiles_for_few():
     assert uses("jitted") == {"kernels.pairwise_l1:_compiled", "kernels.plain:compiled"}
     assert uses("_compiled") == {"kernels.pairwise_l1:_added", "bench.limit:MultiplyAdds.__init__"}
-    others = ("bench.libraries", "compile.")  # whose `compiled` is another
+    others = ("bench.libraries", "compile.", "unroll.")  # whose `compiled` is another
     found = {f for f in uses("compiled") if not f.startswith(others)}
     assert found == {"kernels.plain:ReferenceKernel.__init__"}
     found = {f for f in uses("vectorize") if f.startswith("kernels")}
@@ -182,7 +201,7 @@ def test_numba_compiles_for_few():
 def test_machine_code_comes_from_a_few_places():
     assert uses("get_function_address", "CFUNCTYPE", "njit", "cfunc") == {
         "bench.limit:_compiled",  # a loop that takes a number, and no array
-        "kernels.jit_cache:_load",  # kernels, run by programs alone
+        "kernels.jit_cache:_in_memory",  # kernels, run by programs alone
         "kernels.plain:jitted",
     }
 

@@ -343,7 +343,8 @@ def fresh_threads(monkeypatch):
 
 @pytest.mark.usefixtures("fresh_threads")
 def test_after_a_warmup_nothing_is_left_to_compile(monkeypatch, rng):
-    monkeypatch.setattr(jit_cache, "_addresses", {})
+    monkeypatch.setattr(jit_cache, "_kernels", {})
+    monkeypatch.setattr(jit_cache, "_loaded", {})
     monkeypatch.setattr(jit_cache, "_cached", lambda name, target: None)
     monkeypatch.setattr(jit_cache, "_keep", lambda name, target, code: code)
     ug.warmup("elu")

@@ -160,7 +160,7 @@ def _shares(ans: Any, a: Any, axis: Axis) -> Any:
     total = restore_axes(untrace(ans), shape_of(a), axis)
     empty, full = total == -np.inf, untrace(a) == np.inf
     if anywhere(full):
-        several = np.sum(full, axis=axis, keepdims=True) > 1
+        several = np.sum(full, axis=axis, keepdims=True, dtype=a.dtype) > 1
         a = np.where(full, np.where(several, np.nan, np.finfo(a.dtype).max), a)
     if not anywhere(empty):
         return _softmax(a, axis)
@@ -222,10 +222,11 @@ _logsumexp = unary(
     _logsumexp_push,
     _logsumexp_pull,
     convention="0 where all of the summands are exp(-inf), NaN where several are exp(inf)",
+    is_composed=True,
 )
 # The Jacobian of softmax is symmetric: it is its own transpose.
-_softmax = unary(_bare_softmax, _softmax_push, _softmax_push)
-_log_softmax = unary(_bare_log_softmax, _log_softmax_push, _log_softmax_pull)
+_softmax = unary(_bare_softmax, _softmax_push, _softmax_push, is_composed=True)
+_log_softmax = unary(_bare_log_softmax, _log_softmax_push, _log_softmax_pull, is_composed=True)
 
 PRIMITIVES = (_logsumexp, _softmax, _log_softmax)
 

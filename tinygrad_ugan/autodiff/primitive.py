@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,9 @@ class Primitive:
     multiple_results : bool
         Whether `implementation` returns a tuple. Then `jvp` returns one tangent for each result,
         and `vjp` takes a list of their cotangents, None for a result that nothing depends on.
+    is_composed : bool
+        Whether `implementation` is written in functions of the table, and so can be recorded as
+        what it is made of.
     vector : callable, optional
         ``vector(e, *args)``, the function in terms of vector arithmetic, for compilers: see
         `tinygrad_ugan.autodiff.vector_forms`.
@@ -96,6 +99,7 @@ class Primitive:
     constants: tuple[tuple[int, str], ...] = ()
     reads: bool = True
     multiple_results: bool = False
+    is_composed: bool = False
     vector: VectorForm | None = None
 
     def __post_init__(self) -> None:
@@ -359,12 +363,13 @@ def unary(
     convention: str = "",
     *,
     multiple_results: bool = False,
+    is_composed: bool = False,
 ) -> Primitive:
     """Declare a function that differentiates in its first argument, by an explicit jvp and vjp.
 
     With t for the tangent of x and g for the cotangent of the result, ``push(t, ans, x, *rest,
     **params)`` is the tangent of the result, and ``pull(g, ans, x, *rest, **params)`` the cotangent
-    of x. For `multiple_results`, see `Primitive`.
+    of x. For the other arguments, see `Primitive`.
     """
 
     def jvp(
@@ -381,7 +386,8 @@ def unary(
     ) -> Sequence[Any]:
         return [pull(cotangent, ans, *args, **params)]
 
-    return general(function, jvp, vjp, convention, multiple_results=multiple_results)
+    primitive = general(function, jvp, vjp, convention, multiple_results=multiple_results)
+    return replace(primitive, is_composed=is_composed)
 
 
 def general(

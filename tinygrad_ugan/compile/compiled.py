@@ -27,6 +27,7 @@ from tinygrad_ugan.compile.entries import (
     record_with_pullback,
     with_leaves,
 )
+from tinygrad_ugan.compile.explanation import explained
 from tinygrad_ugan.compile.program import StraightLineProgram
 from tinygrad_ugan.compile.purity import Declared
 from tinygrad_ugan.compile.recorder import Recorded
@@ -115,10 +116,6 @@ class Compiled(Declared):
     def __get__(self, thing: Any, owner: type | None = None) -> Any:
         return self if thing is None else MethodType(self, thing)
 
-    def __reduce__(self) -> str:
-        """Let it be pickled and copied as functions are: by its name."""
-        return getattr(self, "__qualname__", self._name)
-
     def program(self, *args: Any, **kwargs: Any) -> StraightLineProgram:
         """Return the program that runs for such arguments; ``print`` shows it.
 
@@ -127,11 +124,29 @@ class Compiled(Declared):
         ArgumentTypeError
             If an argument is under differentiation: then the program is that of a derivative.
         """
-        leaves, treedef = optree.tree_flatten((args, kwargs))
-        kinds, inputs = kinds_of(leaves)
-        if inputs is None:
-            raise ArgumentTypeError("args", "a traced value", "plain arrays, or others like them")
-        return self._entry(kinds, leaves, treedef).program
+        return self._entry_for(args, kwargs).program
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """Say what runs for such arguments: which operations make a kernel, and what NumPy does.
+
+        Raises
+        ------
+        ArgumentTypeError
+            See `program`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_ugan as ug
+        >>> f = ug.compile(lambda x: np.sort(np.tanh(x) * 2.0 + 1.0))
+        >>> print(f.explain(np.zeros(100)))
+        <lambda>: 1 kernel, 1 call of NumPy (sort)
+          kernels in float64, 1 of them different
+            phase of 1 part
+              [100]: tanh, multiply, add
+          NumPy: sort
+        """
+        return explained(self._entry_for(args, kwargs).lowered)
 
     @property
     def nbytes(self) -> int:
@@ -153,6 +168,13 @@ class Compiled(Declared):
         if key not in self._derivatives:
             self._derivatives[key] = Compiled(transform(self._f, *settings), self._programs)
         return self._derivatives[key]
+
+    def _entry_for(self, args: Any, kwargs: Any) -> Entry:
+        leaves, treedef = optree.tree_flatten((args, kwargs))
+        kinds, inputs = kinds_of(leaves)
+        if inputs is None:
+            raise ArgumentTypeError("args", "a traced value", "plain arrays, or others like them")
+        return self._entry(kinds, leaves, treedef)
 
     def _entry(self, kinds: Hashable, leaves: Sequence[Any], treedef: Any) -> Entry:
         def make(*_: Any) -> Entry:

@@ -21,6 +21,7 @@ from tinygrad_ugan.autodiff.pytrees import restrict
 from tinygrad_ugan.autodiff.transforms import vjp
 from tinygrad_ugan.compile.common_subexpressions import with_common_subexpressions
 from tinygrad_ugan.compile.dead_code import without_dead_code
+from tinygrad_ugan.compile.lowering import with_kernels
 from tinygrad_ugan.compile.partial_evaluation import cut
 from tinygrad_ugan.compile.program import StraightLineProgram, Symbol
 from tinygrad_ugan.compile.purity import UnknownFunctionError, form_of
@@ -35,12 +36,20 @@ PASSES = (simplified, with_common_subexpressions, without_dead_code)
 
 
 class Entry:
-    """A program, ready to run, and the structure of its result."""
+    """A program, ready to run, and the structure of its result.
+
+    Attributes
+    ----------
+    program, lowered : StraightLineProgram
+        As it was recorded and simplified, and as it runs, with kernels.
+    treedef : PyTreeSpec
+    """
 
     def __init__(self, program: StraightLineProgram, treedef: Any) -> None:
         self.program = program
+        self.lowered = with_kernels(program)
         self.treedef = treedef
-        self._replay = Replay(program)
+        self._replay = Replay(self.lowered)
 
     @property
     def nbytes(self) -> int:

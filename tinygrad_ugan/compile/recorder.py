@@ -125,6 +125,8 @@ class Recording:
 
     def record_call(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run a primitive on the bare values of recorded ones, and write it down."""
+        if primitive.is_composed:
+            return primitive.implementation(*args, **params)
         return self.call(primitive.implementation, args, params, primitive.name, primitive.kind)
 
     def call(

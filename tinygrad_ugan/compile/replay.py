@@ -14,6 +14,7 @@ import optree
 
 from tinygrad_ugan.autodiff.primitive import Memo
 from tinygrad_ugan.compile.buffers import MIN_BYTES, plan_buffers
+from tinygrad_ugan.compile.kernels import Kernels
 from tinygrad_ugan.compile.program import Instruction, StraightLineProgram, Symbol
 from tinygrad_ugan.errors import NotCompilableError
 
@@ -36,13 +37,15 @@ class Replay:
         self.source = writer.source(len(self._plan.buffers))
         exec(compile(self.source, f"<program of {program.name}>", "exec"), writer.globals)  # noqa: S102
         self._run = writer.globals["run"]
-        constants = (x for x in writer.globals.values() if isinstance(x, np.ndarray))
-        self._constant_bytes = sum(x.nbytes for x in constants)
+        self._constants = [
+            x for x in writer.globals.values() if isinstance(x, np.ndarray | Kernels)
+        ]
 
     @property
     def nbytes(self) -> int:
         """Bytes that it holds between calls."""
-        return self._constant_bytes + self._plan.nbytes * max(1, len(self._idle))
+        held = sum(x.nbytes for x in self._constants)
+        return held + self._plan.nbytes * max(1, len(self._idle))
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Return the outputs for given inputs; they share no memory with anything else."""
@@ -91,7 +94,9 @@ class _Writer:
         self._names |= zip(call.results, results, strict=True)
         left = ", ".join(results)
         lines = [f"[{left}] = leaves({value})" if call.several else f"{left} = {value}"]
-        if not (call.elementwise or isinstance(call.function, np.ufunc)):
+        if isinstance(call.function, Kernels):
+            lines = [f"[{left}] = {value}"]
+        elif not (call.elementwise or isinstance(call.function, np.ufunc)):
             lines += [
                 f"if {name}.shape != {y.shape}: moved({call.name!r})"
                 for name, y in zip(results, call.results, strict=True)
@@ -104,7 +109,7 @@ class _Writer:
         f = self._constant(call.function)
         if call.results[0] in self._place:
             operands = ", ".join(map(self._name, call.operands))
-            return f"{f}({operands}, b{self._place[call.results[0]]})"
+            return f"{f}({operands}, out=b{self._place[call.results[0]]})"
         args, params = call.arguments
         given = [self._text(x) for x in args]
         given += [f"{name}={self._text(x)}" for name, x in params.items()]

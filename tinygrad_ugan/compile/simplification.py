@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import optree
 
 from tinygrad_ugan.autodiff.primitive import Memo
 from tinygrad_ugan.autodiff.rules import TABLE
@@ -30,7 +32,7 @@ def simplified(program: StraightLineProgram) -> StraightLineProgram:
         if same is not None:
             names[call.results[0]] = same
             continue
-        call = _without_negatives(call, made)
+        call = _without_negatives(_without_powers(call), made)
         made.update(dict.fromkeys(call.results, call))
         kept.append(call)
     outputs = renamed(program.outputs, names)
@@ -77,6 +79,21 @@ def _inverse(call: Instruction, made: Definitions, function: Callable[..., Any])
         x = inner.operands[0]
         inner = made.get(x) if isinstance(x, Symbol) else None
     return x if isinstance(x, Symbol) else None
+
+
+_POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
+
+
+def _without_powers(call: Instruction) -> Instruction:
+    """``x ** 2`` as the square, and so on: what the operator calls for these exponents."""
+    if call.function is not operator.pow or call.results[0].kind != "array":
+        return call
+    x, y = call.operands
+    if type(y) not in (int, float) or y not in _POWERS or x.dtype.kind != "f":
+        return call
+    f = _POWERS[y]
+    treedef = optree.tree_structure(((x,), {}))
+    return replace(call, name=f.__name__, function=f, operands=(x,), treedef=treedef)
 
 
 def _without_negatives(call: Instruction, made: Definitions) -> Instruction:

@@ -21,7 +21,6 @@ _THEMES = {
         "1200d",
         "exact-vs-detached",
         "limit",
-        "museum",
     ),
     "applications": (
         "losses",
