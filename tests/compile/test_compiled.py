@@ -1,9 +1,11 @@
 """Compiled functions against the functions themselves: all calls, both modes, both orders."""
 
 import contextlib
+import copy
 import functools
 import itertools
 import os
+import pickle
 import threading
 import zlib
 
@@ -416,3 +418,15 @@ def test_the_object_of_a_method_is_looked_at_in_every_call():
     assert line(np.float64(3.0)) == 9.0
     assert ug.grad(line)(np.float64(3.0)) == 3.0
     assert Line(3.0)(np.float64(1.0)) == 3.0
+
+
+@ug.compile
+def of_this_module(x):
+    return 2 * x
+
+
+def test_it_is_pickled_and_copied_as_a_function_is():
+    assert pickle.loads(pickle.dumps(of_this_module)) is of_this_module  # noqa: S301
+    assert copy.deepcopy(of_this_module) is of_this_module
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(ug.compile(lambda x: x))

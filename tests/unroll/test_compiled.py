@@ -311,3 +311,30 @@ def test_subclasses_and_networks_of_ones_own_take_one_word(rng):
         gradient(game, *theta, batch, method=method) for method in ("auto", "adjoint")
     )
     assert relative_error(found, expected) < 1e-12
+
+
+class Averaged:
+    """An own optimiser, with the word; its count is an int."""
+
+    def init(self, params):
+        return {"count": 0, "mean": optree.tree_map(np.zeros_like, params)}
+
+    @ug.compile
+    def update(self, grads, state, params):
+        mean = optree.tree_map(lambda m, g: 0.5 * m + np.tanh(g), state["mean"], grads)
+        rate = 0.2 / (1 + state["count"])
+        updates = optree.tree_map(lambda m: -rate * m, mean)
+        return updates, {"count": state["count"] + 1, "mean": mean}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_optimisers_of_ones_own_take_one_word(dtype, rng, monkeypatch):
+    problem, how = penalized(rng, dtype), {"optimizer": Averaged()}
+    assert explained(*problem, **how).startswith("compiled: ")
+    found = gradient(*problem, **how)
+    assert relative_error(found, gradient(*problem, **how, method="tape")) < (
+        1e-12 if dtype == np.float64 else 1e-5
+    )
+    recorded = count_recordings(monkeypatch)
+    gradient(*problem, **how, steps=9)
+    assert not recorded

@@ -116,6 +116,10 @@ class Compiled(Declared):
     def __get__(self, thing: Any, owner: type | None = None) -> Any:
         return self if thing is None else MethodType(self, thing)
 
+    def __reduce__(self) -> str:
+        """Let it be pickled and copied as functions are: by its name."""
+        return getattr(self, "__qualname__", self._name)
+
     def program(self, *args: Any, **kwargs: Any) -> StraightLineProgram:
         """Return the program that runs for such arguments; ``print`` shows it.
 

@@ -21,6 +21,7 @@ _THEMES = {
         "1200d",
         "exact-vs-detached",
         "limit",
+        "museum",
     ),
     "applications": (
         "losses",
