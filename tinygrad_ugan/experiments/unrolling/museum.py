@@ -179,8 +179,8 @@ mean. The non-saturating loss in place of the declared one, and Adam's moments t
 restored, look better than what was meant: they are mistakes because the numbers are those of
 another algorithm. Samples do not tell; an audit does.
 
-The thresholds were set after a look at seed 0, and the last claim after seeds 0 to 2: on these it is
-no test. The seconds were taken while the machine did other work.
+The thresholds were set after a look at seed 0, and the last claim after seeds 0 to 2: on these it
+is no test. The seconds were taken while the machine did other work.
 """
 
 
