@@ -221,3 +221,10 @@ def test_containers_of_ones_own_are_looked_at():
         form_of(Pair(1.0))
     with pytest.raises(UnknownFunctionError, match=r"Pair\.noise"):
         form_of(Pair)
+
+
+def test_an_object_that_holds_itself_is_refused():
+    layer = Layer(1.0)
+    layer.scale = layer
+    with pytest.raises(UnknownFunctionError, match="Layer holds itself"):
+        form_of(layer)

@@ -338,3 +338,15 @@ def test_optimisers_of_ones_own_take_one_word(dtype, rng, monkeypatch):
     recorded = count_recordings(monkeypatch)
     gradient(*problem, **how, steps=9)
     assert not recorded
+
+
+def test_random_numbers_in_an_objective_are_refused_as_by_compile():
+    rng = np.random.default_rng(0)
+
+    @ug.compile
+    def noisy(theta_g, theta_d, batch):
+        return np.sum(theta_g * theta_d) + np.sum(theta_d * rng.standard_normal(2))
+
+    assert "random numbers" in explained(ug.unroll.Game(noisy), *PLACE)
+    with pytest.raises(NotCompilableError, match="random numbers"):
+        gradient(ug.unroll.Game(noisy), *PLACE)

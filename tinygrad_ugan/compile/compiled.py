@@ -31,6 +31,7 @@ from tinygrad_ugan.compile.explanation import explained
 from tinygrad_ugan.compile.program import StraightLineProgram
 from tinygrad_ugan.compile.purity import Declared
 from tinygrad_ugan.compile.recorder import Recorded
+from tinygrad_ugan.compile.side_effects import without_random_numbers
 from tinygrad_ugan.errors import ArgumentTypeError
 from tinygrad_ugan.kernels.program_cache import LRUCache
 from tinygrad_ugan.stated import states
@@ -108,7 +109,8 @@ class Compiled(Declared):
         kinds, inputs = kinds_of(leaves)
         if inputs is None:
             if any(isinstance(untrace(x), Recorded) for x in leaves):
-                return self._f(*args, **kwargs)  # part of the program that is being recorded
+                with without_random_numbers(self._f, leaves):
+                    return self._f(*args, **kwargs)  # part of the program that is being recorded
             return self._differentiated(leaves, treedef)
         entry = self._entry(kinds, leaves, treedef)
         return entry.result(entry.run(inputs))

@@ -81,7 +81,7 @@ def _form(thing: Any, known: _Known) -> Hashable:
 _VALUES = frozenset({int, bool, str, bytes, type(None), type(Ellipsis)})
 _NumPyFunction = type(np.sum)
 _Known = dict[int, tuple[Any, Hashable]]
-"""The objects whose forms are known, by id, with their forms."""
+"""The objects whose forms are known, by id, with their forms; None while that is being found."""
 
 
 def _itself(thing: Any, known: _Known) -> Hashable:
@@ -133,11 +133,15 @@ def _class_form(kind: type, known: _Known) -> Hashable:
 
 def _object_form(thing: Any, known: _Known) -> Hashable:
     if id(thing) in known:
-        return known[id(thing)][1]
+        form = known[id(thing)][1]
+        if form is None:
+            raise UnknownFunctionError(f"a {kind_of(thing)} holds itself")
+        return form
     kind = type(thing)
     if not (_is_declared(kind) or is_dataclass(thing)):  # who knows what it is made of
         raise UnknownFunctionError(f"a {kind_of(thing)} may change")
     _check_class(kind)
+    known[id(thing)] = thing, None
     fields = dict(getattr(thing, "__dict__", ()))
     fields |= {name: getattr(thing, name) for name in _slots(kind) if hasattr(thing, name)}
     besides = stated(thing, "constants")
