@@ -4,8 +4,8 @@
 
 Both take turns in one process, on one BLAS thread: medians of their calls. The discriminator's own
 move in a training step is compiled either way. "first" is the first
-compiled call of the process, which records (and reads kernels of networks from the disk cache), and
-"from" the number of calls from which compiling has paid off. Writes
+compiled call of the process, which records and reads machine code from the disk cache, if a run
+before has filled it, and "from" the number of calls from which compiling has paid off. Writes
 ``results/compiled_games.json``, which docs/compile.md quotes.
 """
 
