@@ -7,9 +7,9 @@ The problems are those of `compiled_problems`. Each contender runs in a process 
 take turns, and all must give the numbers of ours in float64 before they are timed; what is not
 installed, or cannot do a problem, is left out. A figure is the median of the calls.
 
-Compile times are those of the first call, which records, compiles and runs, in a process that has
-compiled another function before. For ours it is a fresh process each time: "cold" with an empty
-cache of machine code, "cached" with what the one before has left there.
+A compile time is that of a first call, less a second one, in a process that has compiled another
+function before. For ours it is a fresh process each time: "cold" with an empty cache of machine
+code, "cached" with what the one before has left there.
 
 Records are added to ``results/compiled.json`` as they are measured, in place of older ones of the
 same problem, so that it can be done in parts with ``--only``. ``--table`` measures nothing and
@@ -39,7 +39,7 @@ import tinygrad_ugan as ug
 from tinygrad_ugan import bench, tree
 from tinygrad_ugan.bench.libraries import fastest
 from tinygrad_ugan.bench.measure import REST
-from tinygrad_ugan.bench.worker import LimitContender, timed
+from tinygrad_ugan.bench.worker import WARM_UP, LimitContender, timed
 from tinygrad_ugan.kernels.jit_cache import CACHE_VARIABLE
 
 RESULTS = Path(__file__).parent / "results"
@@ -60,8 +60,21 @@ def contender(name, threads):
     return Limit(threads) if name == bench.LIMIT else Library(name, threads)
 
 
+def clock(threads):
+    """A clock, and how long it takes to get up to speed: see `timed`.
+
+    The processor's time; or, with several threads, which have to wake up and wait for each other,
+    the time.
+    """
+    return (time.process_time, 0.02) if threads == 1 else (time.perf_counter, WARM_UP)
+
+
 class Limit(LimitContender):
     """The multiply-adds of games A, B and C: see `bench.multiply_adds`."""
+
+    def __init__(self, threads):
+        super().__init__(threads)
+        self._clock = clock(threads)
 
     def prepare(self, line):
         """Count."""
@@ -71,29 +84,35 @@ class Limit(LimitContender):
         super().prepare(dataclasses.replace(workload, dtype=line.dtype))
         return None, None
 
+    def times(self, seconds):
+        """Seconds of the multiply-adds, from each loop of a burst."""
+        return super().times(seconds, *self._clock)
+
 
 class Library:
     """A library, or a way of ours."""
 
     def __init__(self, name, threads):
-        self._name, self._threads = name, threads
+        self._name, self._threads, self._clock = name, threads, clock(threads)
 
     def prepare(self, line):
-        """Get ready; returns the seconds of the first call, and the leaves of what it gives."""
+        """Get ready; returns the seconds of compilation, and the leaves of what a call gives."""
         load(self._name, self._threads)
         calls = rivals.calls(self._name, *line)
-        first = []
-        for call in calls:
-            start = time.perf_counter()
-            call()
-            first.append(time.perf_counter() - start)
+        first = [self._duration(call) - self._duration(call) for call in calls]
         self._call = fastest(calls)
         leaves = optree.tree_leaves(self._call())
         return first[calls.index(self._call)], [np.asarray(leaf) for leaf in leaves]
 
     def times(self, seconds):
         """Seconds of each call in a burst."""
-        return timed(self._call, seconds)
+        return timed(self._call, seconds, *self._clock)
+
+    def _duration(self, call):
+        now, _ = self._clock
+        start = now()
+        call()
+        return now() - start
 
 
 def load(name, threads):
@@ -147,7 +166,7 @@ def arena(names, threads):
 
 def measure(workers, line, rounds, seconds):
     """Medians of the milliseconds of all that can do it, in turns, and how far they are off."""
-    first, errors, left_out = prepare(workers, line)
+    compilation, errors, left_out = prepare(workers, line)
     times = {name: [] for name in errors}
     for _ in range(rounds):
         for name, taken in times.items():
@@ -157,17 +176,17 @@ def measure(workers, line, rounds, seconds):
         "load": round(os.getloadavg()[0], 1),
         "ms": {name: milliseconds(statistics.median(taken)) for name, taken in times.items()},
         "errors": {name: float(f"{error:.1e}") for name, error in errors.items()},
-        "compile": {JAX: milliseconds(first[JAX])} if JAX in first else {},
+        "compile": {JAX: milliseconds(compilation[JAX])} if JAX in compilation else {},
         "left out": left_out,
     }
 
 
 def prepare(workers, line):
-    """Get all ready: the seconds of first calls, the errors, and the reasons of those left out."""
-    first, errors, left_out, expected = {}, {}, {}, reference(line)
+    """Get all ready: seconds of compilation, errors, and the reasons of those that are left out."""
+    compilation, errors, left_out, expected = {}, {}, {}, reference(line)
     for name, worker in workers.items():
         try:
-            first[name], found = worker.prepare(line)
+            compilation[name], found = worker.prepare(line)
         except (ModuleNotFoundError, bench.UnsuitableError, RuntimeError) as error:
             left_out[name] = str(error).partition("\n")[0]
         else:
@@ -175,7 +194,7 @@ def prepare(workers, line):
     wrong = {name: error for name, error in errors.items() if not error <= TOLERANCE[line.dtype]}
     if wrong:
         raise bench.DisagreementError(f"{line}: relative errors {wrong}")
-    return first, errors, left_out
+    return compilation, errors, left_out
 
 
 def reference(line):
@@ -196,10 +215,10 @@ def relative_error(found, expected):
 def compile_times(line, threads):
     """Milliseconds of ours, in fresh processes."""
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, {CACHE_VARIABLE: cache}):
-        return {kind: first_call(line, threads) for kind in ("cold", "cached")}
+        return {kind: compile_time(line, threads) for kind in ("cold", "cached")}
 
 
-def first_call(line, threads):
+def compile_time(line, threads):
     with contextlib.closing(bench.Worker("compiled", threads, contender)) as worker:
         return milliseconds(worker.prepare(line)[0])
 

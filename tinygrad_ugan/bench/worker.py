@@ -25,6 +25,8 @@ from tinygrad_ugan.bench.limit import MultiplyAdds
 from tinygrad_ugan.bench.workloads import Workload
 from tinygrad_ugan.typing import Array
 
+Clock = Callable[[], float]
+
 #: The name of the contender that does nothing but multiply and add.
 LIMIT = "limit"
 
@@ -198,24 +200,31 @@ class LimitContender:
         """Count."""
         self._loop, self._count = self._loops[workload.dtype], workload.multiply_adds
 
-    def times(self, seconds: float) -> list[float]:
+    def times(
+        self, seconds: float, clock: Clock = time.perf_counter, warm_up: float = WARM_UP
+    ) -> list[float]:
         """Seconds that the workload's multiply-adds take, from each loop of a burst."""
-        taken = timed(lambda: self._loop(self.BURST), seconds)
+        taken = timed(lambda: self._loop(self.BURST), seconds, clock, warm_up)
         return [t * self._count / self.BURST for t in taken]
 
 
-def timed(call: Callable[[], Any], seconds: float) -> list[float]:
+def timed(
+    call: Callable[[], Any],
+    seconds: float,
+    clock: Clock = time.perf_counter,
+    warm_up: float = WARM_UP,
+) -> list[float]:
     """Seconds of each call until so much time is over, once the library is up to speed."""
-    _until(call, WARM_UP)
-    return _until(call, seconds)
+    _until(call, warm_up, clock)
+    return _until(call, seconds, clock)
 
 
-def _until(call: Callable[[], Any], seconds: float) -> list[float]:
+def _until(call: Callable[[], Any], seconds: float, clock: Clock) -> list[float]:
     taken: list[float] = []
     while not taken or sum(taken) < seconds:
-        start = time.perf_counter()
+        start = clock()
         call()
-        taken.append(time.perf_counter() - start)
+        taken.append(clock() - start)
     return taken
 
 
