@@ -430,3 +430,12 @@ def test_it_is_pickled_and_copied_as_a_function_is():
     assert copy.deepcopy(of_this_module) is of_this_module
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(ug.compile(lambda x: x))
+
+
+@pytest.mark.parametrize("f", [np.sin, np.tan, np.arcsin, np.arctan, np.sinh, np.cbrt, np.log2])
+def test_functions_that_compute_in_float64_meet_others_of_float32(f):
+    def g(x):
+        return 2 * f(x) + x * f(0.5 * x)
+
+    x = np.linspace(0.1, 0.9, 100, dtype=np.float32)
+    np.testing.assert_allclose(ug.compile(g)(x), g(x), rtol=1e-6)

@@ -45,6 +45,7 @@ def _of_float64(e: Emitter) -> Any:
     wide.dtype, wide.single, wide.scalar = np.dtype(np.float64), False, ir.DoubleType()
     wide.vector = ir.VectorType(wide.scalar, e.lanes)
     wide.bits = ir.VectorType(ir.IntType(64), e.lanes)
+    wide._constants = {}  # those of e are of its own type
     return wide
 
 
