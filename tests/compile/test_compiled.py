@@ -23,7 +23,7 @@ from tinygrad_ugan.compile import Compiled
 from tinygrad_ugan.errors import ArgumentTypeError, NotCompilableError, NotDifferentiableError
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-EXAMPLES = 5_000 if DEEP else 12
+EXAMPLES = 5_000 if DEEP else 10
 MOST_CALLS = 1_000 if DEEP else 25
 DTYPES = (np.float64, np.float32)
 

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinygrad_ugan as ug
 from tests.compile.pieces import lowered, pieces, simplified
 from tests.compile.programs import names
 from tinygrad_ugan.compile.lowering import FEWEST, with_kernels
@@ -59,6 +60,13 @@ def test_numbers_of_the_other_precision_stay():
         return np.exp(x) * 2, np.exp(y) * 2
 
     check(f, X, X[0].astype(np.float32), to=["exp", "multiply", "kernels"])
+
+
+def test_the_slope_of_a_maximum_is_of_its_precision():
+    def f(x):
+        return ug.grad(lambda x: np.sum(np.maximum(x, np.float32(0.5)) ** 2))(x)
+
+    check(f, X.astype(np.float32), to=["kernels"])
 
 
 def test_an_output_is_an_input_or_a_constant():

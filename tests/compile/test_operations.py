@@ -100,6 +100,7 @@ def test_the_columns_of_a_factor_are_packed_once():
     (np.logical_and, (X, X), False),
     (np.where, (MASK, X, X), True),
     (np.where, (X, X, X), False),
+    (np.where, (MASK, MASK, X), True),
     (np.where, (MASK, MASK, MASK), False),
     (np.max, (MASK,), False),
     (np.sum, (MASK,), False),

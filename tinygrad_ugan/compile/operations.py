@@ -244,7 +244,7 @@ def _can_map(call: Instruction, dtype: np.dtype[Any]) -> bool:
         return all(map(_is_mask, args))
     if call.function in _WHERE:
         condition, *numbers = args
-        return _is_mask(condition) and not any(map(_is_mask, numbers)) and _is_of(numbers, dtype)
+        return _is_mask(condition) and _is_of(numbers, dtype)
     return _is_of(args, dtype)
 
 
@@ -317,8 +317,8 @@ class Translation:
             assert form is not None
             self.forms[name] = form
             operands = [self._operand(x) for x in call.arguments[0]]
-            if call.function not in _OF_MASKS | _WHERE:
-                operands = [self._as_number(x) for x in operands]
+            masks = len(operands) if call.function in _OF_MASKS else int(call.function in _WHERE)
+            operands[masks:] = map(self._as_number, operands[masks:])
             self._views[result] = self._map(name, operands, result.shape, result.dtype)
 
     def _name(self, function: Callable[..., Any]) -> str:

@@ -15,9 +15,9 @@ from tinygrad_ugan.autodiff.rules.stable_derivatives import sign
 from tinygrad_ugan.autodiff.samples import POSITIVE, Domain, Random, Samples, sample
 
 
-def _shared(chosen: Any, tied: Any) -> Any:
-    """1 where chosen, 1/2 at ties, else 0."""
-    return np.where(tied, 0.5, chosen)
+def _shared(ans: Any, chosen: Any, tied: Any) -> Any:
+    """1 where chosen, 1/2 at ties, else 0, in the dtype of the result."""
+    return np.where(tied, ans.dtype.type(0.5), chosen)
 
 
 def _heaviside_vector(e: Any, x: Any, y: Any) -> Any:
@@ -28,15 +28,15 @@ _EVENLY = "equal arguments share the cotangent evenly"
 
 # fmt: off
 _EXTREMES = (
-    elementwise(np.maximum, lambda ans, x, y: _shared(x > y, x == y),
-                            lambda ans, x, y: _shared(y > x, x == y), convention=_EVENLY),
-    elementwise(np.minimum, lambda ans, x, y: _shared(x < y, x == y),
-                            lambda ans, x, y: _shared(y < x, x == y), convention=_EVENLY),
-    elementwise(np.fmax,    lambda ans, x, y: _shared((x > y) | np.isnan(y), x == y),
-                            lambda ans, x, y: _shared((y > x) | np.isnan(x), x == y),
+    elementwise(np.maximum, lambda ans, x, y: _shared(ans, x > y, x == y),
+                            lambda ans, x, y: _shared(ans, y > x, x == y), convention=_EVENLY),
+    elementwise(np.minimum, lambda ans, x, y: _shared(ans, x < y, x == y),
+                            lambda ans, x, y: _shared(ans, y < x, x == y), convention=_EVENLY),
+    elementwise(np.fmax,    lambda ans, x, y: _shared(ans, (x > y) | np.isnan(y), x == y),
+                            lambda ans, x, y: _shared(ans, (y > x) | np.isnan(x), x == y),
                 convention=_EVENLY),
-    elementwise(np.fmin,    lambda ans, x, y: _shared((x < y) | np.isnan(y), x == y),
-                            lambda ans, x, y: _shared((y < x) | np.isnan(x), x == y),
+    elementwise(np.fmin,    lambda ans, x, y: _shared(ans, (x < y) | np.isnan(y), x == y),
+                            lambda ans, x, y: _shared(ans, (y < x) | np.isnan(x), x == y),
                 convention=_EVENLY),
 )
 
