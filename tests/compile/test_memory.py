@@ -42,6 +42,7 @@ def test_values_that_are_needed_at_the_same_time_are_apart(f, always):
         if always:
             patch.setattr(scheduling, "PARALLEL", 0)
             patch.setattr(row_sums, "CACHE", 0)
+            patch.setattr(scheduling, "BLOCK_NUMBERS", 0)
         for piece in pieces(lowered(f, *arguments(f))):
             times = uses(piece)
             for (x, first), (y, second) in itertools.combinations(places(piece), 2):
@@ -66,6 +67,18 @@ def test_memory_is_taken_over(rng, rows):
     x, w = rng.standard_normal((rows, 32)), rng.standard_normal((32, 32))
     check(chain, x, w)
     assert held(chain, x, w) < 4 * x.nbytes
+
+
+def test_blocks_that_are_read_again_later_are_kept(rng):
+    x, w = rng.standard_normal((1000, 32)), rng.standard_normal((32, 32)) / 10
+
+    def residual(x, w):
+        first = np.tanh(x @ w)
+        y = np.tanh(np.tanh(first @ w) @ w)
+        return np.tanh(y @ w) + first
+
+    check(residual, x, w)
+    assert held(residual, x, w) < 4 * x.nbytes
 
 
 def test_a_chain_of_layers_holds_a_few_blocks_of_rows(rng):

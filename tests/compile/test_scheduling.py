@@ -21,6 +21,7 @@ def always_in_parts(monkeypatch):
     """What is done for large programs alone, for small ones too."""
     monkeypatch.setattr(scheduling, "PARALLEL", 0)
     monkeypatch.setattr(row_sums, "CACHE", 0)
+    monkeypatch.setattr(scheduling, "BLOCK_NUMBERS", 0)
 
 
 def check(f, *xs, seed=0):
@@ -54,6 +55,16 @@ def test_what_reads_the_values_of_a_reduction_in_parts_runs_after_it(rng, rows):
         return np.max(y, axis=0), y @ w
 
     check(f, x, w)
+
+
+def test_a_section_before_a_reduction_in_parts_gets_nothing_that_reads_it(rng):
+    x, w, u = (rng.standard_normal(shape) for shape in ((320, 500), (500, 16), (500, 24)))
+
+    def f(x, w, u):
+        z, y = x @ u, np.tanh(x)
+        return z, np.max(y, axis=0), y @ w
+
+    check(f, x, w, u)
 
 
 @pytest.mark.usefixtures("always_in_parts")
