@@ -265,7 +265,7 @@ def _survey(items: list[pytest.Item]) -> tuple[list[set[Place]], list[float]]:
     for item in items:
         for kept in (threads._runner, plain._introduce_helpers):
             kept.cache_clear()
-        for loaded in (jit_cache._kernels, jit_cache._loaded):
+        for loaded in (jit_cache._addresses, jit_cache._loaded):
             loaded.clear()  # what emits a kernel is entered by all who need the kernel
         found: set[types.CodeType] = set()
 

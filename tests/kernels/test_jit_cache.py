@@ -29,7 +29,7 @@ def build(name):
 
 def load(name="nothing"):
     """What a process does that has not loaded anything."""
-    jit_cache._kernels.clear()
+    jit_cache._addresses.clear()
     jit_cache._loaded.clear()
     return jit_cache.load_function(name, TARGET, lambda: build(name))
 
@@ -40,7 +40,7 @@ def refuse():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(jit_cache, "_kernels", {})
+    monkeypatch.setattr(jit_cache, "_addresses", {})
     monkeypatch.setattr(jit_cache, "_loaded", {})
     monkeypatch.setenv(jit_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
@@ -49,7 +49,7 @@ def cache(tmp_path, monkeypatch):
 def test_a_second_process_finds_the_object(cache):
     assert load()
     assert len(list(cache.iterdir())) == 1
-    jit_cache._kernels.clear()
+    jit_cache._addresses.clear()
     jit_cache._loaded.clear()
     assert jit_cache.load_function("nothing", TARGET, refuse)
 
@@ -153,7 +153,7 @@ def test_machine_code_is_given_back_with_its_last_user():
 
 def test_kernels_stay():
     load()
-    engine = weakref.ref(jit_cache._kernels["nothing", TARGET].engine)
+    engine = weakref.ref(jit_cache._kernels[-1].engine)
     gc.collect()
     assert engine() is not None
 

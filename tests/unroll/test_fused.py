@@ -341,12 +341,9 @@ def fresh_threads(monkeypatch):
     pool.stop()
 
 
-COMPILED = {}  # kept: a thread may still run in it when the test is over
-
-
 @pytest.mark.usefixtures("fresh_threads")
 def test_after_a_warmup_nothing_is_left_to_compile(monkeypatch, rng):
-    monkeypatch.setattr(jit_cache, "_kernels", COMPILED)
+    monkeypatch.setattr(jit_cache, "_addresses", {})
     monkeypatch.setattr(jit_cache, "_loaded", {})
     monkeypatch.setattr(jit_cache, "_cached", lambda name, target: None)
     monkeypatch.setattr(jit_cache, "_keep", lambda name, target, code: code)

@@ -63,15 +63,18 @@ class MachineCode:
 
 
 _loaded: WeakValueDictionary[tuple[str, Target], MachineCode] = WeakValueDictionary()
-_kernels: dict[tuple[str, Target], MachineCode] = {}  # of which there are few: they stay
+_addresses: dict[tuple[str, Target], int] = {}
+_kernels: list[MachineCode] = []  # of which there are few: they stay
 
 
 def load_function(name: str, target: Target, build: Callable[[], ir.Module]) -> int:
     """Return the address of function `name`; `build` emits its module if it is not cached."""
-    code = _kernels.get((name, target))
-    if code is None:
-        code = _kernels[name, target] = load_module(name, [name], target, build)
-    return code.addresses[0]
+    address = _addresses.get((name, target))
+    if address is None:
+        code = load_module(name, [name], target, build)
+        _kernels.append(code)
+        address = _addresses[name, target] = code.addresses[0]
+    return address
 
 
 def load_module(
