@@ -195,8 +195,9 @@ class LoopNest:
 
     def _step(self, e: Emitter, values: Mapping[int, Value], n: int) -> Value:
         step = self.form.steps[n]
-        operands = (values[x] if isinstance(x, int) else e.constant(x) for x in step.operands)
-        return self.operations[step.operation](e, *operands)
+        operands = [values[x] if isinstance(x, int) else x for x in step.operands]
+        found = self.operations[step.operation](e, *operands)
+        return found if isinstance(found, Value) else e.constant(found)
 
     def _length(self) -> int:
         """Count the instructions of the steps, in a function that is not used."""

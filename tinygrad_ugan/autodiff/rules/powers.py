@@ -28,6 +28,7 @@ def _derivative(e: Any, k: int, n: int, x: Any, y: Any) -> Any:
     ``(y + c) (y + c - 1) ... (y + c - k + 1) x^(y - k) exp(c log(x))``.
     At x = 0 it is the limit from the right, and at x < 0 there is none in y (NaN).
     """
+    k, n = int(k), int(n)  # kernels have floats
     first, *others = _falling_factorial(y, k, n)
     factor, log_x = first, e.log(x) if n else None
     for j, coefficient in enumerate(others):
