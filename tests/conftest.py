@@ -21,19 +21,18 @@ hypothesis.settings.register_profile(  # a failure is all that matters, not the 
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-IN_KERNELS = ("compile", "kernels", "autodiff", "test_benchmarks", "test_docs", "test_readme")
+BY_NUMPY = ("check", "experiments", "gan", "unroll")
 
 
 @pytest.fixture(autouse=True)
 def programs_by_numpy(request, monkeypatch):
-    """Leave machine code to its own tests, and to the deep profile.
+    """Leave machine code to other tests, and to the deep profile.
 
-    For the hundreds of small games that other tests unroll, it would be minutes of LLVM.
+    For the hundreds of small games that these rooms unroll, it would be minutes of LLVM.
     """
-    room = request.path.relative_to(Path(__file__).parent).parts[0].removesuffix(".py")
-    if not DEEP and room not in IN_KERNELS and not request.node.get_closest_marker("kernels"):
+    room = request.path.relative_to(Path(__file__).parent).parts[0]
+    if not DEEP and room in BY_NUMPY and not request.node.get_closest_marker("kernels"):
         monkeypatch.setattr(entries, "with_kernels", lambda program: program)
 
 
