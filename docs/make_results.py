@@ -14,7 +14,7 @@ FOLDER = Path(__file__).with_name("results")
 PAGE = FOLDER / "README.md"
 
 HEAD = """\
-# The systems of the seed documents
+# The systems of the literature
 
 Written by `make results`, which runs every experiment in full; do not edit. Each has a page with
 its subject, claims, table and picture, and a results.json with settings, seeds and machine. Seconds

@@ -1,6 +1,7 @@
 """Every experiment bears out its claims in miniature, and leaves a page behind."""
 
 import json
+import re
 
 import pytest
 
@@ -30,6 +31,7 @@ def test_said_in_one_line(name):
     assert len(experiment.summary) <= 100
     assert "\n" not in experiment.summary
     assert experiment.source
+    assert not re.search(r"\bseeds? 0\d\d|\bthe seeds'", experiment.source + experiment.page)
 
 
 def test_unknown_name():

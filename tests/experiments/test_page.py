@@ -20,7 +20,7 @@ def outcome(holds):
 
 
 def experiment(holds):
-    return Experiment("toy", "nothing", "seeds 000", "A page.", lambda session: outcome(holds))
+    return Experiment("toy", "nothing", "a paper", "A page.", lambda session: outcome(holds))
 
 
 def test_page(tmp_path):

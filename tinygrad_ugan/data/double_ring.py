@@ -1,4 +1,4 @@
-"""Gaussians alternately on two circles, the second toy data of seeds/004."""
+"""Gaussians alternately on two circles, the second toy data of musyoku/unrolled-gan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One Gaussian on the line, the first data of the seed documents."""
+"""One Gaussian on the line."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Named experiments: settings that are known to show something, and the systems of the seed
-documents, each with a claim, a table and a picture. `catalogue` lists them.
+"""Named experiments: settings that are known to show something, and the systems of the
+literature, each with a claim, a table and a picture. `catalogue` lists them.
 """
 
 from tinygrad_ugan.experiments.catalogue import find, names

@@ -64,7 +64,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A system of the seed documents that runs.
+    """A system of the literature that runs.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Experiment:
     summary : str
         The point of it, in one line.
     source : str
-        The seed document and its section.
+        The paper, post or code that it is from, by name, and its section.
     page : str
         The subject and what to look for, on half a page of Markdown.
     run : callable

@@ -1,1 +1,1 @@
-"""Losses, tricks and uses of GANs, with and without unrolling (seeds 001 and 004)."""
+"""Losses, tricks and uses of GANs, with and without unrolling."""

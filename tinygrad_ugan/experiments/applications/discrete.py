@@ -339,7 +339,7 @@ def _figure(courses: Mapping[str, Sequence[ShareHistory]]) -> Any:
 EXPERIMENT = Experiment(
     name="discrete",
     summary="a generator of tokens: REINFORCE, Gumbel-softmax, or continuous output decoded later",
-    source="seeds 001, chapter 5, Discrete outputs",
+    source="Goodfellow (2016), NIPS tutorial, arXiv:1701.00160, section 5, Discrete outputs",
     page=PAGE,
     run=run,
 )

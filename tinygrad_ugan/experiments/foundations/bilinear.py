@@ -23,8 +23,13 @@ In the game V(x, y) = x y, where x descends and y ascends, the only equilibrium 
 **In continuous time** x' = -y and y' = x: a circle of fixed radius; nobody ever gets nearer.
 **Simultaneous steps** of size r multiply the radius by sqrt(1 + r^2): an outward spiral.
 **Unrolling**: if x looks K steps of size eta ahead, it descends f_K = x y + K eta x^2. The
-look-ahead is friction; with g = K eta the radius shrinks. Half of that force is the direct term of
-the gradient, half the indirect one.
+look-ahead is friction; half of that force is the direct term of the gradient, half the indirect
+one. In continuous time any friction will do. A simultaneous step [[1 - 2 r g, -r], [r, 1]], with
+g = K eta, has eigenvalues 1 - r g +- r sqrt(g^2 - 1). For g < 1 their modulus is
+sqrt(1 - 2 r g + r^2), below 1 if and only if 2 g > r; for g >= 1 they are real, and above -1 if
+and only if g < 1 / r + r / 4. So for r < 2 the spiral goes inwards if r / 2 < g < 1 / r + r / 4,
+and slowly at either end: here r = 0.1, from 0.05 to 10. The table has the mean factor of 150 steps
+from (1.5, 0), which need not yet be that of the larger eigenvalue (0.9732 for K = 20).
 
 **Exercise 7.1**: the best discriminator is D* = p_data / (p_data + p_model). That takes densities
 that are not zero everywhere at once: where both vanish, no sample ever says what D is to be. On
@@ -120,7 +125,7 @@ def _figure(paths: dict[str, Array]) -> Any:
 EXPERIMENT = Experiment(
     name="bilinear",
     summary="V = x y: the circle, the outward spiral, and how unrolling turns it inward",
-    source="seeds 001, chapters 7 and 8, exercises 7.1 and 7.2",
+    source="Goodfellow (2016), NIPS tutorial, arXiv:1701.00160, exercises 7.1 and 7.2",
     page=PAGE,
     run=run,
     seeds=1,

@@ -296,7 +296,7 @@ def _draw_divergences(axis: Any) -> None:
 EXPERIMENT = Experiment(
     name="gan-theory",
     summary="D* = p / (p + q), V(D*, G) = 2 JS - ln 4, JS = I(X; Z); a trained D gets there",
-    source="seeds 003, sections 2 and 3; seeds 002",
+    source="Goodfellow et al. (2014), section 4.1",
     page=PAGE,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""The first example of the seed documents: one Gaussian, far from zero."""
+"""The smallest example of a GAN: one Gaussian, far from zero."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MOMENTS = 60  # how often the samples are looked at
 
 PAGE = """
 The data are N(500, 5^2). The generator that explains the game is G(z) = w z + b with z ~ N(0, 1):
-trained well, |w| = 5 and b = 500, and nobody ever shows it a number of the data. (The sign of w
-is free: z and -z have one law.) The MLP, 1-16-1 and tanh, must find the same line on its own.
+trained well, |w| = 5 and b = 500. (The sign of w is free: z and -z have one law.) The MLP, 1-16-1
+and tanh, must find the same line on its own.
 
 **The scale is what makes this hard.** A discriminator that reads x itself, or x / 500, sees two
 spikes at one place: their widths are 1 % of their distance from zero. So D reads u = (x - m) / s,
@@ -34,9 +34,11 @@ has a slope there; behind tanh units that far out there is none. The loss is the
 one: the minimax loss has gradient D(G(z)), which is zero to the last bit where D is sure. G's
 Adam has the rate 0.2, one unit of the data a step, and both rates fall to zero.
 **The MLP starts at the origin of u**, at zero width: weights of order one take small steps, and
-would need 50,000 of them to travel; at large ones its tanh units saturate on the way and it
-arrives as a point. Looking ahead (K = 5, a row of the table) is for the MLP only: at u = -100 D's
-gradient is so long that unrolled steps of 0.1 overshoot.
+would need 50,000 of them to travel; at large ones its tanh units saturate on the way and it arrives
+as a point. So it is given m: its mean is right before the first step, and the claim about the mean
+says only that training keeps it; what it learns is the shape. Looking ahead (K = 5, a row of the
+table) is for the MLP only: at u = -100 D's gradient is so long that unrolled steps of 0.1
+overshoot.
 
 Pilot runs on some of these seeds chose the settings; the bounds in the claims were set before.
 """
@@ -222,7 +224,7 @@ def _at_the_end(axis: Any, courses: list[SampleHistory]) -> None:
 EXPERIMENT = Experiment(
     name="gaussian-1d",
     summary="N(500, 5^2) by G(z) = w z + b and by an MLP, and what the scale asks of D",
-    source="seeds 002, the first example",
+    source="Goodfellow et al. (2014); the Gaussian is an example of lecture notes on it",
     page=PAGE,
     run=run,
 )

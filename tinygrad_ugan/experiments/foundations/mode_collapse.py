@@ -24,10 +24,11 @@ the hardest, and the rest, which share their weights, follow: all end in x*. The
 loss weights by 1 - D(G(z)) and pulls the laggards: after the same steps its samples are on their
 way there, still far apart.
 
-**The rotation.** A discriminator that moves soon rejects that point, and G goes to the next. On
-the ring of eight with K = 0 nearly all samples sit at one mode at a time, and move round: each
-row of the third panel is a mode, its shade the share of samples that are nearest to it. With K =
-5 the generator sees D's answer coming, and spreads.
+**The rotation.** A discriminator that moves soon rejects that point, and G goes to the next. On the
+ring of eight with K = 0 one mode at a time has the most samples, in the full run 64 % of them (mean
+over seeds, from 45 to 93 %), and which one it is changes again and again: each row of the third
+panel is a mode, its shade the share of samples that are nearest to it. With K = 5 the generator
+sees D's answer coming, and spreads.
 
 **The order of min and max.** On eight points, with q a distribution over them,
 
@@ -329,7 +330,7 @@ def _draw_answer(axis: Any, samples: Array, best: Array) -> None:
 EXPERIMENT = Experiment(
     name="mode-collapse",
     summary="G against a fixed D ends at argmax D; the rotation among modes; min max and max min",
-    source="seeds 003, section 3 (3); seeds 001, chapter 5, Mode collapse",
+    source="Goodfellow (2016), NIPS tutorial, arXiv:1701.00160, section 5, Mode collapse",
     page=PAGE,
     run=run,
 )

@@ -175,7 +175,7 @@ def _figure(paths: Mapping[tuple[int, str], Array], finals: Finals) -> Any:
 EXPERIMENT = Experiment(
     name="simultaneous",
     summary="both players at once, or one after the other: V = x y, and the ring seed by seed",
-    source="seeds 003, section 3 (1); seeds 001, chapter 5, Non-convergence",
+    source="Goodfellow (2016), NIPS tutorial, arXiv:1701.00160, section 5, Non-convergence",
     page=PAGE,
     run=run,
     seeds=10,

@@ -1,1 +1,1 @@
-"""Unrolling on mixtures of Gaussians, and the gain from its second-order term (seeds 000, 004)."""
+"""Unrolling on mixtures of Gaussians, and the gain from its second-order term."""

@@ -25,7 +25,7 @@ SYSTEMS = {
 
 PAGE = """
 Data: eight Gaussians on a circle of radius 2, and ten by turns on circles of radius 2 and 1, all
-of standard deviation 0.04 (the code to the post calls it 0.2, and passes its square). Networks,
+of standard deviation 0.04 (musyoku's code calls it 0.2, and passes its square). Networks,
 batches of 100, Adam at 1e-3, clipping at 10 and the non-saturating loss are those of that code,
 musyoku/unrolled-gan; its initial weights are He's, here they are orthogonal.
 
@@ -35,9 +35,9 @@ through which nothing is differentiated; then the weights of the first step are 
 state of Adam, which remembers all K, is not. **K = 5** is the exact gradient through K steps of
 Adam on one batch.
 
-The post saw K = 0 collapse and K = 5 hold from early on; with noise of 16 dimensions instead of
+musyoku saw K = 0 collapse and K = 5 hold from early on; with noise of 16 dimensions instead of
 256, K = 0 arrived in the end too, after 100,000 steps; within the 5,000 steps taken here it does
-not. Each picture is one of its four, each with samples and density: K = 0, K = 5 and the post's
+not. Each picture is one of its four, each with samples and density: K = 0, K = 5 and musyoku's
 scheme, from top to bottom; the last column is the data.
 """
 

@@ -58,7 +58,7 @@ def run(session: Session) -> Outcome:
 EXPERIMENT = Experiment(
     name="grid",
     summary="25 Gaussians on a grid, beside VEEGAN's table",
-    source="seeds 000 and 004, mode collapse; Srivastava et al. (2017), section 4.1",
+    source="Metz et al. (2016); Srivastava et al. (2017), section 4.1",
     page=PAGE,
     run=run,
     seeds=5,

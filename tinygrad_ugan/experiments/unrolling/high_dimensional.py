@@ -143,7 +143,7 @@ def _figure(data: Embedded, samples: dict[str, Array]) -> Figure:
 EXPERIMENT = Experiment(
     name="1200d",
     summary="ten Gaussians in 1200 dimensions, beside VEEGAN's table",
-    source="seeds 000 and 004, mode collapse; Srivastava et al. (2017), section 4.1",
+    source="Metz et al. (2016); Srivastava et al. (2017), section 4.1",
     page=PAGE,
     run=run,
     seeds=5,

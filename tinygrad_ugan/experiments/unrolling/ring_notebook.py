@@ -59,7 +59,7 @@ def run(session: Session) -> Outcome:
 EXPERIMENT = Experiment(
     name="ring-notebook",
     summary="the author's notebook, with eight true modes: Adam itself is unrolled",
-    source="seeds 000 and 004; poolio/unrolled_gan",
+    source="Metz et al. (2016); notebook: poolio/unrolled_gan",
     page=PAGE,
     run=run,
     seeds=3,

@@ -1,10 +1,11 @@
-"""The map's claims and pictures, on results that are made up."""
+"""The map's claims and pictures, on results that are made up, and its factor of two."""
 
 from itertools import product
 
 import numpy as np
 import pytest
 
+from tinygrad_ugan import data, gan, nn, unroll
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached import claims, experiment, pictures
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
     CELLS,
@@ -14,8 +15,10 @@ from tinygrad_ugan.experiments.unrolling.exact_vs_detached.cells import (
     Cell,
 )
 from tinygrad_ugan.experiments.unrolling.exact_vs_detached.measures import Measures, difference_rows
+from tinygrad_ugan.tree import ravel
 
 PAIR = ("exact", "detached")
+RATES = (1e-2, 1e-3, 1e-4)  # inner step sizes
 
 
 def made_up(cell, method, seed):
@@ -90,3 +93,38 @@ def test_a_picture_by_method():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [*PAIR]
     along = {cell.loss: [cell] for cell in cells}
     assert len(pictures.edge(chosen, along, PAIR).axes) == 4
+
+
+def left_over(loss, seed):
+    """|exact - detached of twice the look-ahead| / |exact - no look-ahead|, for each of RATES."""
+    rng = np.random.default_rng(seed)
+    game = gan.Game(nn.MLP((16, 64, 2)), nn.MLP((2, 64, 1)), loss)
+    theta_g, theta_d = (net.init(rng, np.float64) for net in (game.generator, game.discriminator))
+    real = data.ring(128, rng=rng, dtype=np.float64)
+    batch = gan.Batch(real, rng.standard_normal((128, 16)))
+
+    def gradient(steps, lr, method):
+        options = {"steps": steps, "lr": lr, "method": method}
+        return ravel(unroll.value_and_grad(game, theta_g, theta_d, batch, **options)[1])[0]
+
+    plain = gradient(0, 0.1, "adjoint")
+    exact = [gradient(1, eta, "adjoint") for eta in RATES]
+    doubled = [gradient(1, 2 * eta, "detached") for eta in RATES]
+    return np.array(
+        [
+            np.linalg.norm(one - other) / np.linalg.norm(one - plain)
+            for one, other in zip(exact, doubled, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_minimax_the_difference_vanishes_in_proportion_to_eta(seed):
+    found = left_over("minimax", seed)
+    np.testing.assert_allclose(found / RATES, np.mean(found / RATES), rtol=0.1)
+    assert found[-1] < 1e-3
+
+
+@pytest.mark.parametrize(("seed", "expected"), [(0, 1.8), (1, 0.49), (2, 2.0)])
+def test_nonsaturating_it_stays(seed, expected):
+    np.testing.assert_allclose(left_over("nonsaturating", seed), expected, rtol=0.05)

@@ -59,8 +59,11 @@ plain ascent. Both methods start from the same weights and see the same data.
 **Why a factor of two.** While the look-ahead K eta is short, theta_K = theta + K eta g with g =
 df/d theta_D, and in the minimax game f_K = f + K eta |g|^2. The derivative of |g|^2 counts twice
 how g depends on the generator, and the detached gradient counts it once: to first order in eta
-the exact gradient is the detached one of twice the look-ahead. `detached, 2 K` below is that
-competitor; it needs no second derivative.
+the exact gradient of the minimax game is the detached one of twice the look-ahead. With the
+non-saturating loss it is not: D does not ascend what G descends, the two halves differ, and what
+is left between the two gradients stays about as long as what the look-ahead changes (0.5 to 2
+times, at random weights), however small eta is. `detached, 2 K` below is that competitor for
+either loss; it needs no second derivative.
 
 **What is measured.** *modes*: covered ones, the mean over the looks (every 50 steps) in the
 second half of training; *steps to 8 modes*: from which look on all 8 stay covered, 1,000 if
@@ -74,9 +77,12 @@ other draws, had left the minimax contrast at p = 0.04.
 
 **Other methods.** *last step only*, *last half*: exact, but differentiated through so many of the
 last steps only. *exact, fresh batches*: a new batch for every unrolled step. *Chainer's*: the
-scheme of seed 004, K steps on fresh batches, one step of G against theta_D^K, no second term, D
-put back to theta_D^1 (here by plain ascent, as for all the others, where that code takes Adam's).
-*theta_D^K kept*: the mistake that seed 004 warns of, exact but D is not put back.
+scheme of musyoku/unrolled-gan, K steps on fresh batches, one step of G against theta_D^K, no second
+term, D put back to theta_D^1 (here by plain ascent, as for all the others, where that code takes
+Adam's).
+*theta_D^K kept*: exact, but D is not put back, of which musyoku's post warns. It is not like for
+like: D then takes K plain steps where the others take one of Adam's. In some cells the samples
+are the sharper for it, so this table does not show that to keep theta_D^K is a mistake.
 """
 
 
@@ -243,7 +249,7 @@ def _means(results: Results) -> list[dict[str, Any]]:
 EXPERIMENT = Experiment(
     name="exact-vs-detached",
     summary="a map of what the second-order term buys: over step size, K, width of D and loss",
-    source="seeds 000, sections 2 and 3; seeds 004",
+    source="Metz et al. (2016), section 2; code: musyoku/unrolled-gan (2017)",
     page=PAGE,
     run=run,
     seeds=10,
