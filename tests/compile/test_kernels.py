@@ -39,6 +39,18 @@ def test_numbers_and_scalars_are_taken():
             np.testing.assert_allclose(found, np.exp(x * s) + 1, rtol=1e-6)
 
 
+def test_sums_of_products_may_have_been_reshaped(rng):
+    """The sum has more axes than the product that becomes of it."""
+    a, b = rng.standard_normal((24, 18)), rng.standard_normal((24, 2))
+
+    def f(a, b):
+        total = np.reshape(a.T @ (b * 2), (3, 6, 2)) + np.reshape(a.T @ np.exp(b), (3, 6, 2))
+        return total, np.exp(total)
+
+    for x, y in zip(ug.compile(f)(a, b), f(a, b), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-13, atol=1e-13)
+
+
 @pytest.mark.parametrize("layout", [
     lambda x: x,
     np.asfortranarray,

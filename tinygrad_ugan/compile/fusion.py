@@ -177,7 +177,13 @@ def reduced(each: Reduce) -> tuple[bool, ...]:
 
 
 def _space(each: Operation) -> tuple[int, ...]:
-    shape = each.operand.shape if isinstance(each, Reduce) else each.out.shape
+    match each:
+        case Map():
+            shape = each.out.shape
+        case Product():
+            shape = each.shape
+        case Reduce():
+            shape = each.operand.shape
     return tuple(n for n in shape if n != 1)
 
 

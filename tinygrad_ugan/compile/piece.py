@@ -85,7 +85,7 @@ def _form(group: Group, written: Sequence[Storage]) -> tuple[KernelForm, list[Vi
     for each in group.maps:
         steps.append(Step(each.operation, tuple(_number(x, numbers) for x in each.operands)))
         numbers[each.out] = len(numbers)
-    stores = [View.of(x) for x in written]
+    stores = [View.of(x).reshaped(extents(group)) for x in written]
     sums = [_result(each) for each in group.reductions]
     space, accesses, over = _collapsed(group, [*loads, *stores, *sums])
     first, last = len(loads), len(loads) + len(stores)
