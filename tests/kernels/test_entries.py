@@ -23,7 +23,7 @@ from tests.oracles import relative_error
 from tinygrad_ugan import gan, nn, optim
 from tinygrad_ugan.compile import assembly, row_sums, scheduling
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError
-from tinygrad_ugan.kernels import pairwise_l1
+from tinygrad_ugan.kernels import pairwise_l1, windows
 from tinygrad_ugan.kernels.adam import AdamProgram
 from tinygrad_ugan.kernels.ascent_program import AscentProgram
 from tinygrad_ugan.kernels.network import Network
@@ -40,6 +40,7 @@ SCALARS = (0.9, 0.1, 0.99, 0.01, 1e-8, -0.05, 1.7)
 GAME = gan.Game(nn.MLP((3, 5, 2)), nn.MLP((2, 7, 1)))
 SETTING = Setting(GAME, real=11, fake=6, steps=1)
 BOTH = PassMask(x=True, theta=True)
+WINDOWS = windows.Windows((5, 4), (3, 2), (2, 1), (1, 2), (1, 0), (3, 3))
 
 
 # The ways in: programs that are run, and functions of numba
@@ -121,6 +122,27 @@ def sums(target):
     return run, [g, p]
 
 
+def gathered(target):
+    return of_images(windows.gather, (2, *WINDOWS.size, 3))
+
+
+def scattered(target):
+    return of_images(windows.scatter, (2, *WINDOWS.counts, *WINDOWS.kernel, 3))
+
+
+def of_images(f, shape):
+    def run(x):
+        found = f(x, WINDOWS)
+        if x.shape != shape:  # there may be any number of images, and of channels
+            np.testing.assert_allclose(found[:1, ..., :1], f(x[:1, ..., :1], WINDOWS), atol=1e-13)
+            raise ArgumentError(
+                "x", "another number of images or channels", "2 and 3, for the test"
+            )
+        return [found]
+
+    return run, [np.random.default_rng(0).standard_normal(shape)]
+
+
 def piece(target):
     """A network and its gradients, in parts and blocks of rows."""
     rng = np.random.default_rng(0)
@@ -146,6 +168,8 @@ ENTRIES = {
     "kernels.philox:NormalSampler.draw": noise,
     "kernels.pairwise_l1:signed_differences": differences,
     "kernels.pairwise_l1:signed_sums": sums,
+    "kernels.windows:gather": gathered,
+    "kernels.windows:scatter": scattered,
 }
 
 
@@ -181,7 +205,7 @@ def runs_a_program(node):
 
 
 def calls_numba(node):
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "_added"
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("_added", "_run_loops")
 
 
 def test_every_entry_is_attacked():
@@ -189,8 +213,14 @@ def test_every_entry_is_attacked():
 
 
 def test_numba_compiles_for_few():
-    assert uses("jitted") == {"kernels.pairwise_l1:_compiled", "kernels.plain:compiled"}
-    assert uses("_compiled") == {"kernels.pairwise_l1:_added", "bench.limit:MultiplyAdds.__init__"}
+    assert uses("jitted") == {
+        *("kernels.pairwise_l1:_compiled", "kernels.windows:_compiled"),
+        "kernels.plain:compiled",
+    }
+    assert uses("_compiled") == {
+        *("kernels.pairwise_l1:_added", "kernels.windows:_run_loops"),
+        "bench.limit:MultiplyAdds.__init__",
+    }
     others = ("bench.libraries", "compile.", "unroll.")  # whose `compiled` is another
     found = {f for f in uses("compiled") if not f.startswith(others)}
     assert found == {"kernels.plain:ReferenceKernel.__init__"}

@@ -1,6 +1,7 @@
 """Networks as pure functions of parameter pytrees: ``mlp(params, x)``."""
 
 from tinygrad_ugan.nn.activations import ACTIVATIONS
+from tinygrad_ugan.nn.convolution import Conv, ConvTranspose, conv, conv_transpose
 from tinygrad_ugan.nn.initializers import GlorotUniform, HeNormal, Initializer, Orthogonal
 from tinygrad_ugan.nn.minibatch_discrimination import MinibatchDiscrimination, closeness
 from tinygrad_ugan.nn.mlp import MLP
@@ -23,6 +24,8 @@ __all__ = [
     "ACTIVATIONS",
     "MLP",
     "BatchNorm",
+    "Conv",
+    "ConvTranspose",
     "Dropout",
     "GaussianNoise",
     "GlorotUniform",
@@ -38,6 +41,8 @@ __all__ = [
     "batch_norm",
     "batch_statistics",
     "closeness",
+    "conv",
+    "conv_transpose",
     "dropout",
     "gaussian_noise",
     "running_average",

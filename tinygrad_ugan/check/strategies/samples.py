@@ -13,7 +13,7 @@ from tinygrad_ugan.autodiff import functions, rules
 from tinygrad_ugan.autodiff.primitive import Composite, Primitive
 from tinygrad_ugan.autodiff.rules import RECORDS, matrix_equations, special
 from tinygrad_ugan.autodiff.samples import Random, SampleCall, broadcasting_samples
-from tinygrad_ugan.nn import activations, minibatch_discrimination
+from tinygrad_ugan.nn import activations, convolution, minibatch_discrimination
 
 Record = Primitive | Composite
 
@@ -23,11 +23,12 @@ TABLE: tuple[Record, ...] = (
     *matrix_equations.RULES,
     *functions.PRIMITIVES,
     *activations.PRIMITIVES,
+    *convolution.PRIMITIVES,
     *minibatch_discrimination.PRIMITIVES,
 )
 """Every function that the engine differentiates."""
 
-_ROOMS = (rules, special, matrix_equations, functions, minibatch_discrimination)
+_ROOMS = (rules, special, matrix_equations, functions, convolution, minibatch_discrimination)
 _SAMPLES = {f: calls for room in _ROOMS for f, calls in room.SAMPLES.items()}
 
 
