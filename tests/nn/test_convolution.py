@@ -145,6 +145,8 @@ def test_compiled_programs_share_windows(rng):
     x, w = drawn(rng, (5, 7), (3, 3))
     gradient = ug.compile(ug.grad(lambda w: np.sum(np.tanh(nn.conv(x, w)))))
     assert str(gradient.program(w)).count("gather") <= 1
+    product = ug.compile(lambda w, x: ug.hvp(lambda w: np.sum(np.tanh(nn.conv(x, w))), w, w))
+    assert "convolve" not in str(product.program(w, x))
     shared = ug.compile(ug.grad(lambda w, x: np.sum(np.tanh(nn.conv(x, w)))))
     assert str(shared.program(w, x)).count("= gather") == 1
 

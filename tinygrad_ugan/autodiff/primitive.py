@@ -316,12 +316,14 @@ def bilinear(
     transpose_left: Callable[..., Any],
     transpose_right: Callable[..., Any],
     implementation: Callable[..., Any] | None = None,
+    *,
+    is_composed: bool = False,
 ) -> Primitive:
     """Declare a function that is linear in each of its two arguments.
 
     The transposes are ``transpose(cotangent, x, y, **params)`` -> array like `x` (like `y`), or
     one still to be summed over the axes along which that was repeated. The implementation is the
-    function on bare arrays, if that is not `function` itself.
+    function on bare arrays, if that is not `function` itself. For `is_composed`, see `Primitive`.
     """
     transposes = (transpose_left, transpose_right)
 
@@ -352,6 +354,7 @@ def bilinear(
         jvp=jvp,
         vjp=vjp,
         signature=Signature.of(transpose_left, skip=1),
+        is_composed=is_composed,
     )
     return primitive
 

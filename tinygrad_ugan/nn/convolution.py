@@ -18,8 +18,8 @@ product sums over, are neighbours in memory; signals (n, length, channels). Weig
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -132,11 +132,6 @@ gather_windows: Primitive = linear(gather, lambda g, x, windows: scatter_windows
 scatter_windows: Primitive = linear(scatter, lambda x, g, windows: gather_windows(x, windows))
 
 
-def _member(*functions: Callable[..., Any]) -> Primitive:
-    """Declare one of the family, by itself and its transposes in either argument."""
-    return replace(bilinear(*functions), is_composed=True)
-
-
 def _convolve(x: Any, w: Any, *, windows: Windows) -> Any:
     weights = _rows(w)
     blocks = _blocks(windows, shape_of(x)[-1], (x,), w)
@@ -159,20 +154,23 @@ def _weight_sums(x: Any, y: Any, *, windows: Windows) -> Any:
     return np.reshape(sum(others, first), (*windows.kernel, channels, shape_of(y)[-1]))
 
 
-convolve: Primitive = _member(
+convolve: Primitive = bilinear(
     _convolve,
     lambda g, x, w, *, windows: convolve_transposed(g, w, windows=windows),
     lambda g, x, w, *, windows: weight_sums(x, g, windows=windows),
+    is_composed=True,
 )
-convolve_transposed: Primitive = _member(
+convolve_transposed: Primitive = bilinear(
     _convolve_transposed,
     lambda g, y, w, *, windows: convolve(g, w, windows=windows),
     lambda g, y, w, *, windows: weight_sums(g, y, windows=windows),
+    is_composed=True,
 )
-weight_sums: Primitive = _member(
+weight_sums: Primitive = bilinear(
     _weight_sums,
     lambda g, x, y, *, windows: convolve_transposed(y, g, windows=windows),
     lambda g, x, y, *, windows: convolve(x, g, windows=windows),
+    is_composed=True,
 )
 
 PRIMITIVES = (gather_windows, scatter_windows, convolve, convolve_transposed, weight_sums)
