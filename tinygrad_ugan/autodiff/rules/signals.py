@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tinygrad_ugan.autodiff.operands import as_array, shape_of, untrace
-from tinygrad_ugan.autodiff.primitive import elementwise
+from tinygrad_ugan.autodiff.primitive import Primitive, elementwise, linear
 from tinygrad_ugan.autodiff.rules.derived import derived
 from tinygrad_ugan.autodiff.rules.indexing import selection
 from tinygrad_ugan.autodiff.samples import Random, Samples, sample
@@ -53,6 +55,32 @@ def _i1(x: Any) -> Any:
     return special.i1(x)
 
 
+def _window_sums(
+    g: Any, shape: Sequence[int], window_shape: int | Sequence[int], axis: Any = None
+) -> Any:
+    """Zeros of `shape` with the windows g added at their places."""
+    window = np.atleast_1d(window_shape).tolist()
+    axes = normalize_axis_tuple(
+        range(len(shape)) if axis is None else axis, len(shape), "axis", True
+    )
+    total = np.zeros(shape, g.dtype)
+    for element in np.ndindex(*window):
+        start = np.zeros(len(shape), int)
+        np.add.at(start, list(axes), element)
+        places = (slice(i, i + n) for i, n in zip(start, g.shape, strict=False))
+        total[tuple(places)] += g[..., *element]
+    return total
+
+
+windows: Primitive = linear(
+    sliding_window_view,
+    lambda g, x, window_shape, axis=None: window_sums(g, shape_of(x), window_shape, axis),
+)
+window_sums: Primitive = linear(
+    _window_sums,
+    lambda x, g, shape, window_shape, axis=None: windows(x, window_shape, axis),
+)
+
 RULES = (
     derived(np.correlate, _correlate),
     derived(np.ediff1d, _ediff1d),
@@ -61,7 +89,7 @@ RULES = (
     elementwise(np.i0, lambda ans, x: _i1(x)),
     selection(np.fft.fftshift),
     selection(np.fft.ifftshift),
-    selection(sliding_window_view),
+    *(windows, window_sums),
 )
 
 
@@ -91,6 +119,10 @@ SAMPLES: Samples = {
         sample(_V, 3),
         sample(_M, (2, 3)),
         sample(_A, 2, axis=-1),
-        sample(_A, (2, 1), (1, 2)),
+        *(sample(_A, (2, 1), (1, 2)), sample(_A, (3, 2), (-1, -1))),
+    ],
+    _window_sums: [
+        *(sample(Random((3, 3)), (5,), 3), sample(Random((2, 2, 2, 3)), (3, 4), (2, 3))),
+        sample(Random((2, 3, 1, 3, 2)), (2, 3, 4), (3, 2), (-1, -1)),
     ],
 }
