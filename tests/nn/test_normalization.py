@@ -32,6 +32,36 @@ def test_batch_norm_to_second_order(rng):
     check_modes(lambda *args: nn.batch_norm(*args, statistics), (x, scale, shift), rng, order=2)
 
 
+def test_places_of_images_are_rows(rng):
+    x, layer = rng.standard_normal((4, 5, 6, 3)), nn.BatchNorm(3)
+    params = {"scale": rng.standard_normal(3), "shift": rng.standard_normal(3)}
+    rows = layer(params, x.reshape(-1, 3))
+    np.testing.assert_array_equal(layer(params, x), rows.reshape(x.shape))
+    np.testing.assert_array_equal(
+        layer.statistics(x).var, nn.batch_statistics(x.reshape(-1, 3)).var
+    )
+    check_modes(lambda x: nn.batch_norm(x, 2.0, 1.0), (x[:2, :2, :1],), rng, order=2)
+
+
+def test_layer_norm_standardises_every_row(rng):
+    x = rng.standard_normal((2, 5, 4, 7)) * 20 - 5
+    y = nn.layer_norm(x, 1.0, 0.0, eps=0.0)
+    np.testing.assert_allclose(y.mean(axis=-1), 0, atol=1e-14)
+    np.testing.assert_allclose(y.std(axis=-1), 1, rtol=1e-13)
+    layer = nn.LayerNorm(7)
+    params = {"scale": rng.standard_normal(7), "shift": rng.standard_normal(7)}
+    alone = layer(params, x[1:, 2:3])
+    np.testing.assert_array_equal(layer(params, x)[1:, 2:3], alone)
+    assert layer(layer.init(rng), np.float32(x)).dtype == np.float32
+    with pytest.raises(ArgumentError, match="shape"):
+        layer(params, x[..., 1:])
+
+
+def test_layer_norm_to_second_order(rng):
+    x, scale, shift = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal(4)
+    check_modes(nn.layer_norm, (x, scale, shift), rng, order=2)
+
+
 def test_evaluation_is_affine_row_by_row(rng):
     layer = nn.BatchNorm(3)
     params = {"scale": rng.standard_normal(3), "shift": rng.standard_normal(3)}
@@ -136,7 +166,7 @@ def test_single_precision_stays(net, rng):
     [
         (lambda: nn.BatchNorm(0), "width.*positive"),
         (lambda: nn.BatchNorm(True), "width.*positive"),
-        (lambda: nn.BatchNorm(3)({}, np.ones((2, 4))), r"x: expected shape \(batch, 3\)"),
+        (lambda: nn.BatchNorm(3)({}, np.ones((2, 4))), r"x: expected shape \(batch, ..., 3\)"),
         (lambda: nn.running_average(1.0, 2.0, momentum=1.5), "momentum"),
     ],
 )

@@ -33,11 +33,9 @@ from tinygrad_ugan.autodiff.samples import Random, Samples, sample
 from tinygrad_ugan.errors import ArgumentError, ArgumentTypeError, check_choice
 from tinygrad_ugan.kernels.windows import Windows, gather, scatter
 from tinygrad_ugan.nn.initializers import Initializer, Orthogonal
-from tinygrad_ugan.nn.validation import check_array, check_width
+from tinygrad_ugan.nn.validation import Extent, check_array, check_width, extents
 from tinygrad_ugan.typing import Array
 
-Extent: TypeAlias = int | tuple[int, ...]
-"""One number for every axis, or the same one for all."""
 Padding: TypeAlias = str | Extent
 
 
@@ -284,21 +282,6 @@ def _transposed_size(
     if min(size) < 1:
         raise ArgumentError("padding", padding, f"less: it leaves nothing of {size}")
     return size
-
-
-def extents(name: str, given: Any, axes: int, least: int = 1) -> tuple[int, ...]:
-    """A number for every axis, from a setting that has one for all, or one for each.
-
-    Raises
-    ------
-    ArgumentError
-        If it has not as many, or any is not a whole number from `least` on.
-    """
-    found = tuple(given) if isinstance(given, tuple | list) else (given,) * axes
-    whole = all(isinstance(x, int | np.integer) and not isinstance(x, bool) for x in found)
-    if len(found) != axes or not whole or min(found) < least:
-        raise ArgumentError(name, given, f"a whole number >= {least}, or a tuple of {axes} of them")
-    return tuple(map(int, found))
 
 
 def _paddings(padding: Any, axes: int) -> tuple[int | None, ...]:

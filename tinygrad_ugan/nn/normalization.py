@@ -1,4 +1,4 @@
-"""Batch, weight and spectral normalisation."""
+"""Batch, layer, weight and spectral normalisation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import DTypeLike
 from tinygrad_ugan.autodiff.operands import shape_of
 from tinygrad_ugan.errors import ArgumentError
 from tinygrad_ugan.nn.mlp import MLP, Params
-from tinygrad_ugan.nn.validation import check_rows, check_width
+from tinygrad_ugan.nn.validation import check_features, check_width
 from tinygrad_ugan.typing import Array
 
 
 class Statistics(NamedTuple):
-    """Mean and variance of every feature over the rows of a batch, each of shape (features,)."""
+    """Mean and variance of every feature over a batch, each of shape (features,)."""
 
     mean: Any
     var: Any
@@ -28,7 +28,8 @@ def batch_statistics(x: Any) -> Statistics:
 
     Parameters
     ----------
-    x : array, shape (n, features)
+    x : array, shape (n, features), or (n, ..., features)
+        Places of images, too, count as rows: their features are channels.
 
     Returns
     -------
@@ -39,8 +40,9 @@ def batch_statistics(x: Any) -> Statistics:
     >>> batch_statistics(np.array([[1.0, 5.0], [3.0, 5.0]]))
     Statistics(mean=array([2., 5.]), var=array([1., 0.]))
     """
-    mean = np.mean(x, axis=0)
-    return Statistics(mean, np.mean((x - mean) ** 2, axis=0))
+    rows = x if len(shape_of(x)) == 2 else np.reshape(x, (-1, shape_of(x)[-1]))
+    mean = np.mean(rows, axis=0)
+    return Statistics(mean, np.mean((rows - mean) ** 2, axis=0))
 
 
 def batch_norm(
@@ -54,7 +56,8 @@ def batch_norm(
 
     Parameters
     ----------
-    x : array, shape (n, features)
+    x : array, shape (n, features), or (n, ..., features)
+        The features of images are their channels.
     scale, shift : array, shape (features,)
     statistics : Statistics, optional
         Mean and variance to normalise by; those of x by default.
@@ -63,7 +66,7 @@ def batch_norm(
 
     Returns
     -------
-    array, shape (n, features)
+    array of the shape of x
 
     Examples
     --------
@@ -104,7 +107,7 @@ class BatchNorm:
     Parameters
     ----------
     width : int
-        Number of features.
+        Number of features; of images, channels.
     eps : float
         Added to the variance.
 
@@ -137,13 +140,82 @@ class BatchNorm:
 
     def __call__(self, params: Any, x: Any, statistics: Statistics | None = None) -> Any:
         """Normalise by the given statistics, or by those of the batch."""
-        check_rows(x, self.width)
+        check_features(x, self.width)
         return batch_norm(x, params["scale"], params["shift"], statistics, eps=self.eps)
 
     def statistics(self, x: Any) -> Statistics:
         """Return `batch_statistics` of x."""
-        check_rows(x, self.width)
+        check_features(x, self.width)
         return batch_statistics(x)
+
+
+def layer_norm(x: Any, scale: Any, shift: Any, *, eps: float = 1e-5) -> Any:
+    """Layer normalisation: Ba, Kiros and Hinton (2016), arXiv 1607.06450, equation 4.
+
+    As `batch_norm`, with the mean and variance of each row over its features: of an image, those
+    of each place over its channels. No sample knows of the others.
+
+    Parameters
+    ----------
+    x : array, shape (..., features)
+    scale, shift : array, shape (features,)
+    eps : float
+        Added to the variance.
+
+    Returns
+    -------
+    array of the shape of x
+
+    Examples
+    --------
+    >>> layer_norm(np.array([[1.0, 3.0], [10.0, 50.0]]), 1.0, 0.0, eps=0.0)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    centred = x - np.mean(x, axis=-1, keepdims=True)
+    var = np.mean(centred**2, axis=-1, keepdims=True)
+    return centred / np.sqrt(var + eps) * scale + shift
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """`layer_norm` as a layer.
+
+    Parameters
+    ----------
+    width : int
+        Number of features; of images, channels.
+    eps : float
+        Added to the variance.
+
+    Raises
+    ------
+    ArgumentError
+        If `width` is not a positive integer.
+
+    Examples
+    --------
+    >>> layer = LayerNorm(3)
+    >>> params = layer.init(np.random.default_rng(0), np.float64)
+    >>> x = np.random.default_rng(1).standard_normal((100, 3)) * 4 + 7
+    >>> np.allclose(layer(params, x).mean(axis=1), 0)
+    True
+    """
+
+    width: int
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_width("width", self.width)
+
+    def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, Array]:
+        """Return scale 1 and shift 0; nothing is drawn."""
+        return {"scale": np.ones(self.width, dtype), "shift": np.zeros(self.width, dtype)}
+
+    def __call__(self, params: Any, x: Any) -> Any:
+        """Normalise every row."""
+        check_features(x, self.width)
+        return layer_norm(x, params["scale"], params["shift"], eps=self.eps)
 
 
 def weight_norm(v: Any, g: Any) -> Any:
