@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -101,15 +103,17 @@ def convolutional(dtype):
     """The exact gradient of a small convolutional GAN on images of 8 x 8."""
     rng = np.random.default_rng(0)
 
-    def layer(n_in, n_out):
-        w = rng.standard_normal((n_in, n_out), dtype) / np.sqrt(n_in, dtype=dtype)
-        return {"w": w, "b": 0.1 * rng.standard_normal(n_out, dtype)}
+    def layer(*shape):
+        w = rng.standard_normal(shape, dtype) / np.sqrt(np.prod(shape[:-1]), dtype=dtype)
+        return {"w": w, "b": 0.1 * rng.standard_normal(shape[-1], dtype)}
+
+    def convolution(layer, x, stride):
+        return ug.nn.conv(x, layer["w"], stride, padding=1) + layer["b"]
 
     def generator(theta, z):
         first, last = theta
         x = np.reshape(np.tanh(z @ first["w"] + first["b"]), (-1, 4, 4, 16))
-        x = np.repeat(np.repeat(x, 2, axis=1), 2, axis=2)
-        return np.tanh(convolution(last, x, stride=1))
+        return np.tanh(convolution(last, ug.nn.upsample(x, 2), stride=1))
 
     def discriminator(theta, x):
         first, second, last = theta
@@ -117,8 +121,8 @@ def convolutional(dtype):
         x = leaky_relu(convolution(second, x, stride=2))
         return np.reshape(x, (-1, 2 * 2 * 32)) @ last["w"] + last["b"]
 
-    theta_g = [layer(16, 4 * 4 * 16), layer(9 * 16, 1)]
-    theta_d = [layer(9, 16), layer(9 * 16, 32), layer(2 * 2 * 32, 1)]
+    theta_g = [layer(16, 4 * 4 * 16), layer(3, 3, 16, 1)]
+    theta_d = [layer(3, 3, 1, 16), layer(3, 3, 16, 32), layer(2 * 2 * 32, 1)]
     real, noise = rng.standard_normal((64, *IMAGE), dtype), rng.standard_normal((64, 16), dtype)
     game = ug.gan.Game(generator, discriminator)
 
@@ -128,16 +132,54 @@ def convolutional(dtype):
     return gradient, (theta_g, theta_d, real, noise)
 
 
-def convolution(layer, x, stride):
-    """3 x 3 with a border of zeros, as one product: im2col."""
-    n, height, width, channels = x.shape
-    x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifted = [
-        x[:, i : i + height : stride, j : j + width : stride] for i in range(3) for j in range(3)
-    ]
-    patches = np.reshape(np.concatenate(shifted, axis=3), (-1, 9 * channels))
-    y = patches @ layer["w"] + layer["b"]
-    return np.reshape(y, (n, height // stride, width // stride, -1))
+class DCGAN(NamedTuple):
+    """A GAN whose images grow and shrink by convolutions of stride 2.
+
+    Attributes
+    ----------
+    start : int
+        Height and width of the generator's first image, and of the discriminator's last one.
+    up, down : tuple of int
+        Channels in the generator and in the discriminator.
+    kernel, padding : int
+    """
+
+    start: int
+    up: tuple[int, ...]
+    down: tuple[int, ...]
+    kernel: int
+    padding: int
+
+
+FACES = DCGAN(start=7, up=(32, 16, 1), down=(1, 16, 32), kernel=5, padding=2)  # 7, 13, 25
+DIGITS = DCGAN(start=2, up=(32, 16, 3), down=(3, 8, 16), kernel=4, padding=1)  # 2, 4, 8
+
+
+def dcgan(dtype, shape):
+    """The exact gradient of a GAN after Radford et al. (2015), of a few layers."""
+    rng = np.random.default_rng(0)
+
+    def stack(layer, channels):
+        for n_in, n_out in itertools.pairwise(channels):
+            yield layer(n_in, n_out, shape.kernel, stride=2, padding=shape.padding)
+            yield leaky_relu
+
+    first = shape.start, shape.start, shape.up[0]
+    dense = ug.nn.MLP((32, math.prod(first))), ug.nn.Reshape(first), ug.nn.BatchNorm(first[-1])
+    *layers, _ = stack(ug.nn.ConvTranspose, shape.up)
+    generator = ug.nn.Sequential(*dense, leaky_relu, *layers, np.tanh)
+    flat = shape.start**2 * shape.down[-1]
+    layers = stack(ug.nn.Conv, shape.down)
+    discriminator = ug.nn.Sequential(*layers, ug.nn.Reshape((flat,)), ug.nn.MLP((flat, 1)))
+    game = ug.gan.Game(generator, discriminator)
+    theta_g, theta_d = generator.init(rng, dtype), discriminator.init(rng, dtype)
+    noise = rng.standard_normal((64, 32), dtype)
+    real = rng.standard_normal(generator(theta_g, noise).shape, dtype)
+
+    def gradient(theta_g, theta_d, real, noise):
+        return unrolled(game, theta_g, theta_d, ug.gan.Batch(real, noise))
+
+    return gradient, (theta_g, theta_d, real, noise)
 
 
 def unrolled(game, theta_g, theta_d, batch):
@@ -238,6 +280,10 @@ PROBLEMS = {
     "wgan-gp": Problem("WGAN-GP, K = 5", wgan_gp, FLOAT32),
     "conditional": Problem("conditional GAN, batch norm. in G, K = 5", conditional, FLOAT32),
     "convolutional": Problem("convolutional GAN, 8 x 8, K = 5", convolutional, FLOAT32),
+    "faces": Problem("face GAN, 25 x 25, K = 5", functools.partial(dcgan, shape=FACES), BOTH),
+    "stacked-digits": Problem(
+        "GAN of stacked digits, 8 x 8 x 3, K = 5", functools.partial(dcgan, shape=DIGITS), BOTH
+    ),
     "rnn": Problem("RNN of 50 steps, a loop", functools.partial(recurrent, scan=False), FLOAT64),
     "rnn-scan": Problem(
         "RNN of 50 steps, `scan`", functools.partial(recurrent, scan=True), FLOAT64

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 import optree
-from compiled_problems import CLASSES, LR, PROBLEMS, STEPS, labels
+from compiled_problems import CLASSES, DIGITS, FACES, LR, PROBLEMS, STEPS, labels
 
 import tinygrad_ugan as ug
 from tinygrad_ugan import bench
@@ -132,13 +132,13 @@ def in_jax():
 
         return unrolled(value_of, theta_g, theta_d, lambda theta: mlp(theta, noise), scan)
 
+    def normalized(layer, x):
+        mean = x.mean(axis=0)
+        var = ((x - mean) ** 2).mean(axis=0)
+        return (x - mean) * (layer["scale"] / jnp.sqrt(var + 1e-5)) + layer["shift"]
+
     def conditional(theta_g, theta_d, real, noise, scan):
         classes = jnp.asarray(ONE_HOT, real.dtype)
-
-        def normalized(layer, x):
-            mean = x.mean(axis=0)
-            var = ((x - mean) ** 2).mean(axis=0)
-            return (x - mean) * (layer["scale"] / jnp.sqrt(var + 1e-5)) + layer["shift"]
 
         def generate(theta):
             x = jnp.concatenate([noise, classes], axis=1)
@@ -155,22 +155,53 @@ def in_jax():
 
         return unrolled(value_of, theta_g, theta_d, generate, scan)
 
-    def convolution(layer, x, stride):
-        w = layer["w"].reshape(3, 3, x.shape[3], -1)
-        border, layout = ((1, 1), (1, 1)), ("NHWC", "HWIO", "NHWC")
-        y = lax.conv_general_dilated(x, w, (stride, stride), border, dimension_numbers=layout)
+    def conv(layer, x, stride, padding):
+        border, layout = 2 * ((padding, padding),), ("NHWC", "HWIO", "NHWC")
+        y = lax.conv_general_dilated(x, layer["w"], stride, border, dimension_numbers=layout)
+        return y + layer["b"]
+
+    def conv_transpose(layer, x, padding):
+        """The transpose of a convolution of stride 2: one of x with zeros in between."""
+        w, border = layer["w"][::-1, ::-1], layer["w"].shape[0] - 1 - padding
+        layout = ("NHWC", "HWOI", "NHWC")
+        y = lax.conv_general_dilated(
+            *(x, w, (1, 1), 2 * ((border, border),), (2, 2)), dimension_numbers=layout
+        )
         return y + layer["b"]
 
     def convolutional(theta_g, theta_d, real, noise, scan):
         def generate(theta):
             x = jnp.tanh(mlp(theta[:1], noise)).reshape(-1, 4, 4, 16)
             x = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-            return jnp.tanh(convolution(theta[1], x, 1))
+            return jnp.tanh(conv(theta[1], x, (1, 1), 1))
 
         def logits(theta, x):
             for layer in theta[:2]:
-                x = jax.nn.leaky_relu(convolution(layer, x, 2))
+                x = jax.nn.leaky_relu(conv(layer, x, (2, 2), 1))
             return mlp(theta[2:], x.reshape(len(x), -1))
+
+        def value_of(fake):
+            def value(theta):
+                return minimax(logits(theta, real), logits(theta, fake))
+
+            return value, value
+
+        return unrolled(value_of, theta_g, theta_d, generate, scan)
+
+    def dcgan(theta_g, theta_d, real, noise, scan, shape):
+        def generate(theta):
+            dense, _, norm, _, *layers = theta
+            x = mlp(dense, noise).reshape(-1, shape.up[0])
+            x = normalized(norm, x).reshape(-1, shape.start, shape.start, shape.up[0])
+            for layer in layers[::2]:
+                x = conv_transpose(layer, jax.nn.leaky_relu(x), shape.padding)
+            return jnp.tanh(x)
+
+        def logits(theta, x):
+            *layers, _, last = theta
+            for layer in layers[::2]:
+                x = jax.nn.leaky_relu(conv(layer, x, (2, 2), shape.padding))
+            return mlp(last, x.reshape(len(x), -1))
 
         def value_of(fake):
             def value(theta):
@@ -223,6 +254,8 @@ def in_jax():
         "wgan-gp": both(wgan_gp),
         "conditional": both(conditional),
         "convolutional": both(convolutional),
+        "faces": both(functools.partial(dcgan, shape=FACES)),
+        "stacked-digits": both(functools.partial(dcgan, shape=DIGITS)),
         "rnn": [functools.partial(recurrent, scan=False)],
         "rnn-scan": [functools.partial(recurrent, scan=True)],
         "newton": [newton],
@@ -277,11 +310,11 @@ def in_torch(grad):
 
         return unrolled(value_of, theta_g, theta_d, lambda theta: mlp(theta, noise))
 
+    def normalized(layer, x):
+        return functional.batch_norm(x, None, None, layer["scale"], layer["shift"], True)
+
     def conditional(theta_g, theta_d, real, noise):
         classes = torch.from_numpy(ONE_HOT).to(real.dtype)
-
-        def normalized(layer, x):
-            return functional.batch_norm(x, None, None, layer["scale"], layer["shift"], True)
 
         def generate(theta):
             x = torch.cat([noise, classes], 1)
@@ -297,9 +330,12 @@ def in_torch(grad):
 
         return unrolled(value_of, theta_g, theta_d, generate)
 
-    def convolution(layer, x, stride):
-        w = layer["w"].reshape(3, 3, x.shape[1], -1).permute(3, 2, 0, 1)
-        return functional.conv2d(x, w, layer["b"], stride, padding=1)
+    def conv(layer, x, stride, padding):
+        return functional.conv2d(x, layer["w"].permute(3, 2, 0, 1), layer["b"], stride, padding)
+
+    def conv_transpose(layer, x, padding):
+        w = layer["w"].permute(3, 2, 0, 1)
+        return functional.conv_transpose2d(x, w, layer["b"], 2, padding)
 
     def convolutional(theta_g, theta_d, real, noise):
         real = real.permute(0, 3, 1, 2)
@@ -307,12 +343,37 @@ def in_torch(grad):
         def generate(theta):
             x = torch.tanh(mlp(theta[:1], noise)).reshape(-1, 4, 4, 16).permute(0, 3, 1, 2)
             x = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-            return torch.tanh(convolution(theta[1], x, 1))
+            return torch.tanh(conv(theta[1], x, 1, 1))
 
         def logits(theta, x):
             for layer in theta[:2]:
-                x = functional.leaky_relu(convolution(layer, x, 2))
+                x = functional.leaky_relu(conv(layer, x, 2, 1))
             return mlp(theta[2:], x.permute(0, 2, 3, 1).reshape(len(x), -1))
+
+        def value_of(fake):
+            def value(theta):
+                return minimax(logits(theta, real), logits(theta, fake))
+
+            return value, value
+
+        return unrolled(value_of, theta_g, theta_d, generate)
+
+    def dcgan(theta_g, theta_d, real, noise, shape):
+        real = real.permute(0, 3, 1, 2)
+
+        def generate(theta):
+            dense, _, norm, _, *layers = theta
+            x = mlp(dense, noise).reshape(-1, shape.start, shape.start, shape.up[0])
+            x = normalized(norm, x.permute(0, 3, 1, 2))
+            for layer in layers[::2]:
+                x = conv_transpose(layer, functional.leaky_relu(x), shape.padding)
+            return torch.tanh(x)
+
+        def logits(theta, x):
+            *layers, _, last = theta
+            for layer in layers[::2]:
+                x = functional.leaky_relu(conv(layer, x, 2, shape.padding))
+            return mlp(last, x.permute(0, 2, 3, 1).reshape(len(x), -1))
 
         def value_of(fake):
             def value(theta):
@@ -360,6 +421,8 @@ def in_torch(grad):
         "wgan-gp": wgan_gp,
         "conditional": conditional,
         "convolutional": convolutional,
+        "faces": functools.partial(dcgan, shape=FACES),
+        "stacked-digits": functools.partial(dcgan, shape=DIGITS),
         "rnn": recurrent,
         "newton": newton,
         "hvp": hvp,
