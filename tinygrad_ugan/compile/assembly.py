@@ -12,7 +12,7 @@ from llvmlite import ir
 from tinygrad_ugan.autodiff.vector_forms import VectorForm
 from tinygrad_ugan.compile.emission import emit_module
 from tinygrad_ugan.compile.fusion import Group
-from tinygrad_ugan.compile.kernel_form import KernelForm
+from tinygrad_ugan.compile.kernel_form import KernelForm, WindowsForm
 from tinygrad_ugan.compile.memory import MemoryPlan
 from tinygrad_ugan.compile.operations import RowProduct
 from tinygrad_ugan.compile.piece import Piece
@@ -82,7 +82,7 @@ class _Assembly:
 
 
 def load(
-    forms: Sequence[KernelForm],
+    forms: Sequence[KernelForm | WindowsForm],
     operations: Mapping[str, VectorForm],
     target: Target,
     dtype: np.dtype[Any],
@@ -102,5 +102,5 @@ _PACKAGE = f"{__name__.partition('.')[0]}."
 """Prefix of modules on whose source the cache depends, so that forms' names say what they are."""
 
 
-def _names(name: str, forms: Sequence[KernelForm]) -> list[str]:
+def _names(name: str, forms: Sequence[KernelForm | WindowsForm]) -> list[str]:
     return [f"{name}_{i}" for i in range(len(forms))]

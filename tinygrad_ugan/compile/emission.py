@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from llvmlite import ir
 from numpy.typing import DTypeLike
 
-from tinygrad_ugan.compile.kernel_form import Access, KernelForm
+from tinygrad_ugan.compile.kernel_form import Access, KernelForm, WindowsForm
 from tinygrad_ugan.compile.loop_nest import LoopNest, best_vector_axis, collapsed, moved
 from tinygrad_ugan.compile.product_tiles import emit_products, is_shallow, with_steps
 from tinygrad_ugan.compile.transposed_blocks import crossing_axis, emit_blocks
+from tinygrad_ugan.compile.window_copies import emit_windows
 from tinygrad_ugan.kernels.emitter import I8, Emitter, Value
 from tinygrad_ugan.kernels.target import Target
 from tinygrad_ugan.kernels.ufunc_emitter import UfuncEmitter
@@ -18,7 +19,7 @@ from tinygrad_ugan.kernels.ufunc_emitter import UfuncEmitter
 
 def emit_module(
     names: Sequence[str],
-    forms: Sequence[KernelForm],
+    forms: Sequence[KernelForm | WindowsForm],
     operations: Mapping[str, Callable[..., Value]],
     target: Target,
     dtype: DTypeLike,
@@ -27,7 +28,10 @@ def emit_module(
     module = ir.Module("kernels")
     for name, form in zip(names, forms, strict=True):
         e = UfuncEmitter(name, target, dtype, module)
-        emit(e, form, operations)
+        if isinstance(form, WindowsForm):
+            emit_windows(e, form)
+        else:
+            emit(e, form, operations)
         e.finish()
     return module
 

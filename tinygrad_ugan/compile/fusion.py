@@ -2,16 +2,26 @@
 
 A group has one space. A map joins the group that computes the last of its operands, if it runs
 through the same points and reads that operand point by point; so does a reduction. A product begins
-a group, whose maps are its epilogue: they work on its elements before these are stored.
+a group, whose maps are its epilogue: they work on its elements before these are stored. Windows of
+images, and sums of windows, are groups of their own.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tinygrad_ugan.compile.operations import ADD, Map, Operation, Product, Reduce, reads
+from tinygrad_ugan.compile.operations import (
+    ADD,
+    Map,
+    Operation,
+    Product,
+    Reduce,
+    Windowing,
+    reads,
+)
 from tinygrad_ugan.compile.strided import Storage, View
 
 MAX_ARRAYS = 15
@@ -44,6 +54,12 @@ class Group:
         """The product whose elements the maps work on."""
         first = self.operations[0]
         return first if isinstance(first, Product) else None
+
+    @property
+    def windowing(self) -> Windowing | None:
+        """The windows that it takes, or sums up, if that is what it does."""
+        first = self.operations[0]
+        return first if isinstance(first, Windowing) else None
 
     @property
     def maps(self) -> list[Map]:
@@ -112,7 +128,7 @@ class _Fusion:
 
     def add(self, each: Operation) -> None:
         space = _space(each)
-        place = None if isinstance(each, Product) else self._place(each, space)
+        place = None if isinstance(each, Product | Windowing) else self._place(each, space)
         if place is None:
             place = len(self.groups)
             self.groups.append(Group(space))
@@ -137,6 +153,8 @@ class _Fusion:
     def _can_merge(self, first: Group, second: Group) -> bool:
         if first.space != second.space or second.product or (first.product and second.reductions):
             return False
+        if first.windowing or second.windowing:
+            return False
         sums = {each.out for each in first.reductions}
         values = first.values
         read = [x for x in second.loads() if x.storage in values or x.storage in sums]
@@ -149,7 +167,7 @@ class _Fusion:
         """The group that an operation can join: that which makes the last of its operands."""
         operands = list(reads(each))
         last = max((self._maker.get(x.storage, -1) for x in operands), default=-1)
-        if last < 0 or self.groups[last].space != space:
+        if last < 0 or self.groups[last].space != space or self.groups[last].windowing:
             return None
         group = self.groups[last]
         values = group.values
@@ -184,6 +202,8 @@ def _space(each: Operation) -> tuple[int, ...]:
             shape = each.shape
         case Reduce():
             shape = each.operand.shape
+        case Windowing():  # a row is an image, also of a batch of one
+            return each.out.shape[0], math.prod(each.out.shape[1:])
     return tuple(n for n in shape if n != 1)
 
 

@@ -19,7 +19,10 @@ reductions.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from tinygrad_ugan.kernels.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +142,34 @@ class KernelForm:
         products = (x for each in self.segments for x in (each.a, each.b))
         stored = (each.access for each in self.stores)
         return (*self.loads, *products, *stored, *(each.access for each in self.reductions))
+
+
+@dataclass(frozen=True, slots=True)
+class WindowsForm:
+    """A kernel that takes the windows of some images, or sums up windows at their places.
+
+    Its arguments are the number `first`, of an image, and the addresses of what it reads, images or
+    windows, and of what it writes.
+
+    Attributes
+    ----------
+    windows : Windows
+    images, channels : int
+        An upper bound of the images, as calls run parts of them; and their channels.
+    is_sum : bool
+    """
+
+    windows: Windows
+    images: int
+    channels: int
+    is_sum: bool
+
+    @property
+    def image(self) -> int:
+        """Elements of an image."""
+        return math.prod(self.windows.size) * self.channels
+
+    @property
+    def view(self) -> int:
+        """Elements of all windows of an image."""
+        return math.prod((*self.windows.counts, *self.windows.kernel, self.channels))

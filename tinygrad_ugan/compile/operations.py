@@ -22,6 +22,7 @@ from tinygrad_ugan.autodiff.rules.products import matmul, matmul_nt, matmul_tn
 from tinygrad_ugan.autodiff.rules.reductions import center, largest, smallest, total
 from tinygrad_ugan.compile.program import Instruction, Symbol
 from tinygrad_ugan.compile.strided import Storage, View
+from tinygrad_ugan.kernels.windows import Windows, gather, scatter
 
 Operand: TypeAlias = View | float
 """An operand of a map: an array, or the same number at every point."""
@@ -104,7 +105,26 @@ class Reduce:
     out: Storage
 
 
-Operation: TypeAlias = Map | Product | Reduce
+@dataclass(frozen=True, slots=True, eq=False)
+class Windowing:
+    """The windows of images, or the sum of windows at their places.
+
+    Attributes
+    ----------
+    operand : View
+        Images, or windows: all elements of a storage in their order.
+    windows : Windows
+    is_sum : bool
+    out : Storage
+    """
+
+    operand: View
+    windows: Windows
+    is_sum: bool
+    out: Storage
+
+
+Operation: TypeAlias = Map | Product | Reduce | Windowing
 
 
 def reads(each: Operation) -> Iterator[View]:
@@ -114,7 +134,7 @@ def reads(each: Operation) -> Iterator[View]:
             yield from (x for x in each.operands if isinstance(x, View))
         case Product():
             yield from itertools.chain(*each.terms)
-        case Reduce():
+        case Reduce() | Windowing():
             yield each.operand
 
 
@@ -138,6 +158,9 @@ _REDUCTIONS: dict[Any, tuple[str, bool]] = {
     center.implementation: ("add", True),
 }
 """The operation, and whether the result is divided by the number of elements."""
+
+_WINDOWS = {gather: False, scatter: True}
+"""Whether the result is a sum of windows."""
 
 _OF_MASKS = {
     *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
@@ -189,6 +212,8 @@ def can_lower(call: Instruction, dtype: np.dtype[Any]) -> bool:
         is_max = _REDUCTIONS[call.function][0] != "add"
         of_masks = is_max and call.operands[0].dtype == np.bool_
         return result.dtype == dtype and not of_masks and _reduction(call) is not None
+    if call.function in _WINDOWS:
+        return bool(result.dtype == dtype == call.operands[0].dtype)
     return _can_map(call, dtype)
 
 
@@ -311,6 +336,8 @@ class Translation:
             self._views[result] = self._product(call).reshaped(result.shape)
         elif call.function in _REDUCTIONS:
             self._views[result] = self._reduce(call).reshaped(result.shape)
+        elif call.function in _WINDOWS:
+            self._views[result] = self._windowing(call)
         else:
             name = self._name(call.function)
             form = vector_form(call.function)
@@ -396,6 +423,13 @@ class Translation:
         )
         out = Storage((a.shape[0], b.shape[1]), self.dtype)
         self.operations.append(Product(((a, self._packed_for(a, b)),), out))
+        return View.of(out)
+
+    def _windowing(self, call: Instruction) -> View:
+        x, windows = call.arguments[0]
+        operand = View.of(self.whole(self._views[x])).reshaped(x.shape)
+        out = Storage(call.results[0].shape, self.dtype)
+        self.operations.append(Windowing(operand, windows, _WINDOWS[call.function], out))
         return View.of(out)
 
     def _packed_for(self, a: View, b: View) -> View:

@@ -16,8 +16,17 @@ from tinygrad_ugan.compile.kernel_form import (
     Segment,
     Step,
     Store,
+    WindowsForm,
 )
-from tinygrad_ugan.compile.operations import ADD, Operand, Product, Reduce, RowProduct, Translation
+from tinygrad_ugan.compile.operations import (
+    ADD,
+    Operand,
+    Product,
+    Reduce,
+    RowProduct,
+    Translation,
+    Windowing,
+)
 from tinygrad_ugan.compile.program import Instruction, Symbol
 from tinygrad_ugan.compile.recomputation import recompute
 from tinygrad_ugan.compile.row_sums import with_row_sums
@@ -67,14 +76,16 @@ class Piece:
         groups = with_partial_results(with_row_sums(groups, self.outputs))
         uses = count_uses((each for group in groups for each in group.operations), self.outputs)
         self.phases = schedule(groups)
-        self.kernels: dict[Group, KernelForm] = {}
+        self.kernels: dict[Group, KernelForm | WindowsForm] = {}
         self.arrays: dict[Group, list[View]] = {}
         for group in (x for phase in self.phases for each in phase.sections for x in each.groups):
             self.kernels[group], self.arrays[group] = _form(group, group.stored(uses))
 
 
-def _form(group: Group, written: Sequence[Storage]) -> tuple[KernelForm, list[View]]:
+def _form(group: Group, written: Sequence[Storage]) -> tuple[KernelForm | WindowsForm, list[View]]:
     """The kernel of a group, and its arrays in the order of the arguments."""
+    if group.windowing:
+        return _windows(group.windowing)
     product, loads = group.product, group.loads()
     if isinstance(product, RowProduct):
         return _sum_of_rows(product)
@@ -103,6 +114,12 @@ def _form(group: Group, written: Sequence[Storage]) -> tuple[KernelForm, list[Vi
     )
     terms = itertools.chain(*product.terms) if product else ()
     return form, [*loads, *terms, *stores, *sums]
+
+
+def _windows(each: Windowing) -> tuple[WindowsForm, list[View]]:
+    *_, channels = each.out.shape
+    form = WindowsForm(each.windows, each.out.shape[0], channels, each.is_sum)
+    return form, [each.operand, View.of(each.out)]
 
 
 def _sum_of_rows(product: RowProduct) -> tuple[KernelForm, list[View]]:

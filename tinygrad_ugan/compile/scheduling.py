@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinygrad_ugan.compile.fusion import Group, reduced
-from tinygrad_ugan.compile.operations import COPY, Map, Product, Reduce, RowProduct
+from tinygrad_ugan.compile.operations import COPY, Map, Product, Reduce, RowProduct, Windowing
 from tinygrad_ugan.compile.strided import Storage, View
 
 CHUNKS = 4
@@ -295,6 +295,6 @@ def work(group: Group) -> float:
                 total += rows * columns * depth / min(_LANES, max(columns, depth))
             case Map():
                 total += _MAP_COST * math.prod(each.out.shape) / _LANES
-            case Reduce():
+            case Reduce() | Windowing():
                 total += math.prod(each.operand.shape) / _LANES
     return total
