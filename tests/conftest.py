@@ -7,7 +7,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from tinygrad_ugan.compile import entries
+from tinygrad_ugan.compile import entries, stages
 
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("deep", max_examples=1000, deadline=None)
@@ -34,6 +34,7 @@ def programs_by_numpy(request, monkeypatch):
     room = request.path.relative_to(Path(__file__).parent).parts[0]
     if not DEEP and room in BY_NUMPY and not request.node.get_closest_marker("kernels"):
         monkeypatch.setattr(entries, "with_kernels", lambda program: program)
+        monkeypatch.setattr(stages.Stage, "piece", lambda stage, dtype: None)
 
 
 @pytest.fixture

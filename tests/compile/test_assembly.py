@@ -1,6 +1,7 @@
 """Machine code, memory and calls of pieces, on every target."""
 
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from tinygrad_ugan.compile import assembly, row_sums, scheduling
 from tinygrad_ugan.compile.lowering import with_kernels
 from tinygrad_ugan.compile.replay import Replay
 from tinygrad_ugan.compile.scheduling import CHUNKS
+from tinygrad_ugan.kernels.program import NOWHERE, Place, Program
+from tinygrad_ugan.kernels.target import host_target as target_of_host
 
 
 @pytest.fixture(params=TARGETS)
@@ -157,3 +160,34 @@ def test_kernels_that_are_alike_share_their_code(monkeypatch):
     (piece,) = pieces(lowered(lambda x: np.tanh(np.tanh(x @ x) @ x), np.ones((16, 16))))
     assert len(piece.kernels) == 2
     assert len(loaded) == 1
+
+
+def test_pieces_run_one_after_the_other_in_one_program(rng):
+    """The same piece several times, from and to other places."""
+    x, w = rng.standard_normal((40, 8)), rng.standard_normal((8, 8)) / 3
+    (piece,) = pieces(lowered(lambda x, w: np.tanh(x @ w), x, w))
+    program = Program(target_of_host(), piece.dtype)
+    first, weights = (Place(NOWHERE, program.input("input", each.shape)) for each in (x, w))
+    last = Place(NOWHERE, program.result(x.shape))
+    rooms = [program.memory(x.nbytes) for _ in range(2)]
+    chain = assembly.Assembly(program, [piece])
+    for source, goal in itertools.pairwise([first, *rooms, last]):
+        chain.add(piece, [source, weights], [goal])
+    (found,) = program.compile().run([x, w])
+    for _ in range(3):
+        x = np.tanh(x @ w)
+    np.testing.assert_allclose(found, x, rtol=1e-13)
+
+
+def test_constants_live_as_long_as_their_executable():
+    program = Program(target_of_host(), np.float64)
+    (piece,) = pieces(lowered(lambda x: np.tanh(x) + 1.0, np.ones(6)))
+    goal = Place(NOWHERE, program.result((6,)))
+    constant = np.full(6, 0.5)
+    chain = assembly.Assembly(program, [piece])
+    chain.add(piece, [Place(NOWHERE, constant=constant)], [goal])
+    executable, kept = program.compile(), weakref.ref(constant)
+    del program, chain, constant
+    gc.collect()
+    assert kept() is not None
+    np.testing.assert_allclose(executable.run()[0], np.tanh(0.5) + 1.0, rtol=1e-13)

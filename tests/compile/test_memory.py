@@ -16,7 +16,7 @@ from tinygrad_ugan.kernels.target import host_target
 
 def places(piece):
     """The first byte and the one after the last, of every storage in the memory of a piece."""
-    found = assembly._Assembly(piece, Program(host_target(), piece.dtype))._places
+    found = assembly.Assembly(Program(host_target(), piece.dtype), [piece])._inside[piece]
     for x, place in found.items():
         if place.slot is None and place.constant is None:
             size = scheduling.CHUNKS * place.address[CHUNK] or x.nbytes

@@ -44,10 +44,10 @@ def test_inputs_and_outputs_are_residuals_as_they_are():
 
 def test_outputs_that_the_caller_may_write_to_are_kept_apart():
     def f(x, u):
-        positive = x > 0
-        return positive, np.where(positive, u, 0)
+        negative = np.signbit(x)
+        return negative, np.where(negative, u, 0)
 
-    check_cut(f, X, U, early=["greater"], late=["where"], kept=[2])
+    check_cut(f, X, U, early=["signbit"], late=["where"], kept=[2])
 
 
 def test_views_and_casts_to_larger_numbers_are_taken_again():
@@ -86,3 +86,29 @@ def test_memos_that_are_filled_early_and_read_late():
     check_cut(f, X, U, early=["fill"], late=["read"], kept=[2])
     late = cut(program := recorded(f, X, U), program.inputs[-1:], 1).late
     assert "x0: memo" in str(late)
+
+
+def test_what_is_cheap_to_compute_from_what_is_kept_anyway_is_computed_again():
+    def f(x, u):
+        y = np.tanh(x)
+        return x, u * y * (1 - 2 * y)
+
+    late = ["multiply", "subtract", "multiply", "multiply"]
+    check_cut(f, X, U, early=["tanh"], late=late, kept=[2])
+
+
+def test_a_narrow_layer_is_computed_again_from_its_input():
+    w = np.ones((3, 5))
+
+    def f(x, u):
+        return x, u @ np.maximum(x @ w, 0.0).T
+
+    late = ["matmul", "maximum", "transpose", "matmul"]
+    check_cut(f, X, np.ones((2, 5)), early=[], late=late, kept=[1])
+
+
+def test_what_would_need_more_memory_to_compute_again_is_kept():
+    def f(x, u):
+        return x, u * (np.sin(x) + np.tanh(x))
+
+    check_cut(f, X, U, early=["sin", "tanh", "add"], late=["multiply"], kept=[2])

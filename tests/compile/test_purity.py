@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tinygrad_ugan import gan, nn, optim
-from tinygrad_ugan.compile import UnknownFunctionError, form_of
+from tinygrad_ugan.compile import UnknownFunctionError, form_of, purity
 from tinygrad_ugan.compile.purity import MAX_BYTES
 
 PENALTIES = gan.penalties
@@ -228,3 +228,40 @@ def test_an_object_that_holds_itself_is_refused():
     layer.scale = layer
     with pytest.raises(UnknownFunctionError, match="Layer holds itself"):
         form_of(layer)
+
+
+def test_what_is_remembered_of_an_object_is_looked_at_again(monkeypatch):
+    calls = []
+    find = purity._memory_of
+    monkeypatch.setattr(purity, "_memory_of", lambda *args: calls.append(args) or find(*args))
+    network = nn.MLP((2, 3, 1))
+    first = form_of(network)
+    assert calls
+    calls.clear()
+    assert form_of(network) == first
+    assert not calls
+    object.__setattr__(network, "activation", "relu")
+    assert form_of(network) != first
+
+
+def test_arrays_among_the_attributes_are_compared_by_their_numbers():
+    @dataclass
+    class Weighted:
+        weights: np.ndarray
+
+        @ug.compile
+        def __call__(self, x):
+            return x @ self.weights
+
+    thing = Weighted(np.ones(3))
+    first = form_of(thing)
+    thing.weights[0] = 2.0
+    assert form_of(thing) != first
+    thing.weights[0] = 1.0
+    assert form_of(thing) == first
+
+
+def test_few_objects_are_remembered():
+    kept = [nn.MLP((2, width, 1)) for width in range(1, 2 * purity.MOST_REMEMBERED)]
+    assert len({form_of(each) for each in kept}) == len(kept)
+    assert len(purity._remembered) <= purity.MOST_REMEMBERED

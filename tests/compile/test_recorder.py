@@ -94,3 +94,31 @@ def test_arrays_around_the_function_are_constants():
     compiled(X)
     c[:] = 5
     np.testing.assert_array_equal(compiled(X), X + 1)
+
+
+NUMBERS = [
+    lambda a, x: -a * x, lambda a, x: (1 - a) * x, lambda a, x: (2 * a + 1) / 3 * x,
+    lambda a, x: a**2 * x, lambda a, x: 2**a * x, lambda a, x: (7 / a) * x, lambda a, x: abs(a) * x,
+    lambda a, x: (a % 2) * x + (9 // a) * x + (5 % a) * x, lambda a, x: (a * a - a) * x,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", NUMBERS)
+def test_numbers_of_python_stay_weak_beside_arrays(f):
+    x = np.linspace(0, 1, 5, dtype=np.float32)
+    for a in (1.5, 3.0):
+        found, expected = ug.compile(f)(a, x), f(a, x)
+        assert found.dtype == expected.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        slope = ug.grad(lambda a: np.sum(ug.compile(f)(a, x)))(a)
+        np.testing.assert_allclose(slope, ug.grad(lambda a: np.sum(f(a, x)))(a), rtol=1e-6)
+
+
+def test_a_function_of_numbers_alone_returns_a_number():
+    found = ug.compile(lambda a, b: (a + b) * a / b)(3.0, 2.0)
+    assert (type(found), found) == (float, 7.5)
+
+
+def test_functions_of_numpy_make_strong_numbers_of_them():
+    f = ug.compile(lambda a, x: np.negative(a) * x)
+    assert f(1.0, np.ones(2, np.float32)).dtype == np.float64

@@ -117,3 +117,18 @@ def test_sections_of_the_same_rows_have_the_same_shares(rng):
     }
     assert len(shares) == 1
     assert {rows_of(each) for section in first.sections for each in section.groups} >= {320}
+
+
+def test_what_is_read_row_by_row_waits_for_its_readers(rng):
+    """A layer that only a later phase reads is computed there, block by block."""
+    x, w = rng.standard_normal((320, 400)), rng.standard_normal((400, 30))
+
+    def f(x, w):
+        y = np.tanh(x @ w)
+        return np.sin(y) @ (w.T @ w) @ np.ones((30, 8))
+
+    check(f, x, w)
+    (piece,) = pieces(lowered(f, x, w))
+    section = next(s for s in piece.phases[-1].sections if s.rows == 320)
+    assert len(section.groups) > 1
+    assert all(s.rows != 320 for phase in piece.phases[:-1] for s in phase.sections)

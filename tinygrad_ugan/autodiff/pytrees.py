@@ -33,7 +33,13 @@ def is_traced(tree: Any) -> bool:
 
 def is_known_non_finite(tree: Any) -> bool:
     """Whether a leaf of a tree holds a NaN or an infinity, as far as its numbers are to be seen."""
-    return any(anywhere(~np.isfinite(x), unknown=False) for x in optree.tree_leaves(tree))
+    return any(map(_is_known_non_finite, optree.tree_leaves(tree)))
+
+
+def _is_known_non_finite(x: Any) -> bool:
+    if type(x) is np.ndarray:
+        return not np.isfinite(x).all()
+    return anywhere(~np.isfinite(x), unknown=False)
 
 
 def value_below(x: Any, level: int) -> Any:

@@ -1,4 +1,4 @@
-"""The assembly of a piece: machine code, memory and calls as a program of the executor."""
+"""The assembly of pieces: machine code, memory and calls as a program of the executor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_ugan.compile.memory import MemoryPlan
 from tinygrad_ugan.compile.operations import RowProduct
 from tinygrad_ugan.compile.piece import Piece
 from tinygrad_ugan.compile.scheduling import CHUNKS, is_partial
-from tinygrad_ugan.compile.strided import Storage
+from tinygrad_ugan.compile.strided import Storage, View
 from tinygrad_ugan.kernels import jit_cache
 from tinygrad_ugan.kernels.program import CHUNK, NOWHERE, ROW, Executable, Place, Program
 from tinygrad_ugan.kernels.target import Target, host_target
@@ -25,60 +25,81 @@ from tinygrad_ugan.kernels.target import Target, host_target
 
 def assemble(piece: Piece) -> Executable:
     """Build the executable of a piece for this processor."""
-    return _Assembly(piece, Program(host_target(), piece.dtype)).executable()
+    program = Program(host_target(), piece.dtype)
+    inputs = [Place(NOWHERE, program.input("input", x.shape, dtype=x.dtype)) for x in piece.inputs]
+    outputs = [
+        Place(NOWHERE, program.result(shape, dtype=x.dtype))
+        for x, shape in zip(piece.outputs, piece.shapes, strict=True)
+    ]
+    Assembly(program, [piece]).add(piece, inputs, outputs)
+    return program.compile()
 
 
-class _Assembly:
-    def __init__(self, piece: Piece, program: Program) -> None:
-        self._phases, self._arrays, self._program = piece.phases, piece.arrays, program
-        self._places: dict[Storage, Place] = {}
-        for x in piece.inputs:
-            slot = program.input("input", x.shape, dtype=x.dtype)
-            self._places[x] = Place(NOWHERE, slot)
-        for x, shape in zip(piece.outputs, piece.shapes, strict=True):
-            self._places[x] = Place(NOWHERE, program.result(shape, dtype=x.dtype))
-        MemoryPlan(program, piece.phases, piece.arrays, self._places)
-        unique = list(dict.fromkeys(piece.kernels.values()))
-        machine_code = load(unique, piece.operations, program.target, program.dtype)
+class Assembly:
+    """Pieces within one program of the executor: their machine code, and the memory inside them.
+
+    Parameters
+    ----------
+    program : Program
+    pieces : sequence of Piece
+        Those that are to be added, each any number of times.
+    """
+
+    def __init__(self, program: Program, pieces: Sequence[Piece]) -> None:
+        self._program = program
+        forms = list(dict.fromkeys(x for each in pieces for x in each.kernels.values()))
+        operations = {name: x for each in pieces for name, x in each.operations.items()}
+        machine_code = load(forms, operations, program.target, program.dtype)
         program.keep(machine_code)
-        code = dict(zip(unique, machine_code.addresses, strict=True))
-        self._code = {each: code[form] for each, form in piece.kernels.items()}
+        self._code = dict(zip(forms, machine_code.addresses, strict=True))
+        self._inside = {each: self._planned(each) for each in pieces}
 
-    def executable(self) -> Executable:
-        """Write all calls, and build the tables."""
-        for phase in self._phases:
+    def add(self, piece: Piece, inputs: Sequence[Place], outputs: Sequence[Place]) -> None:
+        """Let a piece run next, from and to these places."""
+        places = self._inside[piece] | dict(zip(piece.inputs, inputs, strict=True))
+        places |= zip(piece.outputs, outputs, strict=True)
+        for phase in piece.phases:
             number = self._program.phase(phase.chunks)
-            for place, section in enumerate(phase.sections):
-                self._program.section(section.blocks(phase.chunks, place))
+            for part, section in enumerate(phase.sections):
+                self._program.section(section.blocks(phase.chunks, part))
                 for each in section.groups:
-                    self._program.call_code(self._code[each], self._arguments(each))
+                    code = self._code[piece.kernels[each]]
+                    self._program.call_code(code, _arguments(each, piece.arrays[each], places))
             self._program.run_phase(number)
-        return self._program.compile()
 
-    def _arguments(self, group: Group) -> list[Place]:
-        found = [
-            self._places[x.storage].after(x.offset * x.dtype.itemsize) for x in self._arrays[group]
-        ]
-        product = group.product
-        if isinstance(product, RowProduct):
-            steps = self._steps(product)
-            return [place.along(*step) for place, step in zip(found, steps, strict=True)]
-        if is_partial(group):  # every part writes its own results
-            first = len(found) - len(group.reductions)
-            found[first:] = (
-                place.along(CHUNK, each.out.nbytes // CHUNKS)
-                for place, each in zip(found[first:], group.reductions, strict=True)
-            )
-        return found
+    def _planned(self, piece: Piece) -> dict[Storage, Place]:
+        """The places of the values that are neither inputs nor outputs."""
+        outside = [*piece.inputs, *piece.outputs]
+        places = dict.fromkeys(outside, Place(NOWHERE))
+        MemoryPlan(self._program, piece.phases, piece.arrays, places)
+        return {x: place for x, place in places.items() if x not in outside}
 
-    def _steps(self, product: RowProduct) -> Iterator[tuple[int, int]]:
-        """How the arguments of a sum over rows move: with the part, or the first row of a block."""
-        part = CHUNK, product.out.nbytes // CHUNKS
-        yield part
-        for a, b in product.terms:
-            yield ROW, a.strides[1] * a.dtype.itemsize
-            yield ROW, b.strides[0] * b.dtype.itemsize
-        yield part
+
+def _arguments(
+    group: Group, arrays: Sequence[View], places: Mapping[Storage, Place]
+) -> list[Place]:
+    """The places of a group's arrays, and how they move with the part and the first row."""
+    found = [places[x.storage].after(x.offset * x.dtype.itemsize) for x in arrays]
+    product = group.product
+    if isinstance(product, RowProduct):
+        return [place.along(*step) for place, step in zip(found, _row_steps(product), strict=True)]
+    if is_partial(group):  # every part writes its own results
+        first = len(found) - len(group.reductions)
+        found[first:] = (
+            place.along(CHUNK, each.out.nbytes // CHUNKS)
+            for place, each in zip(found[first:], group.reductions, strict=True)
+        )
+    return found
+
+
+def _row_steps(product: RowProduct) -> Iterator[tuple[int, int]]:
+    """How the arguments of a sum over rows move: with the part, or the first row of a block."""
+    part = CHUNK, product.out.nbytes // CHUNKS
+    yield part
+    for a, b in product.terms:
+        yield ROW, a.strides[1] * a.dtype.itemsize
+        yield ROW, b.strides[0] * b.dtype.itemsize
+    yield part
 
 
 def load(

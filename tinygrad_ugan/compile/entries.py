@@ -7,6 +7,7 @@ two: the residuals pass from one program to the other, and nothing is evaluated 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,6 +154,23 @@ def record_with_pullback(
     )
 
 
+def record_program(
+    name: str, f: Callable[..., Sequence[Sequence[Any]]], groups: Sequence[Sequence[Any]]
+) -> tuple[StraightLineProgram, list[tuple[Symbol, ...]], list[int]]:
+    """Record a function from groups of leaves to groups of leaves.
+
+    Returns its program, the variables of every group, and how many results every group has.
+    """
+    recording = Recording()
+    recorded = [_recorded(leaves, recording) for leaves in groups]
+    flat = [*itertools.chain(*recorded)]
+    with without_random_numbers(f, flat):
+        results = f(*recorded)
+    program = _program(name, recording, flat, [*itertools.chain(*results)])
+    variables = [tuple(x.variable for x in each if isinstance(x, Recorded)) for each in recorded]
+    return program, variables, [*map(len, results)]
+
+
 def with_leaves(f: Callable[..., Any], treedef: Any, *leaves: Any) -> Any:
     """Call a function with the leaves of its arguments."""
     args, kwargs = optree.tree_unflatten(treedef, leaves)
@@ -162,7 +180,7 @@ def with_leaves(f: Callable[..., Any], treedef: Any, *leaves: Any) -> Any:
 def _recorded(leaves: Sequence[Any], recording: Recording) -> list[Any]:
     """Put recorded values in the place of arrays and floats."""
     return [
-        Recorded(x, recording, Symbol.like(x)) if _is_input(x) else x for x in map(_plain, leaves)
+        Recorded(x, recording, Symbol.like(x)) if is_input(x) else x for x in map(_plain, leaves)
     ]
 
 
@@ -215,5 +233,6 @@ def _plain(x: Any) -> Any:
     return as_plain(x) if isinstance(x, np.ndarray) and type(x) is not np.ndarray else x
 
 
-def _is_input(x: Any) -> bool:
+def is_input(x: Any) -> bool:
+    """Whether a leaf is an input of programs, and not a constant in them."""
     return type(x) is float or isinstance(x, np.ndarray | np.generic)

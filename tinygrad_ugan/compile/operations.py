@@ -183,7 +183,7 @@ def is_view(call: Instruction) -> bool:
     if len(list(call.variables)) != 1 or not isinstance(call.operands[0], Symbol):
         return False
     x, y = call.operands[0], call.results[0]
-    if x.dtype != y.dtype or x.kind != "array" or y.kind != "array" or not y.size:
+    if x.dtype != y.dtype or x.kind not in ("array", "scalar") or y.kind != "array" or not y.size:
         return False
     if call.name == "getitem":
         return y.is_view and _is_basic(call.arguments[0][1])
@@ -317,9 +317,9 @@ class Translation:
         self._views[x] = View.of(storage)
         return storage
 
-    def result(self, x: Symbol) -> View:
-        """Find the elements of a variable."""
-        return self._views[x]
+    def result(self, x: Any) -> View:
+        """Find the elements of a variable, or of a constant array."""
+        return self._views[x] if isinstance(x, Symbol) else self._constant(x)
 
     def whole(self, x: View, taken: Collection[Storage] = ()) -> Storage:
         """A storage, none of those taken, that holds the elements of a view in their order."""

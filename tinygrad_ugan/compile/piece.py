@@ -57,7 +57,7 @@ class Piece:
         self,
         instructions: Sequence[Instruction],
         inputs: Sequence[Symbol],
-        outputs: Sequence[Symbol],
+        outputs: Sequence[Any],
         dtype: np.dtype[Any],
     ) -> None:
         self.dtype = dtype

@@ -155,12 +155,12 @@ class StraightLineProgram:
         return "\n".join(lines)
 
 
-_PRODUCTS = ("matmul", "dot", "matmul_nt", "matmul_tn")
+PRODUCTS = ("matmul", "dot", "matmul_nt", "matmul_tn")
 
 
 def multiply_adds(instruction: Instruction) -> int:
     """Multiply-adds of a product of matrices; 0 of any other instruction."""
-    if instruction.name not in _PRODUCTS or not instruction.operands:
+    if instruction.name not in PRODUCTS or not instruction.operands:
         return 0
     left = instruction.operands[0]
     depth = left.shape[-2:][0 if instruction.name == "matmul_tn" else -1] if left.shape else 1

@@ -11,6 +11,7 @@ serves all numbers. Shapes and dtypes are known.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -28,6 +29,25 @@ from tinygrad_ugan.errors import NotCompilableError
 
 def _bitwise(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     return lambda self, other: ufunc(self, other)
+
+
+def _number_operator(name: str) -> Callable[..., Any]:
+    """An operator by which numbers of Python's stay such, weak beside arrays of float32."""
+    is_reflected = not hasattr(operator, name)
+    function = getattr(operator, name.replace("__r", "__", 1) if is_reflected else name)
+
+    def method(self: Any, *others: Any) -> Any:
+        if self.variable.kind == "number" and all(map(_is_number, others)):
+            operands = (*others, self) if is_reflected else (self, *others)
+            return self.node.call(function, operands, {}, function.__name__, AS_IT_IS)
+        return getattr(Tensor, name)(self, *others)
+
+    return method
+
+
+def _is_number(x: Any) -> bool:
+    """Whether a value is one of Python's floats or ints, or stands for a float."""
+    return type(x) in (float, int) or (isinstance(x, Recorded) and x.variable.kind == "number")
 
 
 class Recorded(Tensor):
@@ -84,6 +104,15 @@ class Recorded(Tensor):
 
     def __invert__(self) -> Any:
         return np.invert(self)
+
+    __neg__, __pos__, __abs__ = map(_number_operator, ("__neg__", "__pos__", "__abs__"))
+    __add__, __radd__ = map(_number_operator, ("__add__", "__radd__"))
+    __sub__, __rsub__ = map(_number_operator, ("__sub__", "__rsub__"))
+    __mul__, __rmul__ = map(_number_operator, ("__mul__", "__rmul__"))
+    __truediv__, __rtruediv__ = map(_number_operator, ("__truediv__", "__rtruediv__"))
+    __floordiv__, __rfloordiv__ = map(_number_operator, ("__floordiv__", "__rfloordiv__"))
+    __mod__, __rmod__ = map(_number_operator, ("__mod__", "__rmod__"))
+    __pow__, __rpow__ = map(_number_operator, ("__pow__", "__rpow__"))
 
     # Ways to a number: all of them raise.
 

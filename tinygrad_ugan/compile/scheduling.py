@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinygrad_ugan.compile.fusion import Group, reduced
@@ -118,16 +119,58 @@ class Phase:
 
 
 def schedule(groups: Sequence[Group]) -> list[Phase]:
-    """Put groups in phases, so that every group runs after those whose results it reads."""
+    """Put groups in phases, so that every group runs after those whose results it reads.
+
+    It runs as early as that, but if those who read its results row by row run later, it runs with
+    them: then a block of its results stays in the cache, and never gets to the memory.
+    """
+    earliest = _phase_of_each(groups, {})
+    openings = _openings(groups, _delayed(groups, earliest))
+    return _merged(opening.phase() for opening in openings)
+
+
+def _openings(groups: Sequence[Group], not_before: Mapping[Group, int]) -> list[_Opening]:
     maker = {storage: each for each in groups for storage in results(each)}
-    remaining, phases = list(groups), list[Phase]()
+    remaining, openings = list(groups), list[_Opening]()
     finished: set[Group] = set()
     while remaining:
-        opening = _Opening(finished, maker)
-        remaining = [each for each in remaining if not opening.accepts(each)]
+        opening, later = _Opening(finished, maker), list[Group]()
+        for each in remaining:
+            waits = not_before.get(each, 0) > len(openings)
+            if waits or not opening.accepts(each):
+                later.append(each)
+        remaining = later
         finished.update(opening.section_of)
-        phases.append(opening.phase())
-    return _merged(phases)
+        openings.append(opening)
+    return openings
+
+
+def _phase_of_each(groups: Sequence[Group], not_before: Mapping[Group, int]) -> dict[Group, int]:
+    openings = _openings(groups, not_before)
+    return {each: i for i, opening in enumerate(openings) for each in opening.section_of}
+
+
+def _delayed(groups: Sequence[Group], earliest: Mapping[Group, int]) -> dict[Group, int]:
+    """The phase of the first readers, of groups whose results these read row by row."""
+    readers = defaultdict[Storage, list[tuple[Group, View]]](list)
+    for group in groups:
+        for x in group.sources():
+            readers[x.storage].append((group, x))
+    phase_of = dict(earliest)
+    for group in reversed(groups):
+        mine = [each for storage in results(group) for each in readers[storage]]
+        first = min((phase_of[reader] for reader, _ in mine), default=0)
+        if first > phase_of[group] and _kind(group) == "blocks" and rows_of(group) > BLOCK:
+            together = [(reader, x) for reader, x in mine if phase_of[reader] == first]
+            if all(_may_run_with(group, reader, x) for reader, x in together):
+                phase_of[group] = first
+    return {each: i for each, i in phase_of.items() if i > earliest[each]}
+
+
+def _may_run_with(group: Group, reader: Group, x: View) -> bool:
+    """Whether a block of rows can go through a group and then through a reader of its results."""
+    alike = rows_of(group) == rows_of(reader) and _kind(reader) == "blocks"
+    return alike and reads_by_row(reader, x)
 
 
 def results(group: Group) -> Iterable[Storage]:

@@ -307,6 +307,7 @@ class Executable:
         self.dtype = program.dtype
         self._memory = aligned(program._size)
         self._code = program._code
+        self._constants: dict[int, Array] = {}  # those that calls have addresses of
         self._inputs, self._results = program._inputs, program._results
         self._slots = np.zeros(len(self._inputs) + len(self._results), np.int64)
         self.numbers = np.zeros(program._numbers, np.int64)
@@ -374,6 +375,7 @@ class Executable:
         if isinstance(value, Place) and value.slot:
             return address
         if isinstance(value, Place) and value.constant is not None:
+            self._constants[id(value.constant)] = value.constant
             return (value.constant.ctypes.data + address[BASE], *address[1:])
         if isinstance(value, Matrix) and value.external:
             return address

@@ -1,16 +1,17 @@
 """The adjoint recursion by programs: for a step, for the outer gradients, and for a step back.
 
-Each is recorded once, and all K steps run it: recording takes as long whatever K is, and states are
-all that is kept from step to step. Programs are kept under the form of what they were recorded from
-(`compile.form_of`), that is, under what the game and the update rule are by value: another game has
-other programs, and so has one that was changed.
+Each is recorded once, and all K steps run it: recording takes as long whatever K is. If kernels can
+run all of them, they become one program of the executor (`scheduled`); otherwise each step is a
+call, and states are all that is kept from step to step. Programs are kept under the form of what
+they were recorded from (`compile.form_of`), that is, under what the game and the update rule are by
+value: another game has other programs, and so has one that was changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import optree
@@ -29,6 +30,10 @@ from tinygrad_ugan.unroll.dynamics import Ascent, InnerState, Optimized
 from tinygrad_ugan.unroll.game import AnyGame, Game, SampleForm
 from tinygrad_ugan.unroll.method import Method, through_samples
 from tinygrad_ugan.unroll.problem import Problem
+from tinygrad_ugan.unroll.recorded import NeedsNumPyError, Recursion
+
+if TYPE_CHECKING:
+    from tinygrad_ugan.unroll.scheduled import ScheduledRecursion
 
 MAX_BYTES = 2**29
 """Bound on what all programs hold between calls."""
@@ -178,9 +183,68 @@ def if_possible(method: Method, otherwise: Method) -> Method:
     return tried
 
 
+def _recursion(problem: CompiledProblem) -> tuple[Any, PyTree]:
+    """The recursion of `adjoint`: in one call, if the kernels can run all of it."""
+    batches = problem.batches if problem.is_fresh else problem.batches[0]
+    leaves, treedef = optree.tree_flatten((problem.theta_g, problem.state, batches))
+    length = problem.is_fresh, problem.steps, problem.snapshots, problem.constant_steps
+    kinds = tuple(map(_kind_of, leaves))
+
+    def write(*_: Any) -> ScheduledRecursion | _NotScheduled:
+        from tinygrad_ugan.unroll.scheduled import ScheduledRecursion  # LLVM is slow to import
+
+        recursion = _recorded(problem)
+        if isinstance(recursion, _NotScheduled):
+            return recursion
+        return ScheduledRecursion(recursion, problem, leaves)
+
+    sweep = _programs.get(("sweep", problem.constants, treedef, kinds, *length), write)
+    if isinstance(sweep, _NotScheduled):
+        return _step_by_step(problem)
+    results: tuple[Any, PyTree] = sweep(problem, leaves)
+    return results
+
+
+def _recorded(problem: CompiledProblem) -> Recursion | _NotScheduled:
+    """The recursion as it is recorded for any number of steps, if it can be."""
+    first, *others = [optree.tree_flatten(batch) for batch in problem.batches]
+    if any(_kinds(each) != _kinds(first) for each in others):
+        return _NotScheduled()
+    kinds = _kinds(first), _kinds(optree.tree_flatten((problem.theta_g, problem.state)))
+
+    def record(*_: Any) -> Recursion | _NotScheduled:
+        form = None if problem.is_fresh else stated(problem.game, "sample_form")
+        try:
+            return Recursion(problem, form)
+        except NeedsNumPyError:
+            return _NotScheduled()
+
+    key = problem.constants, kinds, problem.is_fresh, problem.steps > 0
+    recursion: Recursion | _NotScheduled = _programs.get(("recursion", *key), record)
+    return recursion
+
+
+class _NotScheduled:
+    """A recursion that takes calls of NumPy, remembered as such."""
+
+    nbytes = 2**10
+
+
+def _kinds(flat: tuple[list[Any], Any]) -> Hashable:
+    leaves, treedef = flat
+    return treedef, tuple(map(_kind_of, leaves))
+
+
+def _kind_of(x: Any) -> Any:
+    """All of a leaf that programs depend on."""
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype
+    return type(x) if type(x) is float or isinstance(x, np.generic) else (type(x), x)
+
+
 @through_samples
-def _recursion(problem: Any) -> tuple[Any, PyTree]:
-    """The recursion of `adjoint`."""
+def _step_by_step(problem: Any) -> tuple[Any, PyTree]:
+    """The recursion of `adjoint`, each step by a call."""
     states = problem.reversed_states()
     _, final = next(states)
     value, total, lam = problem.outer_gradients(final)
@@ -220,24 +284,33 @@ def _with_programs(problem: Problem, functions: SampleForm | None) -> CompiledPr
     They are the game's own where none are given.
     """
     rule, state = problem.rule, problem.state
-    _check_leaves("theta_g", problem.theta_g)
-    _check_leaves("theta_d", state.theta)
-    _check_leaves("batch", problem.batches if problem.is_fresh else problem.batches[0])
-    if isinstance(rule, Ascent):
-        _check_leaves("lr", rule.etas)
-        optimizer = None
-    else:
-        optimizer = rule.optimizer
+    optimizer = rule.optimizer if isinstance(rule, Optimized) else None
+    if optimizer is not None:
         state = state._replace(memory=optree.tree_map(_counted, state.memory))
-        _check_leaves("state", state.memory)
+    _check(problem, state)
     game = problem.game if functions else Game(problem.game.inner, problem.game.outer)
-    called = functions or (game.inner, game.outer)
+    besides = optimizer, type(problem.batches[0])
     try:
-        constants = form_of((called, optimizer, type(problem.batches[0])))
+        constants = form_of((problem.game, *besides))
+    except UnknownFunctionError:  # a game of any kind, but with functions that are known
+        constants = _form_of_functions((game.inner, game.outer), *besides)
+    return CompiledProblem(
+        game,
+        problem.theta_g,
+        state,
+        problem.batches,
+        rule,
+        problem.constant_steps,
+        problem.snapshots,
+        constants,
+    )
+
+
+def _form_of_functions(*things: Any) -> Hashable:
+    try:
+        return form_of(things)
     except UnknownFunctionError as error:
         raise NotCompilableError(f"{error}; ug.compile(f) says that f does not") from None
-    given = {each.name: getattr(problem, each.name) for each in fields(problem)}
-    return CompiledProblem(**given | {"game": game, "state": state, "constants": constants})
 
 
 def _counted(x: Any) -> Any:
@@ -245,12 +318,23 @@ def _counted(x: Any) -> Any:
     return np.int64(x) if type(x) is int else x
 
 
-def _check_leaves(name: str, tree: PyTree) -> None:
-    for x in optree.tree_leaves(tree):
-        if type(x) not in _INPUTS and not isinstance(x, np.generic):
-            if isinstance(x, Tracer):
-                raise NotCompilableError(f"{name} is traced, to be differentiated")
-            raise NotCompilableError(f"{name} holds a {kind_of(x)}, and programs take arrays")
+def _check(problem: Problem, state: InnerState) -> None:
+    """Refuse what programs do not take; the error says where it is."""
+    trees = {
+        "theta_g": problem.theta_g,
+        "theta_d": state.theta,
+        "state": state.memory,
+        "batch": problem.batches if problem.is_fresh else problem.batches[0],
+        "lr": problem.rule.etas if isinstance(problem.rule, Ascent) else (),
+    }
+    if _INPUTS.issuperset(map(type, optree.tree_leaves(list(trees.values())))):
+        return
+    for name, tree in trees.items():
+        for x in optree.tree_leaves(tree):
+            if type(x) not in _INPUTS and not isinstance(x, np.generic):
+                if isinstance(x, Tracer):
+                    raise NotCompilableError(f"{name} is traced, to be differentiated")
+                raise NotCompilableError(f"{name} holds a {kind_of(x)}, and programs take arrays")
 
 
 _INPUTS = frozenset({np.ndarray, np.memmap, float, bool, str})
