@@ -91,6 +91,18 @@ def test_the_transpose_is_the_transpose(setting, rng):
     assert nn.conv_transpose(np.float32(y), np.float32(w), *how).dtype == np.float32
 
 
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_transpose_knows_the_size(setting, rng):
+    """It is the pullback of the convolution, whatever the extents of the images."""
+    size, kernel, *how = setting
+    x, w = drawn(rng, size, kernel)
+    y, pullback = ug.vjp(lambda x: nn.conv(x, w, *how), x)
+    found = nn.conv_transpose(np.cos(y), w, *how, size=size)
+    np.testing.assert_allclose(found, pullback(np.cos(y))[0], atol=1e-13)
+    layer = nn.ConvTranspose(2, 3, kernel, *how, size=size)
+    assert layer(layer.init(rng, np.float64), y).shape == x.shape
+
+
 @pytest.mark.parametrize("f", [nn.conv, nn.conv_transpose])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_to_third_order(setting, f, rng):
@@ -181,6 +193,10 @@ def test_other_kinds_of_arrays_are_refused():
         nn.conv([[[[1.0]]]], w)
     with pytest.raises(ArgumentError, match="padding"):
         nn.conv_transpose(np.ones((1, 1, 1, 1)), w, padding=2)
+    with pytest.raises(ArgumentError, match="size: expected one whose convolution gives"):
+        nn.conv_transpose(np.ones((1, 4, 4, 1)), w, stride=2, size=9)
+    with pytest.raises(ArgumentError, match="size"):
+        nn.ConvTranspose(1, 1, 3, size=(4,))
 
 
 @pytest.mark.parametrize("kernel", [3, (2, 3), (4,)])

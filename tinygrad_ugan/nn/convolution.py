@@ -86,7 +86,12 @@ def conv(
 
 
 def conv_transpose(
-    y: Any, w: Any, stride: Extent = 1, padding: Padding = "same", dilation: Extent = 1
+    y: Any,
+    w: Any,
+    stride: Extent = 1,
+    padding: Padding = "same",
+    dilation: Extent = 1,
+    size: Extent | None = None,
 ) -> Any:
     """The transpose of `conv` in x: every element of y adds a multiple of w to a window.
 
@@ -96,8 +101,10 @@ def conv_transpose(
     w : array, shape (length, out_channels, in_channels) or (height, width, ...)
         The weights of the convolution that this is the transpose of.
     stride, padding, dilation : see `conv`
-        Of that convolution. For "same", its x is `stride` times as long as y; else as short as
-        can be.
+        Of that convolution.
+    size : int or tuple of int, optional
+        Extents of its x, of which several may give a y of the same extents. If not given, it is
+        `stride` times as long as y for "same", and else as short as can be.
 
     Returns
     -------
@@ -106,7 +113,7 @@ def conv_transpose(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        As `conv`.
+        As `conv`; and if no x of that size has such a y.
 
     Examples
     --------
@@ -117,8 +124,12 @@ def conv_transpose(
     axes = _check_weights(w)
     *kernel, _, channels = shape_of(w)
     counts = _check_images("y", y, axes, channels)
-    size = _transposed_size(counts, kernel, stride, padding, dilation)
-    windows = _windows(size, kernel, stride, padding, dilation)
+    if size is None:
+        size = _transposed_size(counts, kernel, stride, padding, dilation)
+    windows = _windows(extents("size", size, axes), kernel, stride, padding, dilation)
+    if windows.counts[2 - axes :] != counts:
+        given = f"{size}, which gives {windows.counts[2 - axes :]}"
+        raise ArgumentError("size", given, f"one whose convolution gives {counts}")
     x = convolve_transposed(_image(y, axes), _kernel(w, axes), windows=windows)
     return x if axes == 2 else np.squeeze(x, 1)
 
@@ -398,7 +409,7 @@ class ConvTranspose(_Convolution):
     in_channels, out_channels : int
     kernel : int or tuple of int
         As of `Conv`.
-    stride, padding, dilation : see `conv_transpose`
+    stride, padding, dilation, size : see `conv_transpose`
     initializer : Initializer
         Draws w, as a matrix with a row for each element of a window of the input; b starts at zero.
 
@@ -421,7 +432,13 @@ class ConvTranspose(_Convolution):
     stride: Extent = 1
     padding: Padding = "same"
     dilation: Extent = 1
+    size: Extent | None = None
     initializer: Initializer = field(default_factory=Orthogonal)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size is not None:
+            extents("size", self.size, len(self._shape))
 
     def init(self, rng: np.random.Generator, dtype: DTypeLike = np.float32) -> dict[str, Array]:
         """Draw ``{"w": (*kernel, out_channels, in_channels), "b": (out_channels,)}``."""
@@ -431,9 +448,8 @@ class ConvTranspose(_Convolution):
     def __call__(self, params: Any, y: Any) -> Any:
         """Return images of `out_channels` for images of `in_channels`."""
         self._check(params, (self.out_channels, self.in_channels))
-        return (
-            conv_transpose(y, params["w"], self.stride, self.padding, self.dilation) + params["b"]
-        )
+        how = self.stride, self.padding, self.dilation, self.size
+        return conv_transpose(y, params["w"], *how) + params["b"]
 
 
 _OVERLAPPING = Windows(
