@@ -39,6 +39,7 @@ EVERYTHING_CHANGED = gan.Config(
         gan.Layers("elu", "batch", True, 0.1, 0.2, 3),
         gan.Layers("relu", "weight", True, 0.3, 0.4, 5),
         True,
+        3,
     ),
     unroll=gan.Unroll(
         5, 0.2, "momentum", 0.1, 0.2, 0.3, "tape", 2, True, "carried", 1e-6, 0.4, 0.5, "mine",

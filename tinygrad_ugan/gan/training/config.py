@@ -464,17 +464,25 @@ class Config(Settings):
             raise ArgumentError("data", "none", f"the {self.data.identity}", hint)
         return self.data.load() if isinstance(self.data, File) else self.data
 
-    def build_game(self, dimension: int | None = None, classes: int = 0) -> Any:
+    def build_game(
+        self,
+        dimension: int | None = None,
+        classes: int = 0,
+        image_shape: tuple[int, int, int] | None = None,
+    ) -> Any:
         """Return the game that these settings describe, or name.
 
-        Its networks are for data of that many dimensions, of those of `data` if not given, and with
-        `classes` take labels.
+        Its networks are for data of that many dimensions, or images of that shape, of those of
+        `data` if not given, and with `classes` take labels.
         """
         if self.game is not None:
             return find("game", self.game, self)
-        width = self.build_data().dimension if dimension is None else dimension
-        labels = {"classes": classes} if classes else {}
-        return self.play(*self.networks.build(width, **labels), **labels)
+        if dimension is None:
+            data = self.build_data()
+            dimension, image_shape = data.dimension, getattr(data, "image_shape", None)
+        labels: dict[str, Any] = {"classes": classes} if classes else {}
+        images: dict[str, Any] = {"image_shape": image_shape} if self.networks.kernel else {}
+        return self.play(*self.networks.build(dimension, **labels, **images), **labels)
 
     def play(self, generator: Any, discriminator: Any, classes: int = 0) -> Any:
         """Return the game of two players, with the loss, the penalty and the noise of the settings.

@@ -20,6 +20,8 @@ from tinygrad_ugan.checked_dataclass import (
     whole,
     widths,
 )
+from tinygrad_ugan.errors import ArgumentError
+from tinygrad_ugan.gan.training.image_networks import ImageNetworks
 from tinygrad_ugan.nn import (
     ACTIVATIONS,
     MLP,
@@ -60,6 +62,15 @@ class Layers(Settings):
     def are_plain(self) -> bool:
         """Whether there is nothing but a perceptron."""
         return self == Layers(self.activation)
+
+    def check_for_images(self, name: str) -> None:
+        """Raise `ArgumentError` for layers that convolutions do not have."""
+        if self.normalization not in ("none", "batch"):
+            given, expected = self.normalization, "none or batch with convolutions"
+            raise ArgumentError(f"{name}.normalization", given, expected)
+        for field in ("residual", "noise", "dropout"):
+            if given := getattr(self, field):
+                raise ArgumentError(f"{name}.{field}", given, "none with convolutions")
 
     def build(self, mlp: MLP) -> Any:
         """Return the network that a perceptron becomes with these layers.
@@ -127,21 +138,77 @@ class Networks(Settings):
     discriminator_layers: Layers = group(Layers)
     conditional: bool = switch(False)
     """Give both networks the labels of the data beside their input, one-hot: a conditional GAN."""
+    kernel: int = whole(0, least=0, most=99)
+    """Height and width of the kernels of convolutions, for images: the hidden widths are channels
+    of images that the generator doubles in height and width from layer to layer, and the
+    discriminator halves. Perceptrons if 0."""
 
     @property
     def are_plain(self) -> bool:
         """Whether both are multilayer perceptrons."""
-        return self.generator_layers.are_plain and self.discriminator_layers.are_plain
+        return (
+            not self.kernel
+            and self.generator_layers.are_plain
+            and self.discriminator_layers.are_plain
+        )
 
     def sizes(self, dimension: int, classes: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the widths of both networks, from input to output; labels are part of inputs."""
+        """Return the widths of both networks, from input to output; labels are part of inputs.
+
+        Those of convolutions do not say what they need.
+        """
+        if self.kernel:
+            return (), ()
         generator = self.noise + classes, *self.generator, dimension
         return generator, (dimension + classes, *self.discriminator, 1)
 
-    def build(self, dimension: int, classes: int = 0) -> tuple[Any, Any]:
-        """Return the generator and the discriminator for data of that many dimensions."""
+    def build(
+        self, dimension: int, classes: int = 0, image_shape: tuple[int, int, int] | None = None
+    ) -> tuple[Any, Any]:
+        """Return the generator and the discriminator for data of that many dimensions.
+
+        Raises
+        ------
+        ArgumentError
+            If there are convolutions, and the data are no images, or have labels that the networks
+            are to take; or with layers that convolutions do not have.
+        """
+        if self.kernel:
+            return self._of_images(image_shape, classes)
         initializer, (sizes_g, sizes_d) = Orthogonal(self.gain), self.sizes(dimension, classes)
         generator = MLP(sizes_g, self.activation, initializer=initializer)
         discriminator = MLP(sizes_d, self.activation, self.input_scale, initializer)
         layers = self.generator_layers, self.discriminator_layers
         return layers[0].build(generator), layers[1].build(discriminator)
+
+    def _of_images(
+        self, shape: tuple[int, int, int] | None, classes: int
+    ) -> tuple[Sequential, Sequential]:
+        if shape is None:
+            hint = "images are a folder of them, or an array (n, height, width[, channels])"
+            raise ArgumentError(
+                "networks.kernel", self.kernel, "0 for data that are no images", hint
+            )
+        if classes:
+            raise ArgumentError("networks.conditional", True, "False with convolutions")
+        networks = ImageNetworks(shape, self.kernel, Orthogonal(self.gain))
+        of_g, of_d = self.generator_layers, self.discriminator_layers
+        for name, layers in (("generator", of_g), ("discriminator", of_d)):
+            layers.check_for_images(f"networks.{name}_layers")
+            if not getattr(self, name):
+                expected = "one hidden layer or more with convolutions"
+                raise ArgumentError(f"networks.{name}", (), expected)
+        if of_g.minibatch_kernels:
+            place = "networks.generator_layers.minibatch_kernels"
+            raise ArgumentError(place, of_g.minibatch_kernels, "0 with convolutions")
+        generator = networks.generator(
+            *(self.noise, self.generator, ACTIVATIONS[of_g.activation or self.activation]),
+            normalized=of_g.normalization == "batch",
+        )
+        discriminator = networks.discriminator(
+            *(self.discriminator, ACTIVATIONS[of_d.activation or self.activation]),
+            scale=self.input_scale,
+            normalized=of_d.normalization == "batch",
+            closeness=(of_d.minibatch_kernels, _COORDINATES),
+        )
+        return generator, discriminator

@@ -137,7 +137,9 @@ class Setup:
         config = _recording(config, data, handed_in)
         is_own = game is not None or config.game is not None
         if game is None:
-            game = config.build_game(data.dimension, **_labels(config, data))
+            shape = getattr(data, "image_shape", None)
+            images: dict[str, Any] = {"image_shape": shape} if config.networks.kernel else {}
+            game = config.build_game(data.dimension, **_labels(config, data), **images)
         if is_own:
             game = _playable(game, config)
         _check_classes(game, data)
@@ -404,7 +406,7 @@ def _number_of_classes(thing: Any) -> int:
     return classes if isinstance(classes, int) else 0
 
 
-def _labels(config: Config, data: Any) -> dict[str, int]:
+def _labels(config: Config, data: Any) -> dict[str, Any]:
     """The classes for the networks that the settings describe."""
     if config.game is not None or not config.networks.conditional:
         return {}
