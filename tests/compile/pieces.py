@@ -12,10 +12,10 @@ import numpy as np
 from tests.compile.forms import interpret, shapes
 from tests.compile.programs import recorded
 from tinygrad_ugan.compile import assembly
-from tinygrad_ugan.compile.entries import PASSES
 from tinygrad_ugan.compile.kernels import Kernels
 from tinygrad_ugan.compile.lowering import with_kernels
 from tinygrad_ugan.compile.operations import ADD, AS_NUMBER, COPY, Translation
+from tinygrad_ugan.compile.passes import improved
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.kernels.executor import CALL_WORDS
 from tinygrad_ugan.kernels.plain import WORD, memory
@@ -30,10 +30,7 @@ OWN = {
 
 def simplified(f, *xs):
     """The program of a function as it is lowered."""
-    program = recorded(f, *xs)
-    for improve in PASSES:
-        program = improve(program)
-    return program
+    return improved(recorded(f, *xs))
 
 
 def lowered(f, *xs):

@@ -66,17 +66,46 @@ def levels_of(tree: Any) -> dict[int, bool]:
     return found
 
 
+MOST_UNROLLED = 64
+"""Steps that a compiled function writes down one by one; more of them are a loop in its program."""
+
+
 def loop(step: Step, carry: Leaves, xs: Leaves, n: int, first: Results | None = None) -> Results:
-    """Take n steps, one after the other; the results of the first one may be known already."""
+    """Take n steps on bare arrays; the results of the first one may be known already."""
+    if n > MOST_UNROLLED:
+        first = first or step(carry, row(xs, 0))
+        recording = _recording((carry, xs, first))
+        found = recording and recording.record_loop(step, carry, xs, n, first)
+        if found is not None:
+            recorded: Results = found
+            return recorded
+    return unrolled(step, carry, xs, n, first)
+
+
+def _recording(tree: Any) -> Any:
+    """The recording of a compiled function that values are of; None under differentiation."""
+    tracers = [x for x in optree.tree_leaves(tree) if isinstance(x, Tracer)]
+    return tracers[0].node if tracers and not any(x.level for x in tracers) else None
+
+
+def row(xs: Leaves, k: int) -> Leaves:
+    """The x of a step; None stays."""
+    return [None if x is None else x[k] for x in xs]
+
+
+def unrolled(
+    step: Step, carry: Leaves, xs: Leaves, n: int, first: Results | None = None
+) -> Results:
+    """Take n steps, one after the other."""
     columns: list[_Column] = []
     sums: Leaves = []
     for k in range(n):
         known = first if k == 0 else None
-        carry, ys, terms = known or step(carry, [None if x is None else x[k] for x in xs])
+        carry, ys, terms = known or step(carry, row(xs, k))
         columns = columns or [_Column(n) for _ in ys]
         for column, y in zip(columns, ys, strict=True):
             column.put(k, y)
-        sums = list(map(_plus, sums, terms)) if k else terms
+        sums = list(map(plus, sums, terms)) if k else terms
     return carry, [column.stacked() for column in columns], sums
 
 
@@ -251,7 +280,7 @@ class _Backwards:
         def pull(adjoint: Leaves, x: Leaves) -> Results:
             state, x, y_bar, (mark,) = _cut(x, len(self.states), len(self.xs), self.n_y)
             roots, x_roots, outs = self.taped(state, x)
-            if differ(_marks(outs), mark):
+            if mark is not None and differ(_marks(outs), mark):
                 raise _is_no_function()
             found = self.taped.pull(outs, [*adjoint, *y_bar, *sums_bar])
             back, x_bar, terms = (
@@ -311,7 +340,8 @@ def _marks(outs: Results) -> list[Any]:
     return [fingerprint(untrace(x)) if hasattr(x, "dtype") else None for x in (*carry, *y)]
 
 
-def _plus(total: Any, term: Any) -> Any:
+def plus(total: Any, term: Any) -> Any:
+    """Add two terms of a sum, None for zero."""
     if total is None or term is None:
         return term if total is None else total
     return total + term

@@ -20,20 +20,15 @@ from tinygrad_ugan.autodiff.core import Tracer
 from tinygrad_ugan.autodiff.operands import as_plain, is_differentiated, shape_of
 from tinygrad_ugan.autodiff.pytrees import restrict
 from tinygrad_ugan.autodiff.transforms import vjp
-from tinygrad_ugan.compile.common_subexpressions import with_common_subexpressions
-from tinygrad_ugan.compile.dead_code import without_dead_code
 from tinygrad_ugan.compile.lowering import with_kernels
 from tinygrad_ugan.compile.partial_evaluation import cut
+from tinygrad_ugan.compile.passes import improved
 from tinygrad_ugan.compile.program import StraightLineProgram, Symbol
 from tinygrad_ugan.compile.purity import UnknownFunctionError, form_of
 from tinygrad_ugan.compile.recorder import Recorded, Recording
 from tinygrad_ugan.compile.replay import Replay
 from tinygrad_ugan.compile.side_effects import without_random_numbers
-from tinygrad_ugan.compile.simplification import simplified
 from tinygrad_ugan.errors import ArgumentTypeError, kind_of
-
-PASSES = (simplified, with_common_subexpressions, without_dead_code)
-"""Over every program, in this order."""
 
 
 class Entry:
@@ -55,7 +50,7 @@ class Entry:
     @property
     def nbytes(self) -> int:
         """Bytes that it holds between calls, Python's objects roughly."""
-        return self._replay.nbytes + _BYTES_AN_INSTRUCTION * (1 + len(self.program.instructions))
+        return self._replay.nbytes + _BYTES_AN_INSTRUCTION * (1 + self.program.length)
 
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         """Return the outputs of the program."""
@@ -190,10 +185,7 @@ def _program(
     if any(map(is_differentiated, optree.tree_leaves(out))):
         raise uses_traced_value(name)
     inputs = [x.variable for x in recorded if isinstance(x, Recorded)]
-    program = recording.program(name, inputs, out)
-    for improve in PASSES:
-        program = improve(program)
-    return program
+    return improved(recording.program(name, inputs, out))
 
 
 def kinds_of(leaves: Sequence[Any]) -> tuple[Hashable, list[Any] | None]:

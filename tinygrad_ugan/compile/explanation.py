@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from tinygrad_ugan.compile.fusion import Group
 from tinygrad_ugan.compile.kernels import Kernels
+from tinygrad_ugan.compile.loop import Loop
 from tinygrad_ugan.compile.operations import COPY, Map, Product, Windowing
 from tinygrad_ugan.compile.piece import Piece
 from tinygrad_ugan.compile.program import StraightLineProgram
@@ -17,13 +18,17 @@ def explained(program: StraightLineProgram) -> str:
     """Describe a lowered program: a line for every kernel, and one for every call of NumPy."""
     pieces = [each.function for each in program.instructions if isinstance(each.function, Kernels)]
     kernels = sum(len(piece.kernels) for piece in pieces)
-    rest = [each.name for each in program.instructions if not isinstance(each.function, Kernels)]
+    compiled = Kernels | Loop
+    rest = [each.name for each in program.instructions if not isinstance(each.function, compiled)]
     lines = [f"{program.name}: {_number(kernels, 'kernel')}, {_number(len(rest), 'call')} of NumPy"]
     if rest:
         lines[0] += f" ({_counted(rest)})"
     for each in program.instructions:
         if isinstance(each.function, Kernels):
             lines += _piece(each.function)
+        elif isinstance(each.function, Loop):
+            lines.append(f"  loop of {_number(each.function.length, 'run')} of")
+            lines += [f"    {line}" for line in explained(each.function.lowered).splitlines()]
         else:
             lines.append(f"  NumPy: {each.name}")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Straight-line programs: what a function does, written down as a list of calls on bare arrays.
 
-There are no loops and no branches, and every variable is set once: by the inputs or by one
-instruction. A pass over a program is a function from program to program.
+There are no branches, a loop is one instruction with a program of its own, and every variable is
+set once: by the inputs or by one instruction. A pass over a program is a function from program to
+program.
 """
 
 from __future__ import annotations
@@ -109,6 +110,11 @@ class Instruction:
         args, params = optree.tree_unflatten(self.treedef, self.operands)
         return args, params
 
+    @property
+    def body(self) -> StraightLineProgram | None:
+        """The program that a loop runs in every step; None of any other instruction."""
+        return getattr(self.function, "body", None)
+
     def renamed(self, names: Mapping[Symbol | Memo, Any]) -> Instruction:
         """Return the instruction with other operands in place of some variables and memos."""
         return replace(self, operands=renamed(self.operands, names))
@@ -141,15 +147,28 @@ class StraightLineProgram:
     @property
     def nbytes(self) -> int:
         """Bytes of all values that it computes, if none shared its memory with another."""
-        return sum(y.nbytes for each in self.instructions for y in each.results)
+        own = sum(y.nbytes for each in self.instructions for y in each.results)
+        return own + sum(n * body.nbytes for n, body in self._bodies)
+
+    @property
+    def length(self) -> int:
+        """Number of instructions, those of the bodies of loops included."""
+        return len(self.instructions) + sum(body.length for _, body in self._bodies)
+
+    @property
+    def _bodies(self) -> Iterator[tuple[int, StraightLineProgram]]:
+        """The bodies of loops, and how many times they run."""
+        for each in self.instructions:
+            if each.body is not None:
+                yield each.function.length, each.body  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
         names = _Names(self)
         lines = [f"{self.name}({', '.join(f'{names.of(x)}: {x}' for x in self.inputs)}):"]
-        lines += [f"    {names.line(each)}" for each in self.instructions]
+        lines += [f"    {line}" for each in self.instructions for line in names.lines(each)]
         lines.append(f"    return {', '.join(map(names.of, self.outputs))}")
         lines.append(
-            f"# {len(self.instructions)} instructions, {self.multiply_adds:,} multiply-adds in "
+            f"# {self.length} instructions, {self.multiply_adds:,} multiply-adds in "
             f"products, {self.nbytes:,} bytes computed"
         )
         return "\n".join(lines)
@@ -159,7 +178,10 @@ PRODUCTS = ("matmul", "dot", "matmul_nt", "matmul_tn")
 
 
 def multiply_adds(instruction: Instruction) -> int:
-    """Multiply-adds of a product of matrices; 0 of any other instruction."""
+    """Multiply-adds of a product of matrices, or of a loop; 0 of any other instruction."""
+    if instruction.body is not None:
+        steps: int = instruction.function.length  # type: ignore[attr-defined]
+        return steps * instruction.body.multiply_adds
     if instruction.name not in PRODUCTS or not instruction.operands:
         return 0
     left = instruction.operands[0]
@@ -190,7 +212,14 @@ class _Names:
             return f"<{getattr(x, '__name__', type(x).__name__)}>"
         return repr(x) if isinstance(x, _SHOWN) else f"<{type(x).__name__}>"
 
-    def line(self, instruction: Instruction) -> str:
+    def lines(self, instruction: Instruction) -> list[str]:
+        """The call, and below it the body of a loop."""
+        if instruction.body is None:
+            return [self._line(instruction)]
+        *body, _ = str(instruction.body).splitlines()
+        return [self._line(instruction), *(f"    {line}" for line in body)]
+
+    def _line(self, instruction: Instruction) -> str:
         results = ", ".join(f"{self.of(y)}: {y}" for y in instruction.results)
         args, params = instruction.arguments
         given = [self._argument(x) for x in args]

@@ -6,13 +6,16 @@ recorded, under any nesting of `grad`, `jvp` and `vjp`, is plain NumPy.
 
 A recorded value knows its number, for the function to run on, and gives it to nobody: a program
 serves all numbers. Shapes and dtypes are known.
+
+A step of a loop has a recording of its own, which becomes the body of one instruction.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,9 +25,15 @@ from tinygrad_ugan.autodiff.defensive_copies import private_copy
 from tinygrad_ugan.autodiff.operands import is_differentiated
 from tinygrad_ugan.autodiff.primitive import Memo
 from tinygrad_ugan.autodiff.rules import IN_PLACE
+from tinygrad_ugan.autodiff.scan_rules import Leaves, Results, Step, row, unrolled
 from tinygrad_ugan.autodiff.tensor import Tensor
+from tinygrad_ugan.compile.loop import Loop
+from tinygrad_ugan.compile.passes import improved
 from tinygrad_ugan.compile.program import Instruction, StraightLineProgram, Symbol
-from tinygrad_ugan.errors import NotCompilableError
+from tinygrad_ugan.errors import NotCompilableError, NotDifferentiableError
+
+BLOCKS = range(16, 33)
+"""Numbers of steps that the body of a loop may have: every run of it costs several microseconds."""
 
 
 def _bitwise(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
@@ -145,12 +154,19 @@ class Recorded(Tensor):
 
 
 class Recording:
-    """The instructions of a function that is running."""
+    """The instructions of a function that is running, or of a step of a loop in it.
 
-    def __init__(self) -> None:
+    A step may use values of the recordings around it. What depends on these alone is computed once,
+    before the loop; everything else captures them as inputs of the step.
+    """
+
+    def __init__(self, around: Recording | None = None) -> None:
         self._instructions: list[Instruction] = []
         self._memos: dict[Memo, Memo] = {}
         self._finished = False
+        self._around = around
+        self._depth: int = 0 if around is None else around._depth + 1
+        self._captured: dict[Any, tuple[Any, Symbol]] = {}
 
     def record_call(self, primitive: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Run a primitive on the bare values of recorded ones, and write it down."""
@@ -173,6 +189,9 @@ class Recording:
                 "an append to a list outside; return it instead"
             )
         leaves, treedef = optree.tree_flatten((tuple(args), params))
+        inner = self._innermost(leaves)
+        if inner is not self:
+            return inner.call(function, args, params, name, kind)
         _refuse_masks(name, leaves)
         operands = tuple(map(self._operand, leaves))
         args, params = optree.tree_unflatten(treedef, map(_value, leaves))
@@ -194,8 +213,101 @@ class Recording:
         recorded = [Recorded(y, self, v) for y, v in zip(values, results, strict=True)]
         return optree.tree_unflatten(out_treedef, recorded)
 
+    def record_loop(
+        self, step: Step, carry: Leaves, xs: Leaves, n: int, first: Results
+    ) -> Results | None:
+        """Write down a loop of `autodiff.scan_rules` as one instruction.
+
+        Before it come its first steps, one by one, until the parts of the carry are of one kind
+        before and after a step, and what is left can be cut into blocks. None if it cannot be done:
+        too few steps are left, or a step uses its values otherwise than a program can. If all are
+        written down one by one it may, where they are constants.
+        """
+        outer = self._innermost(optree.tree_leaves((carry, xs, first)))
+        try:
+            return outer._alike(step, carry, xs, n, first)
+        except (NotCompilableError, NotDifferentiableError, TypeError, ValueError):
+            return None
+
+    def _alike(
+        self, step: Step, carry: Leaves, xs: Leaves, n: int, first: Results
+    ) -> Results | None:
+        """Write down the first steps, and those that are all alike in blocks."""
+        m, before, outs = 0, carry, first
+        while _kinds(before) != _kinds(outs[0]):
+            m, before = m + 1, outs[0]
+            if n - m < BLOCKS[0]:
+                return None
+            outs = step(before, row(xs, m))
+        if not all(x is None or isinstance(x, Recorded | np.ndarray | np.generic) for x in before):
+            return None
+        size = min(BLOCKS, key=lambda size: ((n - m) % size, -size))
+        m += (n - m) % size
+
+        def block(carry: Leaves, xs: Leaves) -> Results:
+            return unrolled(step, carry, xs, size)
+
+        columns = [None if isinstance(x, list) else x for x in xs]  # a list has marks of steps
+        rest = [x if x is None else _in_blocks(x[m:] if m else x, size) for x in columns]
+        start, ys, totals = unrolled(step, carry, xs, m, first)
+        last, more, totals = self._loop(block, start, totals, rest, (n - m) // size)
+        pairs = zip(ys or [None] * len(more), more, strict=True)
+        return last, [_joined(y, z, m, n - m) for y, z in pairs], totals
+
+    def _loop(self, step: Step, carry: Leaves, totals: Leaves, xs: Leaves, n: int) -> Results:
+        """Write down steps that are all alike; the sums of their terms start from `totals`."""
+        body, inputs = Recording(self), list[Symbol]()
+
+        def varying(x: Any) -> Any:
+            """Put a value of the body in the place of one that differs from step to step."""
+            if x is None:
+                return None
+            inputs.append(replace(Symbol.like(x), is_view=False))
+            return Recorded(x, body, inputs[-1])
+
+        rows = row(list(map(_value, xs)), 0)
+        found = step([varying(_value(x)) for x in carry], list(map(varying, rows)))
+        new, ys, terms = ([x if hasattr(x, "dtype") else None for x in part] for part in found)
+        if _kinds(new) != _kinds(carry):
+            raise NotCompilableError("a loop needs a carry of one kind")
+        totals = totals or [None for _ in terms]
+        program = improved(body._step(inputs, _given([*new, *ys, *terms])))
+        function = Loop(program, n, len(_given(new)), len(_given(ys)))
+        started = [x for x, term in zip(totals, terms, strict=True) if term is not None]
+        captured = [x for x, _ in body._captured.values()]
+        args = _given(carry), started, _given(xs), captured
+        results = iter(self.call(function, args, {}, "scan"))
+        new, ys, sums = ([x if x is None else next(results) for x in p] for p in (new, ys, terms))
+        return new, ys, [x if y is None else y for x, y in zip(totals, sums, strict=True)]
+
+    def _step(self, inputs: Sequence[Symbol], out: Leaves) -> StraightLineProgram:
+        """Return what was written down as the body of a loop, whose outputs are all variables."""
+        self._finished = True
+        own = (x.variable if getattr(x, "node", None) is self else self._capture(x) for x in out)
+        outputs = tuple(own)
+        captured = (variable for _, variable in self._captured.values())
+        return StraightLineProgram("step", (*inputs, *captured), tuple(self._instructions), outputs)
+
+    def _innermost(self, leaves: Sequence[Any]) -> Recording:
+        """The recording of the innermost step that leaves come from, or this one."""
+        nodes: Iterator[Recording] = (x.node for x in leaves if isinstance(x, Recorded))
+        return max((self, *nodes), key=lambda recording: recording._depth)
+
+    def _knows(self, x: Any) -> bool:
+        """Whether this recording, or one around it, has computed a value or filled a memo."""
+        mine = x in self._memos if isinstance(x, Memo) else getattr(x, "node", None) is self
+        return mine or (self._around is not None and self._around._knows(x))
+
+    def _capture(self, x: Any) -> Symbol:
+        """Make a value from around a step, a memo or a constant, an input of the step."""
+        key = x.variable if isinstance(x, Recorded) else x if isinstance(x, Memo) else id(x)
+        _, variable = self._captured.setdefault(key, (x, Symbol.like(_value(x))))
+        return variable
+
     def _operand(self, x: Any) -> Any:
         """Turn a leaf of a call into a variable or a constant."""
+        if self._around is not None and self._around._knows(x):
+            return self._capture(x)
         if isinstance(x, Recorded):
             if x.node is not self:
                 raise NotCompilableError(
@@ -212,6 +324,34 @@ class Recording:
         self._finished = True
         outputs = tuple(self._operand(x) for x in optree.tree_leaves(out))
         return StraightLineProgram(name, tuple(inputs), tuple(self._instructions), outputs)
+
+
+def _in_blocks(column: Any, size: int) -> Any:
+    """Make a row of every so many rows."""
+    return np.reshape(column, (-1, size, *column.shape[1:]))
+
+
+def _given(leaves: Leaves) -> Leaves:
+    return [x for x in leaves if x is not None]
+
+
+def _kinds(leaves: Leaves) -> list[Any]:
+    """The kinds of the parts of a carry; None stays."""
+    symbols = (x.variable if isinstance(x, Recorded) else Symbol.like(x) for x in _given(leaves))
+    kinds = iter([(x.shape, x.dtype, x.kind) for x in symbols])
+    return [None if x is None else next(kinds) for x in leaves]
+
+
+def _joined(y: Any, more: Any, m: int, n: int) -> Any:
+    """A column of m rows, and of n more in blocks; None is zero."""
+    y = None if isinstance(y, list) else y
+    more = more if more is None else np.reshape(more, (n, *more.shape[2:]))
+    like = more if y is None else y
+    if like is None or not m:
+        return like
+    shapes = ((k, *like.shape[1:]) for k in (m, n))
+    parts = zip((y, more), shapes, strict=True)
+    return np.concatenate([np.zeros(s, like.dtype) if x is None else x for x, s in parts])
 
 
 def recording_of(tree: Any) -> Recording | None:

@@ -37,14 +37,14 @@ class Replay:
         self.source = writer.source(len(self._plan.buffers))
         exec(compile(self.source, f"<program of {program.name}>", "exec"), writer.globals)  # noqa: S102
         self._run = writer.globals["run"]
-        self._constants = [
-            x for x in writer.globals.values() if isinstance(x, np.ndarray | Kernels)
+        self._constants = [  # arrays, kernels and loops
+            x for x in writer.globals.values() if hasattr(x, "nbytes") and not isinstance(x, type)
         ]
 
     @property
     def nbytes(self) -> int:
         """Bytes that it holds between calls."""
-        held = sum(x.nbytes for x in self._constants)
+        held: int = sum(x.nbytes for x in self._constants)
         return held + self._plan.nbytes * max(1, len(self._idle))
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
