@@ -9,6 +9,7 @@ import llvmlite.binding as llvm
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.kernels.test_windows import places
 from tinygrad_ugan.compile.emission import emit_module
 from tinygrad_ugan.compile.kernel_form import Access, KernelForm, Reduction, Segment, Step, Store
 from tinygrad_ugan.kernels import vecmath
@@ -63,6 +64,18 @@ def interpret(form, arrays, first, rows, functions=NUMPY):
             out[...] = np.sum(whole, axes, dtype=np.float64, keepdims=True)
         else:
             out[...] = getattr(np, reduction.operation).reduce(whole, axes, keepdims=True)
+
+
+def by_elements(form, source, out, first, rows):
+    """Run a form of windows, on arrays of shape (images, *places, channels)."""
+    part = slice(first, first + rows)
+    if form.is_sum:
+        out[part] = 0
+    for window, place in places(form.windows):
+        if form.is_sum and place is not None:
+            out[part, *place] += source[part, *window]
+        elif not form.is_sum:
+            out[part, *window] = 0 if place is None else source[part, *place]
 
 
 # Memory

@@ -9,13 +9,15 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tests.compile.forms import interpret, shapes
+from tests.compile.forms import by_elements, interpret, shapes
 from tests.compile.programs import recorded
 from tinygrad_ugan.compile import assembly
+from tinygrad_ugan.compile.kernel_form import WindowsForm
 from tinygrad_ugan.compile.kernels import Kernels
 from tinygrad_ugan.compile.lowering import with_kernels
 from tinygrad_ugan.compile.operations import ADD, AS_NUMBER, COPY, Translation
 from tinygrad_ugan.compile.passes import improved
+from tinygrad_ugan.compile.strided import c_strides
 from tinygrad_ugan.kernels import threads
 from tinygrad_ugan.kernels.executor import CALL_WORDS
 from tinygrad_ugan.kernels.plain import WORD, memory
@@ -114,6 +116,9 @@ class _Runner:
 
     def _call(self, form, dtype, numbers, rows):
         first, *addresses = numbers
+        if isinstance(form, WindowsForm):
+            self._window(form, np.dtype(dtype), addresses, first, rows)
+            return
         if form.is_whole:
             first, rows = 0, form.space[0]
         arrays = [
@@ -126,6 +131,13 @@ class _Runner:
             for address, access, shape in zip(addresses, form.arguments, shapes(form), strict=False)
         ]
         interpret(form, arrays, first, rows, self._functions)
+
+    def _window(self, form, dtype, addresses, first, rows):
+        places = [form.windows.size, (*form.windows.counts, *form.windows.kernel)]
+        shapes = [(form.images, *place, form.channels) for place in places]
+        pairs = zip(addresses, reversed(shapes) if form.is_sum else shapes, strict=False)
+        arrays = (memory(address, shape, c_strides(shape), dtype) for address, shape in pairs)
+        by_elements(form, *arrays, first, rows)
 
 
 def _words(address, count):

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_ugan as ug
 from tests.compile.matrix_functions import arguments, functions
 from tests.compile.pieces import by_numpy, lowered, pieces, poison, simplified
+from tinygrad_ugan import nn
 from tinygrad_ugan.compile import row_sums, scheduling
 from tinygrad_ugan.compile.fusion import Group
 from tinygrad_ugan.compile.lowering import with_kernels
@@ -44,6 +46,19 @@ def test_parts_in_any_order_do_what_the_program_does(f, seed):
 @given(f=functions())
 def test_one_part_does_what_the_program_does(f):
     check(f, *arguments(f))
+
+
+@pytest.mark.usefixtures("always_in_parts")
+@pytest.mark.parametrize("n", [1, 5, 40])
+def test_windows_are_there_when_they_are_read(n, rng):
+    """Images, their windows and what becomes of them, in parts that take turns in any order."""
+    x, w, v = (rng.standard_normal(s) for s in ((n, 5, 4, 2), (3, 3, 2, 3), (2, 3, 3, 2)))
+
+    def loss(x, w, v):
+        return np.mean(np.sin(nn.conv(np.tanh(nn.conv(np.tanh(x), w, stride=2)), v)))
+
+    for seed in range(5):
+        check(lambda *xs: ug.grad(loss, argnums=(0, 1, 2))(*xs), x, w, v, seed=seed)
 
 
 @pytest.mark.parametrize("rows", [320, 1024])

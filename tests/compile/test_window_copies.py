@@ -4,27 +4,15 @@ import numpy as np
 import pytest
 
 import tinygrad_ugan as ug
-from tests.compile.forms import Compiled, between_forbidden_pages, unguarded
+from tests.compile.forms import Compiled, between_forbidden_pages, by_elements, unguarded
 from tests.kernels.emitted import TARGETS
-from tests.kernels.test_windows import ON_IMAGES, places
+from tests.kernels.test_windows import ON_IMAGES
 from tests.oracles import relative_error
 from tinygrad_ugan import nn
 from tinygrad_ugan.compile.kernel_form import WindowsForm
 from tinygrad_ugan.kernels.windows import Windows
 
 WIDE = Windows((3, 40), (2, 30), (1, 1), (1, 1), (1, 15), (4, 41))  # a loop over vectors
-
-
-def by_elements(form, source, out, first, rows):
-    """Write to some images of `out`, shape (images, *places, channels)."""
-    part = slice(first, first + rows)
-    if form.is_sum:
-        out[part] = 0
-    for window, place in places(form.windows):
-        if form.is_sum and place is not None:
-            out[part, *place] += source[part, *window]
-        elif not form.is_sum:
-            out[part, *window] = 0 if place is None else source[part, *place]
 
 
 def pair(form, dtype, allocate=unguarded):

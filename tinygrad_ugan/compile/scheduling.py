@@ -338,6 +338,8 @@ def work(group: Group) -> float:
                 total += rows * columns * depth / min(_LANES, max(columns, depth))
             case Map():
                 total += _MAP_COST * math.prod(each.out.shape) / _LANES
-            case Reduce() | Windowing():
+            case Reduce():
                 total += math.prod(each.operand.shape) / _LANES
+            case Windowing():
+                total += max(map(math.prod, (each.operand.shape, each.out.shape))) / _LANES
     return total
