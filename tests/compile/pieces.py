@@ -12,7 +12,7 @@ import numpy as np
 from tests.compile.forms import by_elements, interpret, shapes
 from tests.compile.programs import recorded
 from tinygrad_ugan.compile import assembly
-from tinygrad_ugan.compile.kernel_form import WindowsForm
+from tinygrad_ugan.compile.kernel_form import JoinedForm, WindowsForm
 from tinygrad_ugan.compile.kernels import Kernels
 from tinygrad_ugan.compile.lowering import with_kernels
 from tinygrad_ugan.compile.operations import ADD, AS_NUMBER, COPY, Translation
@@ -119,6 +119,9 @@ class _Runner:
         if isinstance(form, WindowsForm):
             self._window(form, np.dtype(dtype), addresses, first, rows)
             return
+        if isinstance(form, JoinedForm):
+            _join(form, addresses, dtype, slice(first, first + rows))
+            return
         if form.is_whole:
             first, rows = 0, form.space[0]
         arrays = [
@@ -138,6 +141,15 @@ class _Runner:
         pairs = zip(addresses, reversed(shapes) if form.is_sum else shapes, strict=False)
         arrays = (memory(address, shape, c_strides(shape), dtype) for address, shape in pairs)
         by_elements(form, *arrays, first, rows)
+
+
+def _join(form, addresses, dtype, part):
+    shapes = [(form.rows, form.repeats, run) for run in (*form.runs, sum(form.runs))]
+    *given, out = (
+        memory(place, shape, c_strides(shape), dtype)
+        for place, shape in zip(addresses, shapes, strict=False)
+    )
+    out[part] = np.concatenate([x[part] for x in given], axis=2)
 
 
 def _words(address, count):

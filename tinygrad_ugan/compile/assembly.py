@@ -12,7 +12,7 @@ from llvmlite import ir
 from tinygrad_ugan.autodiff.vector_forms import VectorForm
 from tinygrad_ugan.compile.emission import emit_module
 from tinygrad_ugan.compile.fusion import Group
-from tinygrad_ugan.compile.kernel_form import KernelForm, WindowsForm
+from tinygrad_ugan.compile.kernel_form import AnyForm
 from tinygrad_ugan.compile.memory import MemoryPlan
 from tinygrad_ugan.compile.operations import RowProduct
 from tinygrad_ugan.compile.piece import Piece
@@ -103,7 +103,7 @@ def _row_steps(product: RowProduct) -> Iterator[tuple[int, int]]:
 
 
 def load(
-    forms: Sequence[KernelForm | WindowsForm],
+    forms: Sequence[AnyForm],
     operations: Mapping[str, VectorForm],
     target: Target,
     dtype: np.dtype[Any],
@@ -123,5 +123,5 @@ _PACKAGE = f"{__name__.partition('.')[0]}."
 """Prefix of modules on whose source the cache depends, so that forms' names say what they are."""
 
 
-def _names(name: str, forms: Sequence[KernelForm | WindowsForm]) -> list[str]:
+def _names(name: str, forms: Sequence[AnyForm]) -> list[str]:
     return [f"{name}_{i}" for i in range(len(forms))]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from llvmlite import ir
 from numpy.typing import DTypeLike
 
-from tinygrad_ugan.compile.kernel_form import Access, KernelForm, WindowsForm
+from tinygrad_ugan.compile.joined_runs import emit_joined
+from tinygrad_ugan.compile.kernel_form import Access, AnyForm, JoinedForm, KernelForm, WindowsForm
 from tinygrad_ugan.compile.loop_nest import LoopNest, best_vector_axis, collapsed, moved
 from tinygrad_ugan.compile.product_tiles import emit_products, is_shallow, with_steps
 from tinygrad_ugan.compile.transposed_blocks import crossing_axis, emit_blocks
@@ -19,7 +20,7 @@ from tinygrad_ugan.kernels.ufunc_emitter import UfuncEmitter
 
 def emit_module(
     names: Sequence[str],
-    forms: Sequence[KernelForm | WindowsForm],
+    forms: Sequence[AnyForm],
     operations: Mapping[str, Callable[..., Value]],
     target: Target,
     dtype: DTypeLike,
@@ -30,6 +31,8 @@ def emit_module(
         e = UfuncEmitter(name, target, dtype, module)
         if isinstance(form, WindowsForm):
             emit_windows(e, form)
+        elif isinstance(form, JoinedForm):
+            emit_joined(e, form)
         else:
             emit(e, form, operations)
         e.finish()

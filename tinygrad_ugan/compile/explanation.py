@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tinygrad_ugan.compile.fusion import Group
 from tinygrad_ugan.compile.kernels import Kernels
 from tinygrad_ugan.compile.loop import Loop
-from tinygrad_ugan.compile.operations import COPY, Map, Product, Windowing
+from tinygrad_ugan.compile.operations import COPY, Joining, Map, Product, Windowing
 from tinygrad_ugan.compile.piece import Piece
 from tinygrad_ugan.compile.program import StraightLineProgram
 from tinygrad_ugan.compile.scheduling import Phase, extents
@@ -55,6 +55,8 @@ def _group(group: Group) -> str:
                 names.append(" + ".join(f"product over {a.shape[1]}" for a, _ in each.terms))
             case Map():
                 names.append(each.operation.rpartition(".")[2].strip("_"))
+            case Joining():
+                names.append("join")
             case Windowing():
                 names.append("sum of windows" if each.is_sum else "windows")
             case _:

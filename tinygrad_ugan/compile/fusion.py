@@ -3,7 +3,7 @@
 A group has one space. A map joins the group that computes the last of its operands, if it runs
 through the same points and reads that operand point by point; so does a reduction. A product begins
 a group, whose maps are its epilogue: they work on its elements before these are stored. Windows of
-images, and sums of windows, are groups of their own.
+images, sums of windows, and arrays that are joined are groups of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from tinygrad_ugan.compile.operations import (
     ADD,
+    Joining,
     Map,
     Operation,
     Product,
@@ -56,10 +57,10 @@ class Group:
         return first if isinstance(first, Product) else None
 
     @property
-    def windowing(self) -> Windowing | None:
-        """The windows that it takes, or sums up, if that is what it does."""
+    def copying(self) -> Windowing | Joining | None:
+        """The windows that it takes, or sums up, or what it joins, if that is what it does."""
         first = self.operations[0]
-        return first if isinstance(first, Windowing) else None
+        return first if isinstance(first, Windowing | Joining) else None
 
     @property
     def maps(self) -> list[Map]:
@@ -128,7 +129,9 @@ class _Fusion:
 
     def add(self, each: Operation) -> None:
         space = _space(each)
-        place = None if isinstance(each, Product | Windowing) else self._place(each, space)
+        place = (
+            None if isinstance(each, Product | Windowing | Joining) else self._place(each, space)
+        )
         if place is None:
             place = len(self.groups)
             self.groups.append(Group(space))
@@ -153,7 +156,7 @@ class _Fusion:
     def _can_merge(self, first: Group, second: Group) -> bool:
         if first.space != second.space or second.product or (first.product and second.reductions):
             return False
-        if first.windowing or second.windowing:
+        if first.copying or second.copying:
             return False
         sums = {each.out for each in first.reductions}
         values = first.values
@@ -167,7 +170,7 @@ class _Fusion:
         """The group that an operation can join: that which makes the last of its operands."""
         operands = list(reads(each))
         last = max((self._maker.get(x.storage, -1) for x in operands), default=-1)
-        if last < 0 or self.groups[last].space != space or self.groups[last].windowing:
+        if last < 0 or self.groups[last].space != space or self.groups[last].copying:
             return None
         group = self.groups[last]
         values = group.values
@@ -202,7 +205,7 @@ def _space(each: Operation) -> tuple[int, ...]:
             shape = each.shape
         case Reduce():
             shape = each.operand.shape
-        case Windowing():  # a row is an image, also of a batch of one
+        case Windowing() | Joining():  # a row is an image, say, also of a batch of one
             return each.out.shape[0], math.prod(each.out.shape[1:])
     return tuple(n for n in shape if n != 1)
 

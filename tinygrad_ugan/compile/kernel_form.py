@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tinygrad_ugan.kernels.windows import Windows
 
@@ -145,6 +146,26 @@ class KernelForm:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinedForm:
+    """A kernel that joins arrays: in every row and repetition a run of each stands side by side.
+
+    Its arguments are the number `first`, of a row, and the addresses of the arrays and the result.
+
+    Attributes
+    ----------
+    rows : int
+        An upper bound of the rows, as calls run parts of them.
+    repeats : int
+    runs : tuple of int
+        The elements of a run of each array.
+    """
+
+    rows: int
+    repeats: int
+    runs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WindowsForm:
     """A kernel that takes the windows of some images, or sums up windows at their places.
 
@@ -173,3 +194,7 @@ class WindowsForm:
     def view(self) -> int:
         """Elements of all windows of an image."""
         return math.prod((*self.windows.counts, *self.windows.kernel, self.channels))
+
+
+AnyForm: TypeAlias = KernelForm | WindowsForm | JoinedForm
+"""All that a kernel may be."""

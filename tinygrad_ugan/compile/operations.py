@@ -18,6 +18,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_ugan.autodiff.primitive import Memo
 from tinygrad_ugan.autodiff.rules import TABLE, vector_form
 from tinygrad_ugan.autodiff.rules.conditionals import where
+from tinygrad_ugan.autodiff.rules.joining import concatenate
 from tinygrad_ugan.autodiff.rules.products import matmul, matmul_nt, matmul_tn
 from tinygrad_ugan.autodiff.rules.reductions import center, largest, smallest, total
 from tinygrad_ugan.compile.program import Instruction, Symbol
@@ -124,7 +125,28 @@ class Windowing:
     out: Storage
 
 
-Operation: TypeAlias = Map | Product | Reduce | Windowing
+@dataclass(frozen=True, slots=True, eq=False)
+class Joining:
+    """Arrays joined along an axis: ``np.concatenate`` and ``np.stack``.
+
+    Attributes
+    ----------
+    operands : tuple of View
+        All elements of a storage each, in their order, with rows as the result has them.
+    out : Storage
+        Of shape (rows, repeats, columns): in every repetition a run of each operand.
+    """
+
+    operands: tuple[View, ...]
+    out: Storage
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """How many elements of each operand stand side by side."""
+        return tuple(x.shape[-1] for x in self.operands)
+
+
+Operation: TypeAlias = Map | Product | Reduce | Windowing | Joining
 
 
 def reads(each: Operation) -> Iterator[View]:
@@ -136,6 +158,8 @@ def reads(each: Operation) -> Iterator[View]:
             yield from itertools.chain(*each.terms)
         case Reduce() | Windowing():
             yield each.operand
+        case Joining():
+            yield from each.operands
 
 
 _PRODUCTS: dict[Any, tuple[bool, bool]] = {
@@ -161,6 +185,11 @@ _REDUCTIONS: dict[Any, tuple[str, bool]] = {
 
 _WINDOWS = {gather: False, scatter: True}
 """Whether the result is a sum of windows."""
+
+_JOINING = (np.concatenate, np.stack, concatenate.implementation)
+
+MOST_JOINED = 14
+"""Arrays that a kernel joins: a call has 16 arguments, the first row and the result among them."""
 
 _OF_MASKS = {
     *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
@@ -214,6 +243,8 @@ def can_lower(call: Instruction, dtype: np.dtype[Any]) -> bool:
         return result.dtype == dtype and not of_masks and _reduction(call) is not None
     if call.function in _WINDOWS:
         return bool(result.dtype == dtype == call.operands[0].dtype)
+    if call.function in _JOINING:
+        return _can_join(call, dtype)
     return _can_map(call, dtype)
 
 
@@ -227,6 +258,23 @@ def _can_multiply(call: Instruction, dtype: np.dtype[Any]) -> bool:
         return False
     is_small = call.results[0].size * _depth(call) < LARGEST_PRODUCT
     return is_small and all(x.dtype == dtype and 1 <= len(x.shape) <= 2 for x in args)
+
+
+def _can_join(call: Instruction, dtype: np.dtype[Any]) -> bool:
+    operands, axis, others = _joined(call)
+    if others or type(axis) is not int or len(operands) > MOST_JOINED:
+        return False
+    arrays = all(isinstance(x, Symbol | np.ndarray) for x in operands)
+    return arrays and all(x.dtype == dtype and x.size for x in operands)
+
+
+def _joined(call: Instruction) -> tuple[Sequence[Any], Any, Any]:
+    """The arrays that are joined, the axis, and other arguments."""
+    args, params = call.arguments
+    if call.function is concatenate.implementation:
+        return args[1:], args[0], params
+    axis = (*args[1:], params.pop("axis", 0))[0]
+    return args[0], axis, (args[2:], params) if args[2:] or params else ()
 
 
 def _depth(call: Instruction) -> int:
@@ -338,6 +386,8 @@ class Translation:
             self._views[result] = self._reduce(call).reshaped(result.shape)
         elif call.function in _WINDOWS:
             self._views[result] = self._windowing(call)
+        elif call.function in _JOINING:
+            self._views[result] = self._joining(call).reshaped(result.shape)
         else:
             name = self._name(call.function)
             form = vector_form(call.function)
@@ -430,6 +480,21 @@ class Translation:
         operand = View.of(self.whole(self._views[x])).reshaped(x.shape)
         out = Storage(call.results[0].shape, self.dtype)
         self.operations.append(Windowing(operand, windows, _WINDOWS[call.function], out))
+        return View.of(out)
+
+    def _joining(self, call: Instruction) -> View:
+        arrays, axis, _ = _joined(call)
+        shape = call.results[0].shape
+        axis %= len(shape)
+        rows, repeats = (shape[0] if axis else 1), math.prod(shape[1:axis])
+        operands = []
+        for x in arrays:
+            view = self.result(x)
+            storage = view.storage if view.is_whole else self.whole(view)
+            run = math.prod(view.shape) // (rows * repeats)
+            operands.append(View.of(storage).reshaped((rows, repeats, run)))
+        out = Storage((rows, repeats, sum(x.shape[-1] for x in operands)), self.dtype)
+        self.operations.append(Joining(tuple(operands), out))
         return View.of(out)
 
     def _packed_for(self, a: View, b: View) -> View:

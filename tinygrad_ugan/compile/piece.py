@@ -11,6 +11,8 @@ import numpy as np
 from tinygrad_ugan.compile.fusion import Group, count_uses, fuse, reduced
 from tinygrad_ugan.compile.kernel_form import (
     Access,
+    AnyForm,
+    JoinedForm,
     KernelForm,
     Reduction,
     Segment,
@@ -20,6 +22,7 @@ from tinygrad_ugan.compile.kernel_form import (
 )
 from tinygrad_ugan.compile.operations import (
     ADD,
+    Joining,
     Operand,
     Product,
     Reduce,
@@ -76,16 +79,16 @@ class Piece:
         groups = with_partial_results(with_row_sums(groups, self.outputs))
         uses = count_uses((each for group in groups for each in group.operations), self.outputs)
         self.phases = schedule(groups)
-        self.kernels: dict[Group, KernelForm | WindowsForm] = {}
+        self.kernels: dict[Group, AnyForm] = {}
         self.arrays: dict[Group, list[View]] = {}
         for group in (x for phase in self.phases for each in phase.sections for x in each.groups):
             self.kernels[group], self.arrays[group] = _form(group, group.stored(uses))
 
 
-def _form(group: Group, written: Sequence[Storage]) -> tuple[KernelForm | WindowsForm, list[View]]:
+def _form(group: Group, written: Sequence[Storage]) -> tuple[AnyForm, list[View]]:
     """The kernel of a group, and its arrays in the order of the arguments."""
-    if group.windowing:
-        return _windows(group.windowing)
+    if group.copying:
+        return _copies(group.copying)
     product, loads = group.product, group.loads()
     if isinstance(product, RowProduct):
         return _sum_of_rows(product)
@@ -116,7 +119,11 @@ def _form(group: Group, written: Sequence[Storage]) -> tuple[KernelForm | Window
     return form, [*loads, *terms, *stores, *sums]
 
 
-def _windows(each: Windowing) -> tuple[WindowsForm, list[View]]:
+def _copies(each: Windowing | Joining) -> tuple[AnyForm, list[View]]:
+    """The kernel of windows, or of arrays that are joined."""
+    if isinstance(each, Joining):
+        rows, repeats, _ = each.out.shape
+        return JoinedForm(rows, repeats, each.runs), [*each.operands, View.of(each.out)]
     *_, channels = each.out.shape
     form = WindowsForm(each.windows, each.out.shape[0], channels, each.is_sum)
     return form, [each.operand, View.of(each.out)]

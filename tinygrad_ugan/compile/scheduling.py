@@ -15,7 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinygrad_ugan.compile.fusion import Group, reduced
-from tinygrad_ugan.compile.operations import COPY, Map, Product, Reduce, RowProduct, Windowing
+from tinygrad_ugan.compile.operations import (
+    COPY,
+    Joining,
+    Map,
+    Product,
+    Reduce,
+    RowProduct,
+    Windowing,
+)
 from tinygrad_ugan.compile.strided import Storage, View
 
 CHUNKS = 4
@@ -342,4 +350,6 @@ def work(group: Group) -> float:
                 total += math.prod(each.operand.shape) / _LANES
             case Windowing():
                 total += max(map(math.prod, (each.operand.shape, each.out.shape))) / _LANES
+            case Joining():
+                total += math.prod(each.out.shape) / _LANES
     return total
