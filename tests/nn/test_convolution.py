@@ -189,6 +189,8 @@ def test_other_kinds_of_arrays_are_refused():
     w = np.ones((3, 3, 1, 1))
     with pytest.raises(ArgumentTypeError, match="astype"):
         nn.conv(np.ones((1, 5, 5, 1), np.uint8), w)
+    with pytest.raises(ArgumentTypeError, match=r"^w: .*astype"):
+        nn.conv(np.ones((1, 5, 5, 1)), w.astype(np.float16))
     with pytest.raises(ArgumentTypeError, match="NumPy array"):
         nn.conv([[[[1.0]]]], w)
     with pytest.raises(ArgumentError, match="padding"):

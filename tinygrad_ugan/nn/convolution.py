@@ -224,7 +224,7 @@ def _joined(parts: Sequence[Any]) -> Any:
 
 def _check_weights(w: Any) -> int:
     """The number of axes that a convolution is over."""
-    check_array("w", w)
+    _check_dtype("w", w)
     shape = shape_of(w)
     if len(shape) not in (3, 4) or 0 in shape:
         expected = "shape (*kernel, channels, channels), with one or two axes of the kernel"
@@ -234,16 +234,20 @@ def _check_weights(w: Any) -> int:
 
 def _check_images(name: str, x: Any, axes: int, channels: int) -> tuple[int, ...]:
     """The extents of images, or of signals."""
-    check_array(name, x)
-    if x.dtype not in (np.float32, np.float64):
-        hint = "convert it with .astype(np.float32)"
-        raise ArgumentTypeError(name, f"dtype {x.dtype}", "float32 or float64", hint)
+    _check_dtype(name, x)
     shape = shape_of(x)
     if len(shape) != axes + 2 or shape[-1] != channels or 0 in shape:
         places = ("length", "height, width")[axes - 1]
         expected = f"shape (batch, {places}, {channels}), and none of them 0"
         raise ArgumentError(name, f"shape {shape}", expected)
     return shape[1:-1]
+
+
+def _check_dtype(name: str, x: Any) -> None:
+    check_array(name, x)
+    if x.dtype not in (np.float32, np.float64):
+        hint = "convert it with .astype(np.float32)"
+        raise ArgumentTypeError(name, f"dtype {x.dtype}", "float32 or float64", hint)
 
 
 def _windows(
