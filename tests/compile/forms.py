@@ -78,6 +78,14 @@ def by_elements(form, source, out, first, rows):
             out[part, *window] = 0 if place is None else source[part, *place]
 
 
+def join(form, arrays, out, part):
+    """Run a `JoinedForm` in NumPy, on some rows."""
+    arrays = iter(arrays)
+    zeros = np.zeros((form.rows, form.repeats, form.columns))
+    runs = [next(arrays) if is_given else zeros[..., :run] for run, is_given in form.runs]
+    out[part] = np.concatenate([x[part] for x in runs], axis=2)
+
+
 # Memory
 
 

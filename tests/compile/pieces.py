@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tests.compile.forms import by_elements, interpret, shapes
+from tests.compile.forms import by_elements, interpret, join, shapes
 from tests.compile.programs import recorded
 from tinygrad_ugan.compile import assembly
 from tinygrad_ugan.compile.kernel_form import JoinedForm, WindowsForm
@@ -144,12 +144,13 @@ class _Runner:
 
 
 def _join(form, addresses, dtype, part):
-    shapes = [(form.rows, form.repeats, run) for run in (*form.runs, sum(form.runs))]
-    *given, out = (
+    given = [run for run, is_given in form.runs if is_given]
+    shapes = [(form.rows, form.repeats, run) for run in (*given, form.columns)]
+    *arrays, out = (
         memory(place, shape, c_strides(shape), dtype)
         for place, shape in zip(addresses, shapes, strict=False)
     )
-    out[part] = np.concatenate([x[part] for x in given], axis=2)
+    join(form, arrays, out, part)
 
 
 def _words(address, count):

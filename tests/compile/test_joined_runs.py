@@ -6,19 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_ugan as ug
-from tests.compile.forms import Compiled, between_forbidden_pages, unguarded
+from tests.compile.forms import Compiled, between_forbidden_pages, join, unguarded
 from tests.compile.test_scheduling import check
 from tests.kernels.emitted import TARGETS
 from tests.oracles import relative_error
 from tinygrad_ugan.compile.kernel_form import JoinedForm
 
-FORMS = JoinedForm(5, 1, (2, 8)), JoinedForm(3, 4, (1, 17, 3)), JoinedForm(1, 1, (300, 5, 64))
+FORMS = [
+    JoinedForm(5, 1, ((2, True), (8, True))),
+    JoinedForm(3, 4, ((1, True), (17, True), (3, False))),
+    JoinedForm(1, 1, ((300, True), (5, False), (64, True))),
+    JoinedForm(4, 2, ((170, False), (3, True), (33, False))),
+]
 
 
 def arrays(form, dtype, allocate=unguarded):
     rng = np.random.default_rng(0)
     found = []
-    for run in (*form.runs, sum(form.runs)):
+    for run in (*(run for run, is_given in form.runs if is_given), form.columns):
         shape = form.rows, form.repeats, run
         x = allocate(int(np.prod(shape)) * np.dtype(dtype).itemsize).view(dtype).reshape(shape)
         x[...] = rng.standard_normal(shape)
@@ -33,7 +38,7 @@ def test_code_joins_runs(form, target, dtype):
     *given, out = arrays(form, dtype)
     first = form.rows // 2
     expected = out.copy()
-    expected[first:] = np.concatenate(given, 2)[first:]
+    join(form, given, expected, slice(first, None))
     Compiled(form, TARGETS[target], dtype)([*given, out], first, form.rows - first)
     np.testing.assert_array_equal(out, expected)
 
@@ -96,6 +101,29 @@ def test_gradients_of_what_is_joined_take_no_call_of_numpy(rows, rng):
     compiled = ug.compile(gradient)
     assert relative_error(compiled(x, y, w), gradient(x, y, w)) < 1e-13
     assert "0 calls of NumPy" in compiled.explain(x, y, w)
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda x: x[:, 1:3], lambda x: x[2], lambda x: x[..., -1], lambda x: x[-3:], lambda x: x[:],
+        lambda x: x[:, 1, :2], lambda x: x[::2], lambda x: x[:, None, 1], lambda x: x[[1, 1]],
+        lambda x: x[:, :, 1], lambda x: x[:, 0], lambda x: x[True, 1],
+    ],
+)  # fmt: skip
+def test_cotangents_of_slices_stand_between_zeros(pick, rng):
+    x = rng.standard_normal((5, 4, 3))
+
+    def f(x):
+        return ug.grad(lambda x: np.sum(np.sin(pick(x)) ** 2))(x) * 2
+
+    np.testing.assert_allclose(ug.compile(f)(x), f(x), rtol=1e-12, atol=1e-14)
+
+
+def test_slabs_take_no_call_of_numpy(rng):
+    x = rng.standard_normal((5, 4, 3))
+    f = ug.compile(ug.grad(lambda x: np.sum(np.sin(x[:, 1:3]) * x[:, :2]) + np.sum(x[1] ** 2)))
+    assert "0 calls of NumPy" in f.explain(x)
 
 
 @pytest.mark.parametrize(

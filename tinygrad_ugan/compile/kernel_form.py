@@ -150,19 +150,25 @@ class JoinedForm:
     """A kernel that joins arrays: in every row and repetition a run of each stands side by side.
 
     Its arguments are the number `first`, of a row, and the addresses of the arrays and the result.
+    Some runs are zeros, and of no array.
 
     Attributes
     ----------
     rows : int
         An upper bound of the rows, as calls run parts of them.
     repeats : int
-    runs : tuple of int
-        The elements of a run of each array.
+    runs : tuple of (int, bool)
+        The elements of every run, and whether they are those of an array.
     """
 
     rows: int
     repeats: int
-    runs: tuple[int, ...]
+    runs: tuple[tuple[int, bool], ...]
+
+    @property
+    def columns(self) -> int:
+        """Elements of all runs."""
+        return sum(run for run, _ in self.runs)
 
 
 @dataclass(frozen=True, slots=True)

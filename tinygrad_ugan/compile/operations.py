@@ -18,6 +18,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_ugan.autodiff.primitive import Memo
 from tinygrad_ugan.autodiff.rules import TABLE, vector_form
 from tinygrad_ugan.autodiff.rules.conditionals import where
+from tinygrad_ugan.autodiff.rules.indexing import scatter_add
 from tinygrad_ugan.autodiff.rules.joining import concatenate
 from tinygrad_ugan.autodiff.rules.products import matmul, matmul_nt, matmul_tn
 from tinygrad_ugan.autodiff.rules.reductions import center, largest, smallest, total
@@ -127,23 +128,26 @@ class Windowing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joining:
-    """Arrays joined along an axis: ``np.concatenate`` and ``np.stack``.
+    """Arrays joined along an axis, ``np.concatenate`` and ``np.stack``; or one between zeros.
 
     Attributes
     ----------
-    operands : tuple of View
-        All elements of a storage each, in their order, with rows as the result has them.
+    operands : tuple of View or int
+        All elements of a storage each, in their order, with rows as the result has them; or a
+        number of zeros.
     out : Storage
         Of shape (rows, repeats, columns): in every repetition a run of each operand.
     """
 
-    operands: tuple[View, ...]
+    operands: tuple[View | int, ...]
     out: Storage
 
     @property
-    def runs(self) -> tuple[int, ...]:
-        """How many elements of each operand stand side by side."""
-        return tuple(x.shape[-1] for x in self.operands)
+    def runs(self) -> tuple[tuple[int, bool], ...]:
+        """How many elements of each operand stand side by side, and whether it is an array."""
+        return tuple(
+            (x.shape[-1], True) if isinstance(x, View) else (x, False) for x in self.operands
+        )
 
 
 Operation: TypeAlias = Map | Product | Reduce | Windowing | Joining
@@ -159,7 +163,7 @@ def reads(each: Operation) -> Iterator[View]:
         case Reduce() | Windowing():
             yield each.operand
         case Joining():
-            yield from each.operands
+            yield from (x for x in each.operands if isinstance(x, View))
 
 
 _PRODUCTS: dict[Any, tuple[bool, bool]] = {
@@ -245,6 +249,8 @@ def can_lower(call: Instruction, dtype: np.dtype[Any]) -> bool:
         return bool(result.dtype == dtype == call.operands[0].dtype)
     if call.function in _JOINING:
         return _can_join(call, dtype)
+    if call.function is scatter_add.implementation:
+        return result.dtype == dtype and _slab(call) is not None
     return _can_map(call, dtype)
 
 
@@ -266,6 +272,22 @@ def _can_join(call: Instruction, dtype: np.dtype[Any]) -> bool:
         return False
     arrays = all(isinstance(x, Symbol | np.ndarray) for x in operands)
     return arrays and all(x.dtype == dtype and x.size for x in operands)
+
+
+def _slab(call: Instruction) -> tuple[int, int, int] | None:
+    """The axis along which a call puts an array between zeros, from where and to where."""
+    (_, key, shape), params = call.arguments
+    key = key if isinstance(key, tuple) else (key,)
+    if params or not all(type(k) in (int, slice) for k in key) or not shape:
+        return None
+    found = [(0, 0, shape[0])]
+    for axis, (k, n) in enumerate(zip(key, shape, strict=False)):
+        start, stop, step = (k % n, k % n + 1, 1) if isinstance(k, int) else k.indices(n)
+        if step != 1 or start >= stop:
+            return None
+        if (start, stop) != (0, n):
+            found.append((axis, start, stop))
+    return found[-1] if len(found) < 3 else None
 
 
 def _joined(call: Instruction) -> tuple[Sequence[Any], Any, Any]:
@@ -388,6 +410,8 @@ class Translation:
             self._views[result] = self._windowing(call)
         elif call.function in _JOINING:
             self._views[result] = self._joining(call).reshaped(result.shape)
+        elif call.function is scatter_add.implementation:
+            self._views[result] = self._between_zeros(call).reshaped(result.shape)
         else:
             name = self._name(call.function)
             form = vector_form(call.function)
@@ -484,17 +508,32 @@ class Translation:
 
     def _joining(self, call: Instruction) -> View:
         arrays, axis, _ = _joined(call)
+        return self._join(arrays, call.results[0].shape, axis)
+
+    def _between_zeros(self, call: Instruction) -> View:
+        slab = _slab(call)
+        assert slab
+        axis, start, stop = slab
         shape = call.results[0].shape
+        inner = math.prod(shape[axis + 1 :])
+        before, after = start * inner, (shape[axis] - stop) * inner
+        operands = [*filter(None, [before]), call.operands[0], *filter(None, [after])]
+        return self._join(operands, shape, axis)
+
+    def _join(self, operands: Sequence[Any], shape: Sequence[int], axis: int) -> View:
+        """Join arrays and numbers of zeros along an axis."""
         axis %= len(shape)
         rows, repeats = (shape[0] if axis else 1), math.prod(shape[1:axis])
-        operands = []
-        for x in arrays:
+
+        def run(x: Any) -> View | int:
+            if isinstance(x, int):
+                return x
             view = self.result(x)
             storage = view.storage if view.is_whole else self.whole(view)
-            run = math.prod(view.shape) // (rows * repeats)
-            operands.append(View.of(storage).reshaped((rows, repeats, run)))
-        out = Storage((rows, repeats, sum(x.shape[-1] for x in operands)), self.dtype)
-        self.operations.append(Joining(tuple(operands), out))
+            return View.of(storage).reshaped((rows, repeats, x.size // (rows * repeats)))
+
+        out = Storage((rows, repeats, math.prod(shape) // (rows * repeats)), self.dtype)
+        self.operations.append(Joining(tuple(map(run, operands)), out))
         return View.of(out)
 
     def _packed_for(self, a: View, b: View) -> View:

@@ -29,6 +29,7 @@ from tinygrad_ugan.compile.operations import (
     RowProduct,
     Translation,
     Windowing,
+    reads,
 )
 from tinygrad_ugan.compile.program import Instruction, Symbol
 from tinygrad_ugan.compile.recomputation import recompute
@@ -123,7 +124,7 @@ def _copies(each: Windowing | Joining) -> tuple[AnyForm, list[View]]:
     """The kernel of windows, or of arrays that are joined."""
     if isinstance(each, Joining):
         rows, repeats, _ = each.out.shape
-        return JoinedForm(rows, repeats, each.runs), [*each.operands, View.of(each.out)]
+        return JoinedForm(rows, repeats, each.runs), [*reads(each), View.of(each.out)]
     *_, channels = each.out.shape
     form = WindowsForm(each.windows, each.out.shape[0], channels, each.is_sum)
     return form, [each.operand, View.of(each.out)]
