@@ -30,6 +30,7 @@ _THEMES = {
         "discrete",
         "encoder",
         "infogan",
+        "stacked-digits",
     ),
 }
 _RENAMED = {"1200d": "high_dimensional"}  # no name of a module starts with a digit
