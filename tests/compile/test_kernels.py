@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_ugan as ug
 from tests.compile.pieces import lowered, pieces
+from tinygrad_ugan.compile.kernel_form import Step
 
 X = np.arange(24.0).reshape(4, 6)
 
@@ -118,3 +119,24 @@ def test_unrolled_games(make, rng):
     leaves = zip(*map(optree.tree_leaves, (compiled(*thetas, batch), expected)), strict=True)
     for x, y in leaves:
         np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)
+
+
+def test_constants_are_not_taken_for_the_numbers_of_values():
+    """Nor 0.0 for -0.0: kernels that are alike but for these have code of their own."""
+    x, s, t = np.arange(24.0), np.array([2.0]), np.array([3.0])
+
+    def f(x, s, t):
+        return (t + t) + s, (0.0 + np.sum(np.sin(x), keepdims=True)) + s
+
+    def g(x, s, t):
+        return t * 0.0 + s, np.sum(np.sin(x), keepdims=True) * -0.0 + s * 0
+
+    for function in (f, g):
+        compiled = ug.compile(function)
+        assert "NumPy:" not in compiled.explain(x, s, t)
+        for a, b in zip(compiled(x, s, t), function(x, s, t), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-14)
+            np.testing.assert_array_equal(np.signbit(a), np.signbit(b))
+    assert Step("numpy.add", (0.0, 0)) != Step("numpy.add", (0, 0))
+    assert Step("numpy.add", (0.0, 0)) != Step("numpy.add", (-0.0, 0))
+    assert len({Step("numpy.add", (1.0, 0)), Step("numpy.add", (1.0, 0))}) == 1

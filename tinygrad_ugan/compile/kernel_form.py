@@ -60,9 +60,12 @@ class Segment:
     b: Access
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One operation on the values at a point.
+
+    Steps are equal if nobody can tell them apart: 0 is the number of a value, 0.0 a constant, and
+    -0.0 another.
 
     Attributes
     ----------
@@ -74,6 +77,12 @@ class Step:
 
     operation: str
     operands: tuple[int | float, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Step) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
 
 @dataclass(frozen=True, slots=True)
