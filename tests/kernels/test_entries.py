@@ -33,6 +33,10 @@ from tinygrad_ugan.kernels.philox import NormalSampler
 from tinygrad_ugan.kernels.sweep_program import SweepProgram
 from tinygrad_ugan.kernels.target import PLAIN, host_target
 from tinygrad_ugan.nn import network_primitive
+from tinygrad_ugan.stated import stated
+from tinygrad_ugan.unroll import scheduled
+from tinygrad_ugan.unroll.problem import make_problem
+from tinygrad_ugan.unroll.recorded import Recursion
 
 PACKAGE = Path(ug.__file__).parent
 ALL_TARGETS = {**TARGETS, "plain": PLAIN}
@@ -159,8 +163,24 @@ def piece(target):
     return lambda *arrays: [np.asarray(x) for x in kernels(*arrays)], arrays
 
 
+def recursion(target):
+    """All steps of an unrolled game, and the way back."""
+    problem = make_problem(GAME, *SETTING.inputs(), steps=2, lr=0.1)
+    leaves = optree.tree_leaves((problem.theta_g, problem.state, problem.batches[0]))
+    scheduled.host_target = lambda: host_target() if target == PLAIN else target
+    parts = Recursion(problem, stated(GAME, "sample_form"))
+    ready = scheduled.ScheduledRecursion(parts, problem, leaves)
+
+    def run(*arrays):
+        value, gradient = ready(problem, arrays)
+        return [value, *optree.tree_leaves(gradient)]
+
+    return run, leaves
+
+
 ENTRIES = {
     "compile.kernels:Kernels.__call__": piece,
+    "unroll.scheduled:ScheduledRecursion.__call__": recursion,
     "kernels.sweep_program:SweepProgram.run": sweep,
     "kernels.ascent_program:AscentProgram.ascent": ascent,
     "kernels.network_programs:ProgramRunner.__call__": passes,

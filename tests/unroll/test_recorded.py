@@ -11,7 +11,7 @@ from tinygrad_ugan import gan, nn, optim
 from tinygrad_ugan.stated import stated
 from tinygrad_ugan.unroll.dynamics import InnerState
 from tinygrad_ugan.unroll.problem import make_problem
-from tinygrad_ugan.unroll.recorded import NeedsNumPyError, Recursion, split_counts
+from tinygrad_ugan.unroll.recorded import NeedsNumPyError, Recursion, labels_of, split_counts
 
 pytestmark = pytest.mark.kernels
 
@@ -48,16 +48,22 @@ def test_what_nobody_asks_for_is_not_computed(rng):
 
 def test_step_sizes_are_numbers_of_the_steps(rng):
     given = problem(rng, steps=3, lr=[0.1, 0.2, 0.3])
-    np.testing.assert_array_equal(recursion(given).numbers_of_steps(given), [[0.1], [0.2], [0.3]])
+    (numbers,) = recursion(given).before(given)
+    np.testing.assert_array_equal(numbers, [0.1, 0.2, 0.3])
 
 
 def test_corrections_of_adam_are_computed_beforehand(rng):
     given = problem(rng, optimizer=optim.Adam(0.1, 0.5, 0.9))
     counts = optree.tree_map(lambda x: np.int64(x) if type(x) is int else x, given.state.memory)
     given = replace(given, state=given.state._replace(memory=counts))
-    found = recursion(given).numbers_of_steps(given)
-    expected = [[-0.1 / (1 - 0.5**t), 1 / (1 - 0.9**t)] for t in (1, 2)]
-    np.testing.assert_allclose(np.sort(np.abs(found)), np.sort(np.abs(expected)), rtol=1e-12)
+    (found,) = recursion(given).before(given)
+    expected = [x for t in (1, 2) for x in (-0.1 / (1 - 0.5**t), 1 / (1 - 0.9**t))]
+    np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-12)
+
+
+def test_labels_are_what_is_no_float():
+    batch = gan.FullBatch(np.ones((3, 2)), np.ones((3, 2)), np.arange(3), {"line": 0.5, "n": "x"})
+    assert [x.tolist() for x in labels_of(batch)] == [[0, 1, 2]]
 
 
 def test_counts_are_told_from_floats_and_put_back():

@@ -91,6 +91,38 @@ def test_batches_of_several_sizes_are_taken_step_by_step(rng):
     assert relative_error(found, expected) < 1e-12
 
 
+def conditional(rng, steps=0):
+    """A conditional game with batch normalisation, and batches with labels."""
+    generator = nn.Sequential(nn.MLP((5, 8)), nn.BatchNorm(8), np.tanh, nn.MLP((8, 2)))
+    game = gan.Game(generator, nn.MLP((4, 7, 1)), classes=2)
+    batches = [gan.FullBatch(*batch(rng), rng.integers(2, size=6)) for _ in range(steps + 1)]
+    theta = generator.init(rng, float), game.discriminator.init(rng, float)
+    return game, *theta, batches if steps else batches[0]
+
+
+@pytest.mark.parametrize("optimizer", [None, *OPTIMIZERS[:3]])
+def test_labels_are_turned_into_rows_beforehand(optimizer, rng):
+    how = {"steps": 3} | ({"optimizer": optimizer} if optimizer else {})
+    game, *place = conditional(rng)
+    agree(game, *place, **how)
+    other = place[-1]._replace(labels=1 - place[-1].labels)
+    found = gradient(game, *place[:2], other, **how)
+    expected = gradient(game, *place[:2], other, **how, method="adjoint")
+    assert relative_error(found, expected) < 1e-12
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_labels_of_fresh_batches(steps, rng):
+    agree(*conditional(rng, steps), steps=steps)
+
+
+def test_labels_are_checked_in_every_run(rng):
+    game, theta_g, theta_d, given = conditional(rng)
+    gradient(game, theta_g, theta_d, given, steps=2)
+    with pytest.raises(ValueError, match="whole numbers from 0 to 1"):
+        gradient(game, theta_g, theta_d, given._replace(labels=given.labels + 2), steps=2)
+
+
 def own(theta_g, theta_d, batch):
     hidden = np.tanh(batch["x"] @ theta_g["a"] + theta_g["b"])
     return np.mean(np.sin(hidden @ theta_d)) - batch["weight"] * np.sum(theta_d**2)

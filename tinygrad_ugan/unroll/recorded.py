@@ -9,7 +9,7 @@ the adjoint of what it leads to, so that the way back finds all that the way the
     adjoint of s_k, total + c_k   = step back(adjoint of s_{k+1}, total)        for k = K-1 .. 0
     gradient                      = generate back(total)
 
-Counts, and what follows from them alone, are computed by NumPy beforehand.
+Counts, labels, and what follows from them alone are computed by NumPy beforehand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import optree
 
 from tinygrad_ugan import autodiff
-from tinygrad_ugan.compile.program import Symbol
+from tinygrad_ugan.compile.entries import is_input
 from tinygrad_ugan.compile.replay import Replay
 from tinygrad_ugan.compile.stages import Stage, record_stages
 from tinygrad_ugan.errors import NotCompilableError
@@ -68,6 +68,34 @@ class Part:
         return Part(self._stage.only(results), self.piece.dtype)
 
 
+class Prologue:
+    """The stage before a part, by NumPy: all that follows from counts, step sizes and labels alone.
+
+    Attributes
+    ----------
+    numbers, arrays : list of Symbol
+        What the parts after it take.
+    """
+
+    def __init__(self, stage: Stage, *parts: Part) -> None:
+        if not stage.is_complete:
+            raise NeedsNumPyError("an optimiser counts what depends on arrays")
+        self._program, self._compute = stage.program, Replay(stage.program)
+        self._results = stage.results
+        known = {*self._program.inputs, *self._program.outputs}
+        taken = dict.fromkeys(x for part in parts for x in part.program.inputs if x in known)
+        self.numbers = [x for x in taken if x.kind != "array"]
+        self.arrays = [x for x in taken if x.kind == "array"]
+
+    def __call__(self, given: Sequence[Any]) -> tuple[list[Any], list[Array], list[Any]]:
+        """Return the numbers and arrays, and the results of the stage."""
+        found = self._compute(given) if self._program.outputs else []
+        known = dict(zip(self._program.inputs, given, strict=True))
+        known |= zip(self._program.outputs, found, strict=True)
+        numbers, arrays = ([known[x] for x in each] for each in (self.numbers, self.arrays))
+        return numbers, arrays, found[: self._results]
+
+
 class Recursion:
     """The parts of a recursion of some steps, however many, or of none.
 
@@ -88,10 +116,8 @@ class Recursion:
     outer : Part
     thetas, floats : int
         Number of the arrays of theta_D, and of those of a state.
-    directs : tuple of Symbol
+    directs : tuple of Symbol or ndarray
         The direct term; with respect to the samples, if there are any.
-    numbers : list of Symbol
-        What steps take that is computed beforehand.
 
     Raises
     ------
@@ -109,21 +135,20 @@ class Recursion:
         x, self.ends = problem.theta_g, None
         if form is not None:
             game, x = Game(form.inner_on, form.outer_on), form.generate(x, problem.batches[0])
-            generate, pull_back = self._parts(_generator(form, x, problem))
+            early, *stages = _generator(form, x, problem)
+            generate, pull_back = self._parts(stages)
             self.ends = generate, pull_back
+            self._before_ends = Prologue(early, generate, pull_back)
         self.thetas, self.floats = len(optree.tree_leaves(problem.state.theta)), len(floats)
-        (self.outer,) = self._parts([_outer(game, x, problem)])
+        early, *stages = _outer(game, x, problem)
+        (self.outer,) = self._parts(stages)
+        self._before_outer = Prologue(early, self.outer)
         self.directs = self.outer.returned[1 : 1 + len(optree.tree_leaves(x))]
-        self.step, self.numbers = None, list[Symbol]()
+        self.step = None
         if problem.steps:
-            numbers, *stages = _step(game, x, problem)
+            early, *stages = _step(game, x, problem)
             step, backstep = self.step, self._backstep = self._parts(stages)
-            if not numbers.is_complete:
-                raise NeedsNumPyError("an optimiser counts what depends on arrays")
-            self._numbers, self._compute = numbers.program, Replay(numbers.program)
-            known = {*self._numbers.inputs, *self._numbers.outputs}
-            taken = dict.fromkeys((*step.program.inputs, *backstep.program.inputs))
-            self.numbers = [each for each in taken if each in known]
+            self._before_step = Prologue(early, step, backstep)
 
     @property
     def nbytes(self) -> int:
@@ -150,20 +175,32 @@ class Recursion:
     def _parts(self, stages: Sequence[Stage]) -> list[Part]:
         return [Part(each, self.dtype) for each in stages]
 
-    def numbers_of_steps(self, problem: Problem) -> Array:
-        """The numbers that steps take: a row for each step."""
-        shape = problem.steps, len(self.numbers)
-        if isinstance(problem.rule, Ascent) and len(self.numbers) < 2:  # step sizes, or nothing
-            return np.resize(np.array(problem.rule.etas, self.dtype), shape)
-        counts, rows = split_counts(problem.state)[1], []
+    # What is computed beforehand
+
+    def prologues(self, steps: int) -> list[Prologue]:
+        """Those of the generator, of the outer gradients and of every step."""
+        ends = [self._before_ends] if self.ends else []
+        return [*ends, self._before_outer, *([self._before_step] * steps if steps else [])]
+
+    def before(self, problem: Problem) -> list[Array]:
+        """Return the numbers of all prologues, in their order, and the arrays of each."""
+        first, last = labels_of(problem.batches[0]), labels_of(problem.batches[-1])
+        counts = split_counts(problem.state)[1]
+        given = [first, last] if self.ends else [last]
+        numbers, arrays = list[Any](), list[Array]()
+        for prologue, labels in zip(self.prologues(0), given, strict=True):
+            more, others, _ = prologue(labels)
+            numbers, arrays = numbers + more, arrays + others
         for k in range(problem.steps):
-            given = [*_etas(problem, k), *counts]
-            found = self._compute(given)
-            values = dict(zip(self._numbers.inputs, given, strict=True))
-            values |= zip(self._numbers.outputs, found, strict=True)
-            rows.append([values[x] for x in self.numbers])
-            counts = found[: len(counts)]
-        return np.array(rows, self.dtype).reshape(shape)
+            labels = labels_of(problem.batches[k]) if problem.is_fresh else first
+            more, others, counts = self._before_step([*_etas(problem, k), *counts, *labels])
+            numbers, arrays = numbers + more, arrays + others
+        return [np.array(numbers, self.dtype), *arrays]
+
+
+def labels_of(batch: Any) -> list[Any]:
+    """The inputs of programs among the leaves of a batch that are no floats."""
+    return [x for x in optree.tree_leaves(batch) if is_input(x) and not is_floating(x)]
 
 
 def split_counts(
@@ -190,50 +227,80 @@ _BYTES_AN_INSTRUCTION = 2**13
 
 
 def _generator(form: SampleForm, samples: PyTree, problem: Problem) -> list[Stage]:
-    leaves, treedef = optree.tree_flatten((problem.theta_g, problem.batches[0]))
+    batch = _SplitBatch(problem.batches[0])
+    leaves, treedef = optree.tree_flatten(problem.theta_g)
     leaves_of_samples, samples_def = optree.tree_flatten(samples)
 
-    def generate(given: list[Any], cotangents: list[Any]) -> list[list[Any]]:
-        theta_g, batch = optree.tree_unflatten(treedef, given)
-        out, pullback = autodiff.vjp(lambda g: form.generate(g, batch), theta_g)
-        back = pullback(optree.tree_unflatten(samples_def, cotangents))
-        return [optree.tree_leaves(out), optree.tree_leaves(back)]
+    def generate(early: list[Any], given: list[Any], late: list[Any]) -> list[list[Any]]:
+        theta_g = optree.tree_unflatten(treedef, given[: len(leaves)])
+        whole = batch.joined(early, given[len(leaves) :])
+        out, pullback = autodiff.vjp(lambda g: form.generate(g, whole), theta_g)
+        back = pullback(optree.tree_unflatten(samples_def, late))
+        return [[], optree.tree_leaves(out), optree.tree_leaves(back)]
 
-    return record_stages("generate", generate, leaves, leaves_of_samples)
+    groups = batch.labels, [*leaves, *batch.floats], leaves_of_samples
+    return record_stages("generate", generate, *groups)
 
 
 def _step(game: AnyGame, x: PyTree, problem: Problem) -> list[Stage]:
-    """A step, its way back, and before both the numbers that need no arrays."""
+    """A step, its way back, and before both what needs no arrays of floats."""
+    batch = _SplitBatch(problem.batches[0])
     arrays, counts, rebuild = split_counts(problem.state)
     etas = [1.0] if isinstance(problem.rule, Ascent) else []
-    leaves, treedef = optree.tree_flatten((x, problem.batches[0]))
     directs, x_def = optree.tree_flatten(x)
+    n, m = len(arrays), len(directs)
 
-    def step(numbers: list[Any], given: list[Any], late: list[Any]) -> list[list[Any]]:
-        etas_now, counts_now = numbers[: len(etas)], numbers[len(etas) :]
-        x, batch = optree.tree_unflatten(treedef, given[len(arrays) :])
+    def step(early: list[Any], given: list[Any], late: list[Any]) -> list[list[Any]]:
+        etas_now, early = early[: len(etas)], early[len(etas) :]
+        x = optree.tree_unflatten(x_def, given[n : n + m])
+        whole = batch.joined(early[len(counts) :], given[n + m :])
         rule = Ascent(etas_now) if etas else problem.rule
-        here = Problem(game, x, rebuild(given[: len(arrays)], counts_now), [batch], rule)
-        after = rebuild(late[: len(arrays)], [0 for _ in counts])
-        total = optree.tree_unflatten(x_def, late[len(arrays) :])
+        here = Problem(game, x, rebuild(given[:n], early[: len(counts)]), [whole], rule)
+        after = rebuild(late[:n], [0 for _ in counts])
+        total = optree.tree_unflatten(x_def, late[n:])
         moved, moved_counts, _ = split_counts(here.step(0, x, here.state))
         _, c, before = backstep(here, 0, here.state, after)
         back = [*split_counts(before)[0], *optree.tree_leaves(add(total, c))]
         return [moved_counts, moved, back]
 
-    return record_stages("step", step, [*etas, *counts], [*arrays, *leaves], [*arrays, *directs])
+    groups = [*etas, *counts, *batch.labels], [*arrays, *directs, *batch.floats]
+    return record_stages("step", step, *groups, [*arrays, *directs])
 
 
-def _outer(game: AnyGame, x: PyTree, problem: Problem) -> Stage:
-    place = x, problem.state.theta, problem.batches[-1]
-    leaves, treedef = optree.tree_flatten(place)
+def _outer(game: AnyGame, x: PyTree, problem: Problem) -> list[Stage]:
+    batch = _SplitBatch(problem.batches[-1])
+    leaves, treedef = optree.tree_flatten((x, problem.state.theta))
 
-    def outer(given: list[Any]) -> list[list[Any]]:
-        gradients = autodiff.value_and_grad(game.outer, argnums=(0, 1))
-        return [optree.tree_leaves(gradients(*optree.tree_unflatten(treedef, given)))]
+    def outer(early: list[Any], given: list[Any]) -> list[list[Any]]:
+        players = optree.tree_unflatten(treedef, given[: len(leaves)])
+        whole = batch.joined(early, given[len(leaves) :])
+        gradients = autodiff.value_and_grad(game.outer, argnums=(0, 1))(*players, whole)
+        return [[], optree.tree_leaves(gradients)]
 
-    (stage,) = record_stages("outer", outer, leaves)
-    return stage
+    return record_stages("outer", outer, batch.labels, [*leaves, *batch.floats])
+
+
+class _SplitBatch:
+    """The leaves of a batch, by when programs take them; constants stay.
+
+    Attributes
+    ----------
+    labels, floats : list
+    """
+
+    def __init__(self, batch: Any) -> None:
+        self._leaves, self._treedef = optree.tree_flatten(batch)
+        self.labels = labels_of(batch)
+        self.floats = [x for x in self._leaves if is_floating(x)]
+
+    def joined(self, labels: Sequence[Any], floats: Sequence[Any]) -> Any:
+        """A batch of the same kind."""
+        early, late = iter(labels), iter(floats)
+        leaves = [
+            next(late) if is_floating(x) else next(early) if is_input(x) else x
+            for x in self._leaves
+        ]
+        return optree.tree_unflatten(self._treedef, leaves)
 
 
 def _etas(problem: Problem, k: int) -> list[Any]:

@@ -12,14 +12,13 @@ import optree
 from numpy.typing import DTypeLike
 
 from tinygrad_ugan.compile.assembly import Assembly
-from tinygrad_ugan.compile.entries import is_input
 from tinygrad_ugan.compile.program import Symbol
 from tinygrad_ugan.kernels.program import NOWHERE, Executable, Place, Program
 from tinygrad_ugan.kernels.schedule import Advance, Outer, Reverse
 from tinygrad_ugan.kernels.target import host_target
 from tinygrad_ugan.typing import Array, PyTree
 from tinygrad_ugan.unroll.problem import Problem
-from tinygrad_ugan.unroll.recorded import Part, Recursion, split_counts
+from tinygrad_ugan.unroll.recorded import Part, Prologue, Recursion, split_counts
 from tinygrad_ugan.unroll.validation import is_floating
 
 MOST_KEPT = 2**29
@@ -27,6 +26,7 @@ MOST_KEPT = 2**29
 
 Places = list[Place]
 Known = Mapping[Symbol, Place]
+Kind = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 class ScheduledRecursion:
@@ -44,11 +44,9 @@ class ScheduledRecursion:
     def __init__(self, recursion: Recursion, problem: Problem, leaves: Sequence[Any]) -> None:
         self._recursion = recursion
         self._treedef = optree.tree_structure(problem.theta_g)
-        first = len(optree.tree_leaves((problem.theta_g, problem.state)))
-        self._places = [
-            i for i, x in enumerate(leaves) if (is_floating(x) if i < first else is_input(x))
-        ]
-        self._idle = [_ScheduleWriter(recursion, problem, self._arrays(leaves)).executable()]
+        self._places = [i for i, x in enumerate(leaves) if is_floating(x)]
+        self._kinds = [list(map(_kind, each)) for each in self._given(problem, leaves)]
+        self._idle = [_ScheduleWriter(recursion, problem, *self._kinds).executable()]
 
     @property
     def nbytes(self) -> int:
@@ -57,30 +55,40 @@ class ScheduledRecursion:
 
     def __call__(self, problem: Problem, leaves: Sequence[Any]) -> tuple[Any, PyTree]:
         """Return f_K and its gradient."""
-        arrays = self._arrays(leaves)
+        arrays, before = self._given(problem, leaves)
         try:
             executable = self._idle.pop()
         except IndexError:
-            executable = _ScheduleWriter(self._recursion, problem, arrays).executable()
-        numbers = self._recursion.numbers_of_steps(problem)
-        value, *gradient = executable.run([*arrays, numbers])
+            executable = _ScheduleWriter(self._recursion, problem, *self._kinds).executable()
+        value, *gradient = executable.run([*arrays, *before])
         self._idle.append(executable)
         return value[()], optree.tree_unflatten(self._treedef, gradient)
 
-    def _arrays(self, leaves: Sequence[Any]) -> list[Array]:
-        """All that a sweep reads; counts and constants are not among it."""
-        return [self._array(leaves[i]) for i in self._places]
+    def _given(self, problem: Problem, leaves: Sequence[Any]) -> tuple[list[Array], list[Array]]:
+        """All floats of a problem, and what is computed of the rest beforehand."""
+        dtype = self._recursion.dtype
+        floats = (leaves[i] for i in self._places)
+        arrays = [
+            x if type(x) is np.ndarray else np.asarray(x, dtype if type(x) is float else None)
+            for x in floats
+        ]
+        return arrays, self._recursion.before(problem)
 
-    def _array(self, x: Any) -> Array:
-        if type(x) is np.ndarray:
-            return x
-        return np.asarray(x, self._recursion.dtype if type(x) is float else None)
+
+def _kind(x: Array) -> Kind:
+    return x.shape, x.dtype
 
 
 class _ScheduleWriter:
     """Writes the calls of a sweep: of the generator, the schedule, and the generator's pullback."""
 
-    def __init__(self, recursion: Recursion, problem: Problem, arrays: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        recursion: Recursion,
+        problem: Problem,
+        arrays: Sequence[Kind],
+        before: Sequence[Kind],
+    ) -> None:
         self._recursion, self._problem = recursion, problem
         reversals = sum(type(move) is Reverse for move in problem.schedule)
         self._backsteps = recursion.backsteps(reversals)
@@ -90,11 +98,11 @@ class _ScheduleWriter:
         self._program = Program(host_target(), recursion.dtype)
         self._assembly = Assembly(self._program, list(pieces))
         theta_g = optree.tree_leaves(problem.theta_g)
-        given = iter([self._input(x.shape, x.dtype) for x in arrays])
+        given = iter([self._input(*kind) for kind in arrays])
         self._theta_g = list(itertools.islice(given, len(theta_g)))
         self.start = list(itertools.islice(given, recursion.floats))
         self._batches = list(given)
-        self._numbers = self._input((problem.steps, len(recursion.numbers)), recursion.dtype)
+        self._before = self._places_of(recursion.prologues(problem.steps), before)
         self._value = self._result(())
         self._gradient = [self._result(x.shape) for x in theta_g]
 
@@ -105,7 +113,7 @@ class _ScheduleWriter:
         else:
             generate, pull_back = self._recursion.ends
             samples, total = self.rooms(generate.returned), self.rooms(generate.returned)
-            known = self.run(generate, [*self._theta_g, *self.batch(0)], samples)
+            known = self.run(generate, [*self._theta_g, *self.batch(0)], samples, self._before[0])
             self._write(samples, total)
             self.run(pull_back, total, self._gradient, known)
         return self._program.compile()
@@ -132,11 +140,12 @@ class _ScheduleWriter:
         """Write the outer gradients, which do not depend on what an optimiser remembers."""
         thetas, floats = self._recursion.thetas, self._recursion.floats
         arguments = [*x, *state[:thetas], *self.batch(-1)]
+        before = self._before[len(self._before) - self._problem.steps - 1]
         if not self._backsteps:
-            self.run(self._outer, arguments, [self._value, *gradient])
+            self.run(self._outer, arguments, [self._value, *gradient], before)
             return []
         lam, total = late[:thetas], late[floats:]
-        self.run(self._outer, arguments, [self._value, *total, *lam])
+        self.run(self._outer, arguments, [self._value, *total, *lam], before)
         memory = split_counts(self._problem.state)[0][thetas:]
         zeros = [Place(NOWHERE, constant=np.zeros_like(each, order="C")) for each in memory]
         return [*lam, *zeros, *total]
@@ -175,14 +184,22 @@ class _ScheduleWriter:
         size = len(self._batches) // batches
         return self._batches[k % batches * size :][:size]
 
-    def numbers(self, k: int) -> Known:
-        """The places of the numbers that step k takes."""
-        size = self._recursion.dtype.itemsize
-        first = k * len(self._recursion.numbers)
-        return {
-            x: self._numbers.after((first + i) * size)
-            for i, x in enumerate(self._recursion.numbers)
-        }
+    def before_step(self, k: int) -> Known:
+        """The places of what step k takes from before."""
+        return self._before[len(self._before) - self._problem.steps + k]
+
+    def _places_of(self, prologues: Sequence[Prologue], before: Sequence[Kind]) -> list[Known]:
+        """The places of what every prologue computes: `before`, where all numbers come first."""
+        numbers, *arrays = (self._input(*kind) for kind in before)
+        places = iter(arrays)
+        found, first = list[Known](), 0
+        for each in prologues:
+            known = {x: next(places) for x in each.arrays}
+            for x in each.numbers:
+                known[x] = numbers.after(first)
+                first += self._recursion.dtype.itemsize
+            found.append(known)
+        return found
 
     def _input(self, shape: tuple[int, ...], dtype: DTypeLike) -> Place:
         return Place(NOWHERE, self._program.input("input", shape, dtype=dtype))
@@ -218,9 +235,8 @@ class _Steps:
         if place not in self._kept:
             self._kept[place] = self._writer.rooms(self._step.kept)
         arguments = [*self.states[source], *self._x, *self._writer.batch(k)]
-        self._known[k] = self._writer.run(
-            self._step, arguments, self._slots[target], self._writer.numbers(k), self._kept[place]
-        )
+        known, results, kept = self._writer.before_step(k), self._slots[target], self._kept[place]
+        self._known[k] = self._writer.run(self._step, arguments, results, known, kept)
         self.states[target] = self._slots[target]
 
     def known(self, k: int, source: int) -> Known:
