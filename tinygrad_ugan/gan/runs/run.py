@@ -290,6 +290,8 @@ def resume(
 ) -> Run:
     """Resume a run from its last checkpoint, to the same bits as if it had never stopped.
 
+    That holds on processors with the same vector set: others add up sums in another order.
+
     Parameters
     ----------
     folder : path

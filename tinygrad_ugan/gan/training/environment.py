@@ -14,7 +14,10 @@ PACKAGES = ("tinygrad_ugan", "numpy", "scipy", "numba", "llvmlite", "optree", "s
 
 @cache
 def environment() -> dict[str, str]:
-    """Return versions, machine, thread limits, and the commit of this package, if it has one.
+    """Return versions, machine, vector set, thread limits and, if it has one, our commit.
+
+    The vector set is that of the kernels, such as "avx512": results of two processors have equal
+    bits only if theirs is the same.
 
     Examples
     --------
@@ -22,7 +25,10 @@ def environment() -> dict[str, str]:
     >>> environment()["numpy"] == np.__version__
     True
     """
+    from tinygrad_ugan.kernels.target import host_target  # slow: loads llvmlite
+
     found = {"python": platform.python_version(), "machine": platform.platform()}
+    found["vector_set"] = host_target().name
     found |= versions(PACKAGES)
     found |= {name: os.environ[name] for name in THREAD_LIMITS if name in os.environ}
     return found | ({"commit": commit} if (commit := _commit()) else {})
