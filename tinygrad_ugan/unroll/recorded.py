@@ -178,7 +178,7 @@ class Recursion:
     # What is computed beforehand
 
     def prologues(self, steps: int) -> list[Prologue]:
-        """Those of the generator, of the outer gradients and of every step."""
+        """Return the prologues of the generator, of the outer gradients and of every step."""
         ends = [self._before_ends] if self.ends else []
         return [*ends, self._before_outer, *([self._before_step] * steps if steps else [])]
 
