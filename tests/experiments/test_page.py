@@ -30,6 +30,7 @@ def test_page(tmp_path):
     assert "| all modes | 7.67 | **missed** |" in page
     assert "| 10 | 7.666 |" in page
     assert "ugan run toy --quick" in page
+    assert "In miniature (`--quick`), seeds 3, 4." in page
     record = json.loads((tmp_path / "new/results.json").read_text())
     assert record["seeds"] == [3, 4]
     assert record["rows"] == ROWS
@@ -39,6 +40,11 @@ def test_page(tmp_path):
     assert "[runs.csv](runs.csv)" in page
     assert (tmp_path / "new/runs.csv").read_text() == "seed\n3\n4\n"
     assert (tmp_path / "new/curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_full_run_is_not_called_a_miniature(tmp_path):
+    write_page(tmp_path, experiment(True), outcome(True), Session([3]))
+    assert "miniature" not in (tmp_path / "README.md").read_text()
 
 
 @pytest.mark.parametrize(("holds", "code"), [(True, None), (False, 1)])

@@ -16,6 +16,11 @@ from tinygrad_ugan.experiments.session import Session
 from tinygrad_ugan.gan.runs.atomic_io import write_file
 from tinygrad_ugan.gan.training.environment import environment
 
+_MINIATURE = (
+    "**In miniature (`--quick`), {seeds}.** Seeds, steps and times in the text below are those "
+    "of the full run; the settings of this one are in results.json."
+)
+
 
 def write_page(folder: Path, experiment: Experiment, outcome: Outcome, session: Session) -> None:
     """Write README.md, the tables, results.json and the pictures into a folder."""
@@ -68,6 +73,7 @@ def _page(experiment: Experiment, outcome: Outcome, session: Session) -> str:
     parts = [
         f"# {experiment.name}: {experiment.summary}",
         f"*{experiment.source}.*",
+        _MINIATURE.format(seeds=seeds) if session.quick else "",
         experiment.page.strip(),
         *(f"![{name}]({name}.png)" for name in outcome.figures),
         markdown_table(claims),
