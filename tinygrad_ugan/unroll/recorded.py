@@ -87,6 +87,11 @@ class Prologue:
         self.numbers = [x for x in taken if x.kind != "array"]
         self.arrays = [x for x in taken if x.kind == "array"]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to compute, and at most one number to hand on."""
+        return not (self._program.instructions or self.arrays or len(self.numbers) > 1)
+
     def __call__(self, given: Sequence[Any]) -> tuple[list[Any], list[Array], list[Any]]:
         """Return the numbers and arrays, and the results of the stage."""
         found = self._compute(given) if self._program.outputs else []
@@ -182,8 +187,18 @@ class Recursion:
         ends = [self._before_ends] if self.ends else []
         return [*ends, self._before_outer, *([self._before_step] * steps if steps else [])]
 
+    @cached_property
+    def _are_etas(self) -> bool:
+        """Whether the step sizes, one for each step, are all that there is."""
+        others = self.prologues(0)
+        is_alone = all(each.is_empty and not each.numbers for each in others)
+        step = self._before_step if self.step else None
+        return is_alone and (step is None or (step.is_empty and len(step.numbers) == 1))
+
     def before(self, problem: Problem) -> list[Array]:
         """Return the numbers of all prologues, in their order, and the arrays of each."""
+        if isinstance(problem.rule, Ascent) and self._are_etas:
+            return [np.array(problem.rule.etas, self.dtype)]
         first, last = labels_of(problem.batches[0]), labels_of(problem.batches[-1])
         counts = split_counts(problem.state)[1]
         given = [first, last] if self.ends else [last]
