@@ -6,6 +6,7 @@ from flint import arb
 
 from tests import jet_special
 from tests.jets import Jet, lift
+from tests.kernels.test_windows import places
 
 
 def function_of(record):
@@ -149,12 +150,30 @@ def _pair_signs(p):
     return np.sign(p[..., :, None] - p[..., None, :])
 
 
+def _gather(x, windows):
+    out = np.zeros((len(x), *windows.counts, *windows.kernel, x.shape[-1]), object)
+    for window, place in places(windows):
+        if place is not None:
+            out[:, *window] = x[:, *place]
+    return out
+
+
+def _scatter(g, windows):
+    out = np.zeros((len(g), *windows.size, g.shape[-1]), object)
+    for window, place in places(windows):
+        if place is not None:
+            out[:, *place] += g[:, *window]
+    return out
+
+
 STAND_INS = {
     **jet_special.STAND_INS,
     "signed_differences": lambda v, p: np.sum(
         _pair_signs(p) * (v[..., :, None] - v[..., None, :]), axis=0
     ),
     "signed_sums": lambda g, p: np.sum(_pair_signs(p) * (g + np.swapaxes(g, 1, 2)), axis=-1),
+    "gather": _gather,
+    "scatter": _scatter,
     "astype": lambda x, dtype: x,
     "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
     "logaddexp": lambda x, y: np.log(np.exp(x) + np.exp(y)),
